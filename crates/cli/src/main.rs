@@ -1,0 +1,3 @@
+//! The `candlewick` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The vocabulary over candle: time and batch axes, seeded random streams, ordered parameters

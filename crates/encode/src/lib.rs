@@ -1,0 +1,1 @@
+//! From samples to [T, B, ...]: encoders, augmentation and the prefetching loader

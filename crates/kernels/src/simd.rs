@@ -1,0 +1,50 @@
+//! Run-time dispatch to the widest instruction set of this machine.
+//!
+//! A kernel is written once, as plain loops in a [`Kernel::run`] that is inlined into one copy per
+//! instruction set; the compiler vectorizes each copy.
+//! No copy contracts `a * b + c`, so that an elementwise kernel gives the same bits on every path.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+pub use pulp::NullaryFnOnce as Kernel;
+
+/// An instruction set that kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// What every machine of the target has.
+    Portable,
+    /// AVX2 and FMA on x86-64.
+    Avx2,
+    /// The best that the machine offers: AVX-512 on x86-64, NEON on aarch64.
+    Best,
+}
+
+static LIMIT: AtomicU8 = AtomicU8::new(2);
+
+/// Limits every later [`dispatch`] of this process to `level`; for tests and benches.
+pub fn limit(level: Level) {
+    LIMIT.store(level as u8, Ordering::Relaxed);
+}
+
+/// The level that [`dispatch`] may use at most.
+pub fn limited_to() -> Level {
+    match LIMIT.load(Ordering::Relaxed) {
+        0 => Level::Portable,
+        1 => Level::Avx2,
+        _ => Level::Best,
+    }
+}
+
+/// Runs `kernel` compiled for the widest instruction set of this machine.
+#[inline]
+pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
+    match limited_to() {
+        Level::Portable => kernel.call(),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => match pulp::x86::V3::try_new() {
+            Some(v3) => v3.vectorize(kernel),
+            None => kernel.call(),
+        },
+        _ => pulp::Arch::new().dispatch(kernel),
+    }
+}

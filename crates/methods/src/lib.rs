@@ -1,0 +1,1 @@
+//! Published training methods for spiking networks, one file each

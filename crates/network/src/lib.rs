@@ -1,0 +1,1 @@
+//! Layers, blocks, readouts and the networks of the papers

@@ -1,0 +1,1 @@
+//! Spiking neurons, one file each, run by one fused multi-step operation

@@ -1,0 +1,1 @@
+//! What a run leaves behind: manifest, metrics, summary and reports
