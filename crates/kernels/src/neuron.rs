@@ -1,0 +1,264 @@
+//! A spiking neuron as scalar mathematics: charge, fire, reset.
+//!
+//! One time step of every neuron of this workspace is
+//!
+//! ```text
+//! u[t] = charge(h[t-1], x[t])        the state before firing ("pre-reset")
+//! z[t] = distance(u[t])              usually v - v_threshold
+//! s[t] = H(z[t])                     the spike, 0 or 1
+//! h[t] = reset(u[t], s[t])           the state that the next step starts from
+//! ```
+//!
+//! A neuron states these three functions once, for any [`Real`], and their derivatives;
+//! [`crate::scan`] makes the fused scan over time and its exact backward pass out of them.
+
+use std::fmt::Debug;
+use std::ops::{Add, Div, Mul, Sub};
+
+use serde::{Deserialize, Serialize};
+
+/// A number that neuron equations are written in: `f32` in the fused scan, a tensor where a device
+/// has no kernel of its own.
+pub trait Real:
+    Clone
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Add<f32, Output = Self>
+    + Sub<f32, Output = Self>
+    + Mul<f32, Output = Self>
+    + Div<f32, Output = Self>
+{
+    /// 1 where the number is above 0 (`inclusive`: at or above), else 0; its derivative is 0.
+    #[must_use]
+    fn heaviside(self, inclusive: bool) -> Self;
+}
+
+impl Real for f32 {
+    #[inline(always)]
+    fn heaviside(self, inclusive: bool) -> Self {
+        if (self > 0.0) | (inclusive & (self == 0.0)) { 1.0 } else { 0.0 }
+    }
+}
+
+/// When a neuron fires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FiringRule {
+    /// When the potential is above the threshold (TET, tdBN, snnTorch).
+    #[default]
+    #[serde(rename = ">")]
+    Above,
+    /// When the potential is at or above the threshold (SpikingJelly, MSG).
+    #[serde(rename = ">=")]
+    AtOrAbove,
+}
+
+/// What a spike does to the potential.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reset {
+    /// The potential becomes `v_reset`.
+    #[default]
+    Hard,
+    /// The threshold is subtracted ("soft reset").
+    Subtract,
+    /// Nothing.
+    None,
+}
+
+/// The firing and reset rule that all neurons share.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Firing {
+    /// Threshold of the membrane potential. Default 1 (TET, arXiv:2202.11946, sec. 3.1).
+    pub v_threshold: f32,
+    /// `">"` (default) or `">="`.
+    pub rule: FiringRule,
+    /// `"hard"` (default), `"subtract"` or `"none"`.
+    pub reset: Reset,
+    /// The potential after a hard reset; also the resting potential of leaky neurons. Default 0.
+    pub v_reset: f32,
+    /// Whether the gradient ignores that the spike causes the reset. Default false, as in the code
+    /// of TET; SEW-ResNet and PLIF use true.
+    pub detach_reset: bool,
+}
+
+impl Default for Firing {
+    fn default() -> Self {
+        Self {
+            v_threshold: 1.0,
+            rule: FiringRule::Above,
+            reset: Reset::Hard,
+            v_reset: 0.0,
+            detach_reset: false,
+        }
+    }
+}
+
+impl Firing {
+    /// Whether a distance of exactly 0 fires.
+    #[inline(always)]
+    pub fn inclusive(&self) -> bool {
+        self.rule == FiringRule::AtOrAbove
+    }
+
+    /// `(scale, shift)` of the reset written without a branch:
+    /// `h = (1 - s * scale) * u - s * shift`, where `subtract` is what a soft reset takes away.
+    #[inline(always)]
+    fn coefficients(&self, subtract: f32) -> (f32, f32) {
+        match self.reset {
+            Reset::Hard => (1.0, -self.v_reset),
+            Reset::Subtract => (0.0, subtract),
+            Reset::None => (0.0, 0.0),
+        }
+    }
+
+    /// The potential after firing.
+    #[inline(always)]
+    pub fn reset<V: Real>(&self, u: V, spike: V) -> V {
+        let (scale, shift) = self.coefficients(self.v_threshold);
+        u * (spike.clone() * -scale + 1.0) - spike * shift
+    }
+
+    /// Derivatives of [`Firing::reset`] by the potential and by the spike.
+    #[inline(always)]
+    pub fn reset_partials(&self, u: f32, spike: f32) -> (f32, f32) {
+        let (scale, shift) = self.coefficients(self.v_threshold);
+        (spike * -scale + 1.0, -(u * scale) - shift)
+    }
+}
+
+/// Gradients of [`Neuron::charge`] by what goes in.
+#[derive(Clone, Copy, Debug)]
+pub struct ChargeGradient<const S: usize, const P: usize> {
+    /// By the state before the step.
+    pub state: [f32; S],
+    /// By the input current.
+    pub input: f32,
+    /// By the effective parameters.
+    pub parameters: [f32; P],
+}
+
+/// Gradients of [`Neuron::distance`] by what goes in.
+#[derive(Clone, Copy, Debug)]
+pub struct DistanceGradient<const S: usize, const P: usize> {
+    /// By the charged state.
+    pub state: [f32; S],
+    /// By the effective parameters.
+    pub parameters: [f32; P],
+}
+
+/// Gradients of [`Neuron::reset`] by what goes in.
+#[derive(Clone, Copy, Debug)]
+pub struct ResetGradient<const S: usize, const P: usize> {
+    /// By the charged state.
+    pub state: [f32; S],
+    /// By the spike; ignored where [`Firing::detach_reset`] is set.
+    pub spike: f32,
+    /// By the effective parameters.
+    pub parameters: [f32; P],
+}
+
+/// A neuron with `S` state variables, of which number 0 is the membrane potential, and `P`
+/// learnable scalars that all neurons of a layer share.
+///
+/// Only [`firing`](Self::firing), [`charge`](Self::charge) and
+/// [`charge_backward`](Self::charge_backward) must be given; the rest defaults to a threshold on
+/// the potential and to the reset of [`Firing`].
+/// Each `*_backward` takes the gradient of the loss by the function's result and returns it by the
+/// function's arguments.
+pub trait Neuron<const S: usize, const P: usize>: Debug + Send + Sync {
+    /// Threshold and reset.
+    fn firing(&self) -> &Firing;
+
+    /// Whether the neuron fires; one that does not (a readout) gives its potential instead.
+    fn fires(&self) -> bool {
+        true
+    }
+
+    /// Names of the learnable scalars, in order.
+    fn parameter_names(&self) -> [&'static str; P] {
+        [""; P]
+    }
+
+    /// Where the learnable scalars start.
+    fn initial_parameters(&self) -> [f32; P] {
+        [0.0; P]
+    }
+
+    /// The parameters that the equations see, from the learned ones: the identity by default.
+    fn effective<V: Real>(&self, learned: [V; P]) -> [V; P] {
+        learned
+    }
+
+    /// Backward of [`effective`](Self::effective).
+    fn effective_backward(&self, _learned: [f32; P], gradient: [f32; P]) -> [f32; P] {
+        gradient
+    }
+
+    /// The state before the first step.
+    fn initial_state(&self) -> [f32; S] {
+        [0.0; S]
+    }
+
+    /// The state after the input of one step, before firing.
+    fn charge<V: Real>(&self, parameters: &[V; P], state: [V; S], input: V) -> [V; S];
+
+    /// Backward of [`charge`](Self::charge).
+    fn charge_backward(
+        &self,
+        parameters: &[f32; P],
+        state: [f32; S],
+        input: f32,
+        gradient: [f32; S],
+    ) -> ChargeGradient<S, P>;
+
+    /// How far the charged state is above the threshold; the surrogate derivative is taken here.
+    #[inline(always)]
+    fn distance<V: Real>(&self, _parameters: &[V; P], charged: [V; S]) -> V {
+        let [v] = first(charged);
+        v - self.firing().v_threshold
+    }
+
+    /// Backward of [`distance`](Self::distance).
+    #[inline(always)]
+    fn distance_backward(
+        &self,
+        _parameters: &[f32; P],
+        _charged: [f32; S],
+        gradient: f32,
+    ) -> DistanceGradient<S, P> {
+        let mut state = [0.0; S];
+        state[0] = gradient;
+        DistanceGradient { state, parameters: [0.0; P] }
+    }
+
+    /// The state after firing, from the charged state and the spike (0 or 1).
+    #[inline(always)]
+    fn reset<V: Real>(&self, _parameters: &[V; P], charged: [V; S], spike: V) -> [V; S] {
+        let mut state = charged;
+        state[0] = self.firing().reset(state[0].clone(), spike);
+        state
+    }
+
+    /// Backward of [`reset`](Self::reset).
+    #[inline(always)]
+    fn reset_backward(
+        &self,
+        _parameters: &[f32; P],
+        charged: [f32; S],
+        spike: f32,
+        gradient: [f32; S],
+    ) -> ResetGradient<S, P> {
+        let (by_potential, by_spike) = self.firing().reset_partials(charged[0], spike);
+        let mut state = gradient;
+        state[0] *= by_potential;
+        ResetGradient { state, spike: gradient[0] * by_spike, parameters: [0.0; P] }
+    }
+}
+
+#[inline(always)]
+fn first<V: Real, const S: usize>(values: [V; S]) -> [V; 1] {
+    let mut values = values.into_iter();
+    [values.next().expect("a neuron has at least one state variable")]
+}
