@@ -1,1 +1,24 @@
-//! What a run leaves behind: manifest, metrics, summary and reports
+//! What a run leaves behind: its directory, manifest, metrics and summary, and the reports made of them.
+//!
+//! This crate knows neither tensors nor candle, and it prints nothing: reports are strings.
+
+pub mod atomic;
+pub mod directory;
+pub mod error;
+pub mod hash;
+mod json;
+mod lines;
+pub mod manifest;
+pub mod metrics;
+pub mod summary;
+pub mod timing;
+
+pub use atomic::{replace_file, replace_file_with};
+pub use directory::{RunDirectory, RunState};
+pub use error::RunError;
+pub use manifest::{DataHash, Manifest, Status};
+pub use metrics::{
+    EpochMetrics, EvaluationMetrics, GradientNorm, LayerMetrics, MethodValues, TrainMetrics,
+};
+pub use summary::{Accuracies, Selection, Summary, SynapticOperations};
+pub use timing::Timing;

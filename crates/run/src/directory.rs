@@ -1,0 +1,327 @@
+//! The directory of a run: its layout, its lock, and the order in which its files are written.
+//!
+//! ```text
+//! runs/<table>/<row>/s<seed>-<hash8>/
+//!   manifest.json                written first
+//!   recipe.toml  resolved.toml   what was written, and what it came to
+//!   metrics.jsonl                one line per epoch, no wall clock
+//!   timing.jsonl                 one line per epoch: wall clock and memory
+//!   checkpoints/                 what the trainer needs to go on
+//!   summary.json                 written last and atomically: its presence means complete
+//! ```
+//!
+//! The trainer appends the lines of an epoch first and writes its checkpoint after them.
+//! A run that was killed therefore has at least the lines up to its checkpoint; resuming cuts off what follows.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use crate::atomic::{replace_file, sync_parent};
+use crate::error::{Result, RunError};
+use crate::json;
+use crate::lines;
+use crate::manifest::{Manifest, SCHEMA, Status};
+use crate::metrics::EpochMetrics;
+use crate::summary::Summary;
+use crate::timing::Timing;
+
+const MANIFEST: &str = "manifest.json";
+const RECIPE: &str = "recipe.toml";
+const RESOLVED: &str = "resolved.toml";
+const METRICS: &str = "metrics.jsonl";
+const TIMING: &str = "timing.jsonl";
+const CHECKPOINTS: &str = "checkpoints";
+const SUMMARY: &str = "summary.json";
+const LOCK: &str = ".lock";
+
+/// What a path holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// No run: nothing, or a run that was killed before its recipe was written.
+    Absent,
+    /// A run that was started and has no summary.
+    Unfinished,
+    /// A run with its summary.
+    Complete,
+}
+
+/// A run directory, open for reading, or for writing by this process alone.
+#[derive(Debug)]
+pub struct RunDirectory {
+    path: PathBuf,
+    manifest: Manifest,
+    /// Held while the run is written; the operating system gives it back even after SIGKILL.
+    lock: Option<File>,
+}
+
+impl RunDirectory {
+    /// Where a run of a table lives below `root`: `<table>/<row>/s<seed>-<first 8 digits of the recipe hash>`.
+    pub fn path_for(root: &Path, table: &str, row: &str, seed: u64, recipe_hash: &str) -> PathBuf {
+        let short: String = recipe_hash.chars().take(8).collect();
+        root.join(table).join(row).join(format!("s{seed}-{short}"))
+    }
+
+    /// What `path` holds, without opening it.
+    pub fn inspect(path: &Path) -> RunState {
+        if !path.join(MANIFEST).is_file() || !path.join(RESOLVED).is_file() {
+            RunState::Absent
+        } else if path.join(SUMMARY).is_file() {
+            RunState::Complete
+        } else {
+            RunState::Unfinished
+        }
+    }
+
+    /// Starts a run: creates the directory, then writes the manifest and after it both recipes.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Exists`] if a run is there already, [`RunError::Locked`] if another process is at it,
+    /// [`RunError::Io`] if it cannot be written.
+    pub fn create(path: &Path, manifest: Manifest, recipe: &str, resolved: &str) -> Result<Self> {
+        let checkpoints = path.join(CHECKPOINTS);
+        fs::create_dir_all(&checkpoints)
+            .map_err(|source| RunError::io("create", &checkpoints, source))?;
+        let lock = take_lock(path)?;
+        if Self::inspect(path) != RunState::Absent {
+            return Err(RunError::Exists {
+                path: path.to_path_buf(),
+            });
+        }
+        let directory = Self {
+            path: path.to_path_buf(),
+            manifest,
+            lock: Some(lock),
+        };
+        directory.write_manifest()?;
+        replace_file(&path.join(RECIPE), recipe.as_bytes())?;
+        replace_file(&path.join(RESOLVED), resolved.as_bytes())?;
+        sync_parent(path)?;
+        Ok(directory)
+    }
+
+    /// Opens a run for reading; it may still be running.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::NotARun`], [`RunError::Malformed`] or [`RunError::Schema`] if the directory is not a run of this version.
+    pub fn open(path: &Path) -> Result<Self> {
+        for missing in [MANIFEST, RESOLVED] {
+            if !path.join(missing).is_file() {
+                return Err(RunError::NotARun {
+                    path: path.to_path_buf(),
+                    missing,
+                });
+            }
+        }
+        let file = path.join(MANIFEST);
+        let manifest: Manifest = read_json(&file)?;
+        check_schema(&file, manifest.schema)?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            manifest,
+            lock: None,
+        })
+    }
+
+    /// Opens an unfinished run for writing; call [`rewind`](Self::rewind) before the first epoch is appended.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and [`RunError::Exists`] if the run is complete, [`RunError::Locked`] if another process writes it.
+    pub fn resume(path: &Path) -> Result<Self> {
+        let mut directory = Self::open(path)?;
+        directory.lock = Some(take_lock(path)?);
+        if directory.is_complete() {
+            return Err(RunError::Exists {
+                path: path.to_path_buf(),
+            });
+        }
+        Ok(directory)
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where checkpoints go; write them with [`replace_file`] so that they are whole.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join(CHECKPOINTS)
+    }
+
+    /// The manifest as it was read or last written.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Whether the summary is written.
+    pub fn is_complete(&self) -> bool {
+        Self::inspect(&self.path) == RunState::Complete
+    }
+
+    /// The recipe as the user wrote it.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Io`] if the file cannot be read.
+    pub fn recipe(&self) -> Result<String> {
+        read_text(&self.path.join(RECIPE))
+    }
+
+    /// The recipe with every default filled in, from which the run can be repeated.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Io`] if the file cannot be read.
+    pub fn resolved(&self) -> Result<String> {
+        read_text(&self.path.join(RESOLVED))
+    }
+
+    /// Rewrites the manifest with another status.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Io`] if it cannot be written.
+    pub fn set_status(&mut self, status: Status) -> Result<()> {
+        self.manifest.status = status;
+        self.write_manifest()
+    }
+
+    /// Appends the line of an epoch to `metrics.jsonl` and syncs it.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Unwritable`] if a number is not finite, [`RunError::Io`] if the file cannot be written.
+    pub fn append_metrics(&self, metrics: &EpochMetrics) -> Result<()> {
+        lines::append(&self.path.join(METRICS), metrics)
+    }
+
+    /// Appends the line of an epoch to `timing.jsonl` and syncs it.
+    ///
+    /// # Errors
+    ///
+    /// As [`append_metrics`](Self::append_metrics).
+    pub fn append_timing(&self, timing: &Timing) -> Result<()> {
+        lines::append(&self.path.join(TIMING), timing)
+    }
+
+    /// What the epochs measured, a torn last line left out.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::MalformedLine`] or [`RunError::EpochOrder`] if the file was edited or damaged.
+    pub fn metrics(&self) -> Result<Vec<EpochMetrics>> {
+        lines::read(&self.path.join(METRICS))
+    }
+
+    /// What the epochs cost, a torn last line left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`metrics`](Self::metrics).
+    pub fn timings(&self) -> Result<Vec<Timing>> {
+        lines::read(&self.path.join(TIMING))
+    }
+
+    /// Cuts `metrics.jsonl` and `timing.jsonl` back to the epoch of the checkpoint (0: to nothing), and
+    /// marks the run as running.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::MissingEpochs`] if fewer epochs are recorded than the checkpoint has seen, and as [`metrics`](Self::metrics).
+    pub fn rewind(&mut self, epoch: u32) -> Result<()> {
+        for (name, last) in [
+            (
+                METRICS,
+                lines::rewind::<EpochMetrics>(&self.path.join(METRICS), epoch)?,
+            ),
+            (
+                TIMING,
+                lines::rewind::<Timing>(&self.path.join(TIMING), epoch)?,
+            ),
+        ] {
+            if last != epoch {
+                let path = self.path.join(name);
+                return Err(RunError::MissingEpochs {
+                    path,
+                    wanted: epoch,
+                    found: last,
+                });
+            }
+        }
+        self.set_status(Status::Running)
+    }
+
+    /// Writes the summary, which completes the run, and then the manifest's status.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Unwritable`] if a number is not finite, [`RunError::Io`] if a file cannot be written.
+    pub fn complete(&mut self, summary: &Summary) -> Result<()> {
+        let path = self.path.join(SUMMARY);
+        replace_file(&path, &json::to_document(summary, &path)?)?;
+        self.set_status(Status::Complete)
+    }
+
+    /// The summary of a complete run; `None` while it is unfinished.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Malformed`] or [`RunError::Schema`] if the file is not a summary of this version.
+    pub fn summary(&self) -> Result<Option<Summary>> {
+        let path = self.path.join(SUMMARY);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let summary: Summary = read_json(&path)?;
+        check_schema(&path, summary.schema)?;
+        Ok(Some(summary))
+    }
+
+    fn write_manifest(&self) -> Result<()> {
+        let path = self.path.join(MANIFEST);
+        replace_file(&path, &json::to_document(&self.manifest, &path)?)
+    }
+}
+
+/// Takes the run for this process, or says who cannot.
+fn take_lock(path: &Path) -> Result<File> {
+    let file = path.join(LOCK);
+    let lock = File::create(&file).map_err(|source| RunError::io("create", &file, source))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(RunError::Locked {
+            path: path.to_path_buf(),
+        }),
+        // Some network file systems have no locks; two writers are then the user's affair.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(lock),
+        Err(TryLockError::Error(source)) => Err(RunError::io("lock", &file, source)),
+    }
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|source| RunError::io("read", path, source))
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    serde_json::from_str(&read_text(path)?).map_err(|source| RunError::Malformed {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+fn check_schema(path: &Path, found: u32) -> Result<()> {
+    if found == SCHEMA {
+        Ok(())
+    } else {
+        Err(RunError::Schema {
+            path: path.to_path_buf(),
+            expected: SCHEMA,
+            found,
+        })
+    }
+}
