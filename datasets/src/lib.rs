@@ -1,1 +1,28 @@
-//! Decoders and registry of static and event data sets: bytes in, frames or events with a label out
+//! Decoders and registry of static and event data sets: bytes in, frames or events with a label
+//! out.
+//!
+//! [`open`] opens a data set by name; two are compiled in and need no folder:
+//!
+//! ```
+//! use candlewick_datasets::{Sample, Split, open};
+//!
+//! let digits = open("digits", Split::Test, None)?;
+//! assert_eq!(digits.len(), 500);
+//! let Sample::Image(image) = digits.read(0)? else { unreachable!() };
+//! assert_eq!((image.channels, image.height, image.width), (1, 8, 8));
+//! # Ok::<(), candlewick_datasets::Error>(())
+//! ```
+
+mod dataset;
+mod error;
+mod hash;
+pub mod image;
+mod registry;
+mod sample;
+mod verify;
+
+pub use dataset::{Dataset, Info};
+pub use error::{Error, Result};
+pub use registry::{Embedded, Entry, FileSpec, Partition, Source, find, open, registry};
+pub use sample::{Events, Image, Sample, Shape, Split};
+pub use verify::{Check, Verdict, verify};

@@ -1,0 +1,107 @@
+//! What can go wrong between a file and a sample.
+
+use std::path::{Path, PathBuf};
+
+/// An error of this crate; it names the file, the field, what was expected and what was found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The name is not in the registry.
+    #[error("unknown data set `{name}`; known: {known}")]
+    UnknownDataset {
+        /// What was asked for.
+        name: String,
+        /// All names, separated by commas.
+        known: String,
+    },
+    /// The data set has no partition of that name.
+    #[error("data set `{dataset}` has no partition `{partition}`; known: {known}")]
+    UnknownPartition {
+        /// Name of the data set.
+        dataset: String,
+        /// What was asked for.
+        partition: String,
+        /// All names, separated by commas.
+        known: String,
+    },
+    /// The data set is read from files, and no folder was given.
+    #[error("data set `{dataset}` is not embedded and needs a folder: {layout}")]
+    FolderNeeded {
+        /// Name of the data set.
+        dataset: &'static str,
+        /// The files that the folder must hold.
+        layout: &'static str,
+    },
+    /// The folder does not hold the files of the data set.
+    #[error("data set `{dataset}`: no `{}` in {}; expected: {layout}", missing.display(), root.display())]
+    FilesMissing {
+        /// Name of the data set.
+        dataset: &'static str,
+        /// The folder that was searched.
+        root: PathBuf,
+        /// The first path that was not found, relative to the folder.
+        missing: PathBuf,
+        /// The files that the folder must hold.
+        layout: &'static str,
+    },
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// The content of a file is not what its format demands.
+    #[error("{}: {field}: expected {expected}, found {found}", path.display())]
+    Format {
+        /// The file, or the name that the caller gave to the bytes.
+        path: PathBuf,
+        /// The part of the file that is wrong.
+        field: &'static str,
+        /// What would have been right.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A sample number beyond the end of the data set.
+    #[error("sample {index} of {len}: the index is out of range")]
+    NoSuchSample {
+        /// What was asked for.
+        index: usize,
+        /// How many samples there are.
+        len: usize,
+    },
+}
+
+impl Error {
+    /// An [`Error::Format`] for a file or a named piece of memory.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers give literals and fresh strings"
+    )]
+    pub(crate) fn format(
+        path: impl AsRef<Path>,
+        field: &'static str,
+        expected: impl ToString,
+        found: impl ToString,
+    ) -> Self {
+        Self::Format {
+            path: path.as_ref().to_path_buf(),
+            field,
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+
+    /// An [`Error::Io`] for a path; for use in `map_err`.
+    pub(crate) fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io {
+            path: path.as_ref().to_path_buf(),
+            source,
+        }
+    }
+}
+
+/// The result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,8 @@
+//! Data sets of images.
+
+pub(crate) mod cifar;
+pub mod idx;
+mod in_memory;
+pub(crate) mod mnist;
+
+pub use in_memory::InMemory;

@@ -1,0 +1,135 @@
+//! What a data set is made of: images and event recordings, as the files store them.
+
+use std::borrow::Cow;
+
+/// The two parts of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// The samples to learn from.
+    Train,
+    /// The samples to measure with.
+    Test,
+}
+
+impl Split {
+    /// Both, in the order train, test.
+    pub const ALL: [Self; 2] = [Self::Train, Self::Test];
+
+    /// `"train"` or `"test"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// The kind of a data set's samples and the shape they have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Images, all of one size.
+    Image {
+        /// 1 for grey, 3 for red, green, blue.
+        channels: usize,
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+    },
+    /// Event recordings of one sensor.
+    Events {
+        /// Columns of the sensor; `x` is below.
+        width: usize,
+        /// Rows of the sensor; `y` is below.
+        height: usize,
+    },
+}
+
+/// An image of bytes in the order channel, row, column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image<'a> {
+    /// 1 for grey, 3 for red, green, blue.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// `channels * height * width` values in 0..=255, `[channel, row, column]`.
+    pub pixels: Cow<'a, [u8]>,
+}
+
+/// An event recording as a struct of arrays; all four arrays have the same length.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Events {
+    /// Columns of the sensor.
+    pub width: usize,
+    /// Rows of the sensor.
+    pub height: usize,
+    /// Column of each event, as stored in the file.
+    pub x: Vec<u16>,
+    /// Row of each event, as stored in the file.
+    pub y: Vec<u16>,
+    /// Time of each event in microseconds, on the clock of the recording.
+    pub t: Vec<i64>,
+    /// Polarity of each event: `true` for ON, where the light grew.
+    pub p: Vec<bool>,
+}
+
+impl Events {
+    /// No events of a sensor of this size, with room for `capacity`.
+    pub fn with_capacity(width: usize, height: usize, capacity: usize) -> Self {
+        Self {
+            width,
+            height,
+            x: Vec::with_capacity(capacity),
+            y: Vec::with_capacity(capacity),
+            t: Vec::with_capacity(capacity),
+            p: Vec::with_capacity(capacity),
+        }
+    }
+
+    /// The number of events.
+    pub fn len(&self) -> usize {
+        self.t.len()
+    }
+
+    /// Whether there is no event.
+    pub fn is_empty(&self) -> bool {
+        self.t.is_empty()
+    }
+
+    /// Appends one event.
+    #[inline]
+    pub fn push(&mut self, x: u16, y: u16, t: i64, p: bool) {
+        self.x.push(x);
+        self.y.push(y);
+        self.t.push(t);
+        self.p.push(p);
+    }
+}
+
+/// One sample of a data set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sample<'a> {
+    /// An image.
+    Image(Image<'a>),
+    /// An event recording.
+    Events(Events),
+}
+
+impl Sample<'_> {
+    /// The shape of this sample, to compare with that of its data set.
+    pub fn shape(&self) -> Shape {
+        match self {
+            Self::Image(image) => Shape::Image {
+                channels: image.channels,
+                height: image.height,
+                width: image.width,
+            },
+            Self::Events(events) => Shape::Events {
+                width: events.width,
+                height: events.height,
+            },
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Compares the files of a data set with what is known of the originals.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::registry::{Entry, FileSpec, Source};
+use crate::{Error, Result, hash};
+
+/// The outcome for one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The file that was looked at, or would have been.
+    pub path: PathBuf,
+    /// Size and SHA-256 after decompression; `None` if there is no such file.
+    pub found: Option<(u64, String)>,
+    /// How it compares.
+    pub verdict: Verdict,
+}
+
+/// How a file compares with the original.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Size and checksum are those of the original.
+    Equal,
+    /// The size is that of the original; its checksum is not known.
+    SizeEqual,
+    /// Size or checksum differ.
+    Different,
+    /// There is no such file.
+    Missing,
+}
+
+impl Verdict {
+    /// Whether nothing speaks against the file.
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Equal | Self::SizeEqual)
+    }
+}
+
+/// Checks every file of a data set that the registry knows; empty for sets of very many files.
+///
+/// # Errors
+/// If the set needs a folder and none was given, or a file that exists cannot be read.
+pub fn verify(entry: &Entry, root: Option<&Path>) -> Result<Vec<Check>> {
+    match entry.source {
+        Source::Embedded(files) => files
+            .iter()
+            .map(|file| check(&file.spec, file.path(), Some(Box::new(file.content))))
+            .collect(),
+        Source::Folder { files, layout, .. } => {
+            let Some(folder) = root else {
+                return Err(Error::FolderNeeded {
+                    dataset: entry.name,
+                    layout,
+                });
+            };
+            let one = |spec: &FileSpec| match entry.find(root, Path::new(spec.path)) {
+                Ok(path) => {
+                    let file = File::open(&path).map_err(Error::io(&path))?;
+                    check(
+                        spec,
+                        path,
+                        Some(Box::new(BufReader::with_capacity(1 << 16, file))),
+                    )
+                }
+                Err(_) => check(spec, folder.join(spec.path), None),
+            };
+            files.iter().map(one).collect()
+        }
+    }
+}
+
+fn check(spec: &FileSpec, path: PathBuf, content: Option<Box<dyn BufRead>>) -> Result<Check> {
+    let Some(mut reader) = content else {
+        return Ok(Check {
+            path,
+            found: None,
+            verdict: Verdict::Missing,
+        });
+    };
+    let packed = reader
+        .fill_buf()
+        .map_err(Error::io(&path))?
+        .starts_with(&[0x1f, 0x8b]);
+    let plain: Box<dyn Read> = if packed {
+        Box::new(MultiGzDecoder::new(reader))
+    } else {
+        Box::new(reader)
+    };
+    let (bytes, sha256) = hash::of_reader(plain).map_err(Error::io(&path))?;
+    let verdict = match spec.sha256 {
+        _ if bytes != spec.bytes => Verdict::Different,
+        Some(known) if known == sha256 => Verdict::Equal,
+        Some(_) => Verdict::Different,
+        None => Verdict::SizeEqual,
+    };
+    Ok(Check {
+        path,
+        found: Some((bytes, sha256)),
+        verdict,
+    })
+}
