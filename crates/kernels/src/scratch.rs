@@ -1,0 +1,21 @@
+//! Buffers that each thread keeps from call to call, so that kernels do not allocate.
+
+use std::cell::RefCell;
+
+thread_local! {
+    static FLOATS: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Calls `body` with `length` floats of unspecified content.
+///
+/// The buffer is taken from this thread's store and put back afterwards, so that calls may nest,
+/// also when rayon steals another task in between.
+pub(crate) fn with_floats<R>(length: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
+    let mut buffer = FLOATS.with_borrow_mut(Vec::pop).unwrap_or_default();
+    if buffer.len() < length {
+        buffer.resize(length, 0.0);
+    }
+    let result = body(&mut buffer[..length]);
+    FLOATS.with_borrow_mut(|store| store.push(buffer));
+    result
+}

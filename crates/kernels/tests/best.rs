@@ -1,0 +1,5 @@
+//! The laws on the best instruction set of this machine.
+
+mod laws;
+
+test_laws!(Best);

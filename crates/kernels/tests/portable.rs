@@ -1,0 +1,5 @@
+//! The laws on the portable path.
+
+mod laws;
+
+test_laws!(Portable);
