@@ -1,1 +1,16 @@
-//! The vocabulary over candle: time and batch axes, seeded random streams, ordered parameters
+//! The vocabulary over candle: time and batch axes, seeded random streams, ordered parameters.
+//!
+//! Activations are channels-last and lead with time and batch: `[T, B, H, W, C]` or `[T, B, N]`.
+
+pub mod axes;
+pub mod device;
+mod error;
+pub mod gradient_check;
+pub mod host;
+pub mod initializer;
+pub mod parameters;
+mod registry;
+
+pub use candlewick_kernels::random;
+pub use error::{Error, Result};
+pub use random::Key;

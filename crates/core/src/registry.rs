@@ -1,0 +1,87 @@
+//! The registry macro: one line per component, from which names, recipes and laws follow.
+
+/// Declares the components of a kind: an enum with one variant per component, the variant being
+/// the component's settings.
+///
+/// The enum reads from and writes to recipes as an externally tagged table
+/// (`[surrogate.triangle]`), knows all names and defaults, and dereferences to the trait of the
+/// kind, so that a law can loop over [`all`](#method.all).
+///
+/// ```
+/// # use candlewick_core::registry;
+/// # pub trait Shape: std::fmt::Debug { fn corners(&self) -> u32; }
+/// # #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+/// # pub struct Square {}
+/// # impl Shape for Square { fn corners(&self) -> u32 { 4 } }
+/// registry! {
+///     /// A shape by name.
+///     pub enum AnyShape: dyn Shape, kind "shape" {
+///         /// Four equal sides.
+///         Square = "square" | "box",
+///     }
+/// }
+/// assert_eq!(AnyShape::named("box").unwrap().corners(), 4);
+/// assert_eq!(AnyShape::NAMES, ["square"]);
+/// ```
+#[macro_export]
+macro_rules! registry {
+    (
+        $(#[$doc:meta])*
+        pub enum $enum:ident: dyn $trait:path, kind $kind:literal {
+            $( #[doc = $text:literal] $component:ident = $name:literal $(| $alias:literal)* ),+ $(,)?
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+        pub enum $enum {
+            $( #[doc = $text] #[serde(rename = $name $(, alias = $alias)*)] $component($component) ),+
+        }
+
+        impl $enum {
+            /// The registered names, in their order.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// What each registered name is, in one line.
+            pub const SUMMARIES: &'static [&'static str] = &[$($text),+];
+
+            /// Every registered component with its defaults.
+            pub fn all() -> ::std::vec::Vec<Self> {
+                ::std::vec![$( Self::$component($component::default()) ),+]
+            }
+
+            /// The component of that name, or of a synonym, with its defaults.
+            pub fn named(name: &str) -> $crate::Result<Self> {
+                match name {
+                    $( $name $(| $alias)* => Ok(Self::$component($component::default())), )+
+                    _ => Err($crate::Error::Unknown {
+                        kind: $kind,
+                        name: name.into(),
+                        known: Self::NAMES.join(", "),
+                    }),
+                }
+            }
+
+            /// The registered name.
+            pub fn name(&self) -> &'static str {
+                match self { $( Self::$component(_) => $name ),+ }
+            }
+
+            /// The names that other libraries use for it.
+            pub fn synonyms(&self) -> &'static [&'static str] {
+                match self { $( Self::$component(_) => &[$($alias),*] ),+ }
+            }
+        }
+
+        impl ::std::ops::Deref for $enum {
+            type Target = dyn $trait;
+
+            fn deref(&self) -> &(dyn $trait + 'static) {
+                match self { $( Self::$component(component) => component ),+ }
+            }
+        }
+
+        $( impl From<$component> for $enum {
+            fn from(component: $component) -> Self { Self::$component(component) }
+        } )+
+    };
+}
