@@ -64,6 +64,18 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// Events that a file format cannot hold.
+    #[error("cannot write {format}: {field}: expected {expected}, found {found}")]
+    NotWritable {
+        /// Name of the format.
+        format: &'static str,
+        /// The part of the events that does not fit.
+        field: &'static str,
+        /// What would have fitted.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// A sample number beyond the end of the data set.
     #[error("sample {index} of {len}: the index is out of range")]
     NoSuchSample {
@@ -104,4 +116,4 @@ impl Error {
 }
 
 /// The result of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -15,6 +15,7 @@
 
 mod dataset;
 mod error;
+pub mod event;
 mod hash;
 pub mod image;
 mod registry;

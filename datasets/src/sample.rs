@@ -106,6 +106,19 @@ impl Events {
         self.t.push(t);
         self.p.push(p);
     }
+
+    /// Puts the events into the order of their times; events of equal time keep their order.
+    pub fn sort_by_time(&mut self) {
+        if self.t.is_sorted() {
+            return;
+        }
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by_key(|&index| self.t[index]);
+        self.x = order.iter().map(|&index| self.x[index]).collect();
+        self.y = order.iter().map(|&index| self.y[index]).collect();
+        self.t = order.iter().map(|&index| self.t[index]).collect();
+        self.p = order.iter().map(|&index| self.p[index]).collect();
+    }
 }
 
 /// One sample of a data set.

@@ -1,0 +1,15 @@
+//! Event recordings: decoders, writers, and data sets made of them.
+//!
+//! [`decode`] turns the bytes of a file into [`Events`], [`Chunks`] does it piece by piece, and
+//! [`encode`] writes the formats in which fixtures and other programs' input are made.
+//! [`detect`] tells the [`Format`] of a file from its first bytes and its name.
+
+mod atis;
+mod chunks;
+mod decoder;
+mod format;
+
+pub use chunks::Chunks;
+pub use format::{Format, decode, detect, encode};
+
+use crate::Events;

@@ -1,0 +1,112 @@
+//! What all decoders have in common: bytes go in piece by piece, events come out.
+
+use std::fmt::Debug;
+use std::path::Path;
+
+use crate::{Error, Events, Result};
+
+/// What is wrong with the bytes; the caller adds the file.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    field: &'static str,
+    expected: String,
+    found: String,
+}
+
+impl Fault {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers give literals and fresh strings"
+    )]
+    pub(crate) fn new(field: &'static str, expected: impl ToString, found: impl ToString) -> Self {
+        Self {
+            field,
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+
+    /// The error for a file.
+    pub(crate) fn at(self, path: &Path) -> Error {
+        Error::Format {
+            path: path.to_path_buf(),
+            field: self.field,
+            expected: self.expected,
+            found: self.found,
+        }
+    }
+}
+
+/// The state of a decoder between two pieces of a file.
+pub(crate) trait Decoder: Debug + Send {
+    /// Decodes the whole records at the start of `bytes`, appends their events, and returns how
+    /// many bytes it used; the rest is given again with more bytes behind it.
+    ///
+    /// Allocates in proportion to `bytes.len()` only.
+    fn feed(&mut self, bytes: &[u8], events: &mut Events) -> Result<usize, Fault>;
+
+    /// Says what is wrong if the file ends here, with `rest` unused.
+    fn finish(&self, rest: &[u8]) -> Result<(), Fault> {
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let found = format!("{} bytes behind the last", rest.len());
+        Err(Fault::new("end of the file", "whole records", found))
+    }
+
+    /// Width and height of the sensor, if the format or the header says.
+    fn sensor(&self) -> Option<(usize, usize)>;
+}
+
+/// Appends one event per record of `SIZE` bytes.
+#[inline(always)]
+pub(crate) fn append<const SIZE: usize>(
+    records: &[[u8; SIZE]],
+    events: &mut Events,
+    decode: impl Fn(&[u8; SIZE]) -> (u16, u16, i64, bool),
+) {
+    let (start, end) = (events.len(), events.len() + records.len());
+    events.x.resize(end, 0);
+    events.y.resize(end, 0);
+    events.t.resize(end, 0);
+    events.p.resize(end, false);
+    let places = events.x[start..]
+        .iter_mut()
+        .zip(&mut events.y[start..])
+        .zip(&mut events.t[start..])
+        .zip(&mut events.p[start..]);
+    for ((((x, y), t), p), record) in places.zip(records) {
+        (*x, *y, *t, *p) = decode(record);
+    }
+}
+
+/// Sets the size of the sensor of freshly decoded events, and checks that they lie on it.
+///
+/// `sensor` is what the caller or the file says; without it, the size that holds `seen` and all
+/// events is taken, and `seen` grows.
+pub(crate) fn place(
+    path: &Path,
+    events: &mut Events,
+    sensor: Option<(usize, usize)>,
+    seen: &mut (usize, usize),
+) -> Result<()> {
+    let largest = |values: &[u16]| values.iter().fold(None, |max, &value| max.max(Some(value)));
+    let extent = |values: &[u16]| largest(values).map_or(0, |max| usize::from(max) + 1);
+    let (right, bottom) = (extent(&events.x), extent(&events.y));
+    *seen = (seen.0.max(right), seen.1.max(bottom));
+    (events.width, events.height) = sensor.unwrap_or(*seen);
+    for (field, size, values, end) in [
+        ("x", events.width, &events.x, right),
+        ("y", events.height, &events.y, bottom),
+    ] {
+        if end > size {
+            let first = values
+                .iter()
+                .position(|&value| usize::from(value) >= size)
+                .unwrap_or(0);
+            let found = format!("{} in event {first}", values[first]);
+            return Err(Error::format(path, field, format!("below {size}"), found));
+        }
+    }
+    Ok(())
+}
