@@ -23,7 +23,8 @@ pub struct Info {
     /// What to cite.
     pub citation: &'static str,
     /// SHA-256 in hexadecimal over what the samples of this split are made of.
-    /// Equal hashes mean equal samples in equal order.
+    /// Equal hashes mean equal samples in equal order; of recordings in files of more than 256 MiB
+    /// together, only the sizes and the first 4 KiB of each file are hashed.
     pub content_hash: String,
 }
 

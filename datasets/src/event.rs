@@ -8,8 +8,11 @@ mod atis;
 mod chunks;
 mod decoder;
 mod format;
+pub(crate) mod nmnist;
+mod recordings;
 
 pub use chunks::Chunks;
 pub use format::{Format, decode, detect, encode};
+pub use recordings::Recordings;
 
 use crate::Events;

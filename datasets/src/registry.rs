@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::event::nmnist;
 use crate::image::{cifar, mnist};
 use crate::{Dataset, Error, Info, Result, Shape, Split};
 
@@ -17,6 +18,8 @@ pub fn registry() -> &'static [Entry] {
         mnist::FASHION_MNIST_SMALL,
         mnist::KMNIST,
         mnist::MNIST,
+        nmnist::NMNIST,
+        nmnist::NMNIST_SMALL,
     ];
     REGISTRY
 }

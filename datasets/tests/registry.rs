@@ -40,7 +40,7 @@ fn names_are_in_order_and_entries_complete() {
             assert_eq!(find(&name).unwrap().1, partition);
         }
     }
-    assert_eq!(registry().len(), 7);
+    assert_eq!(registry().len(), 9);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn sets_from_folders_say_what_is_missing() {
             visited += 1;
         }
     }
-    assert_eq!(visited, 10);
+    assert_eq!(visited, 14);
     let text = open("mnits", Split::Train, None).unwrap_err().to_string();
     assert!(
         text.starts_with("unknown data set `mnits`; known: cifar10, "),
