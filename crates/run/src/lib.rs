@@ -5,12 +5,17 @@
 pub mod atomic;
 pub mod directory;
 pub mod error;
+mod format;
 pub mod hash;
 mod json;
 mod lines;
 pub mod manifest;
 pub mod metrics;
+pub mod report;
+pub mod statistics;
 pub mod summary;
+pub mod svg;
+pub mod table;
 pub mod timing;
 
 pub use atomic::{replace_file, replace_file_with};
@@ -21,4 +26,5 @@ pub use metrics::{
     EpochMetrics, EvaluationMetrics, GradientNorm, LayerMetrics, MethodValues, TrainMetrics,
 };
 pub use summary::{Accuracies, Selection, Summary, SynapticOperations};
+pub use table::{Fact, Published, RowReport, RunRecord, Source, TableReport};
 pub use timing::Timing;

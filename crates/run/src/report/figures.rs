@@ -1,0 +1,296 @@
+//! The figures of a table: learning curves, firing rates, accuracy by time step, gradient norms.
+
+use crate::metrics::EpochMetrics;
+use crate::statistics::mean;
+use crate::svg::{Bar, BarChart, Figure, LineChart, Point, Series};
+use crate::table::{RowReport, TableReport};
+
+/// Up to this many rows share one chart; more get a chart each, with the baseline to compare.
+const TOGETHER: usize = 4;
+
+/// A heading with its figures; sections without figures are left out of a report.
+#[derive(Debug)]
+pub(crate) struct Section {
+    pub(crate) heading: &'static str,
+    pub(crate) caption: &'static str,
+    pub(crate) figures: Vec<Figure>,
+}
+
+/// All sections that the runs have data for.
+pub(crate) fn sections(report: &TableReport) -> Vec<Section> {
+    let all = [
+        Section {
+            heading: "Learning curves",
+            caption: "Mean over the seeds after each epoch; the band spans the lowest and highest seed.",
+            figures: [
+                curves(report, "Test accuracy", "%", |epoch| {
+                    Some(100.0 * epoch.test.as_ref()?.accuracy)
+                }),
+                curves(report, "Training loss", "mean loss", |epoch| {
+                    Some(epoch.train.loss)
+                }),
+            ]
+            .concat(),
+        },
+        Section {
+            heading: "Accuracy by time step",
+            caption: "What the trained network would answer if it were stopped after fewer time steps, mean over the seeds.",
+            figures: by_time_step(report).into_iter().collect(),
+        },
+        Section {
+            heading: "Firing rates",
+            caption: "Spikes per neuron and time step on the test data after the last epoch, mean over the seeds.",
+            figures: firing_rates(report),
+        },
+        Section {
+            heading: "Gradient norms",
+            caption: "Norm of the loss gradient of each parameter in the last epoch, from the input to the output, mean over the seeds.",
+            figures: gradient_norms(report),
+        },
+    ];
+    all.into_iter()
+        .filter(|section| !section.figures.is_empty())
+        .collect()
+}
+
+/// Charts of one quantity by epoch: one for all rows if they are few, else one per row.
+fn curves(
+    report: &TableReport,
+    title: &str,
+    unit: &str,
+    value: fn(&EpochMetrics) -> Option<f64>,
+) -> Vec<Figure> {
+    let lines: Vec<(&RowReport, Vec<Point>)> = report
+        .rows
+        .iter()
+        .map(|row| (row, curve(row, value)))
+        .filter(|(_, points)| !points.is_empty())
+        .collect();
+    in_charts(report, &lines, |series, row| {
+        let title = row.map_or_else(|| title.to_owned(), |row| format!("{title}: {}", row.label));
+        LineChart {
+            title,
+            x_label: "epoch".to_owned(),
+            y_label: unit.to_owned(),
+            whole_x: true,
+            series,
+        }
+        .draw()
+    })
+}
+
+/// Mean and range over the runs at each epoch that all runs have.
+fn curve(row: &RowReport, value: fn(&EpochMetrics) -> Option<f64>) -> Vec<Point> {
+    let epochs = row
+        .runs
+        .iter()
+        .map(|run| run.epochs.len())
+        .min()
+        .unwrap_or(0);
+    (0..epochs)
+        .filter_map(|index| {
+            let values: Option<Vec<f64>> = row
+                .runs
+                .iter()
+                .map(|run| value(&run.epochs[index]))
+                .collect();
+            let values = values?;
+            let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+            let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let x = f64::from(row.runs[0].epochs[index].epoch);
+            let band = (values.len() > 1).then_some((low, high));
+            Some(Point {
+                x,
+                y: mean(&values)?,
+                band,
+            })
+        })
+        .collect()
+}
+
+fn by_time_step(report: &TableReport) -> Vec<Figure> {
+    let lines: Vec<(&RowReport, Vec<Point>)> = report
+        .rows
+        .iter()
+        .map(|row| {
+            let steps = row.accuracy_per_step().into_iter().enumerate();
+            let point = |(step, accuracy): (usize, f64)| Point {
+                x: (step + 1) as f64,
+                y: 100.0 * accuracy,
+                band: None,
+            };
+            (row, steps.map(point).collect::<Vec<_>>())
+        })
+        .filter(|(_, points)| points.len() > 1)
+        .collect();
+    in_charts(report, &lines, |series, row| {
+        LineChart {
+            title: row.map_or_else(|| "Test accuracy".to_owned(), |row| row.label.clone()),
+            x_label: "time steps".to_owned(),
+            y_label: "test accuracy, %".to_owned(),
+            whole_x: true,
+            series,
+        }
+        .draw()
+    })
+}
+
+/// Few rows go into one chart; of many, each goes into its own beside the baseline.
+fn in_charts(
+    report: &TableReport,
+    lines: &[(&RowReport, Vec<Point>)],
+    draw: impl Fn(Vec<Series>, Option<&RowReport>) -> Figure,
+) -> Vec<Figure> {
+    let series = |row: &RowReport, points: &[Point], color| Series {
+        label: row.label.clone(),
+        points: points.to_vec(),
+        color,
+    };
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    if lines.len() <= TOGETHER {
+        let lines = lines.iter().enumerate();
+        let all = lines
+            .map(|(index, (row, points))| series(row, points, Some(index)))
+            .collect();
+        return vec![draw(all, None)];
+    }
+    let baseline = lines.iter().find(|(row, _)| report.is_baseline(row));
+    lines
+        .iter()
+        .filter(|(row, _)| !report.is_baseline(row))
+        .map(|(row, points)| {
+            let gray = baseline.map(|(row, points)| series(row, points, None));
+            draw(
+                gray.into_iter()
+                    .chain([series(row, points, Some(0))])
+                    .collect(),
+                Some(row),
+            )
+        })
+        .collect()
+}
+
+fn firing_rates(report: &TableReport) -> Vec<Figure> {
+    bars(report, "spikes per neuron and step", |row| {
+        let layers = row.layers().into_iter();
+        layers
+            .map(|layer| (layer.name, f64::from(layer.firing_rate)))
+            .collect()
+    })
+}
+
+fn gradient_norms(report: &TableReport) -> Vec<Figure> {
+    bars(report, "Euclidean norm", |row| {
+        row.gradient_norms()
+            .into_iter()
+            .filter(|gradient| !gradient.name.ends_with("bias"))
+            .map(|gradient| (gradient.name, f64::from(gradient.norm)))
+            .collect()
+    })
+}
+
+/// One bar chart per row, all on one scale, with the baseline's value as a line across each bar.
+fn bars(
+    report: &TableReport,
+    value_label: &str,
+    values: fn(&RowReport) -> Vec<(String, f64)>,
+) -> Vec<Figure> {
+    let rows: Vec<(&RowReport, Vec<(String, f64)>)> = report
+        .rows
+        .iter()
+        .map(|row| (row, values(row)))
+        .filter(|(_, values)| !values.is_empty())
+        .collect();
+    let full = rows
+        .iter()
+        .flat_map(|(_, values)| values)
+        .map(|(_, value)| *value)
+        .fold(0.0, f64::max);
+    let baseline = rows.iter().find(|(row, _)| report.is_baseline(row));
+    rows.iter()
+        .map(|(row, values)| {
+            let compared = baseline.filter(|(other, _)| other.id != row.id);
+            let bar = |(name, value): &(String, f64)| Bar {
+                label: name.clone(),
+                value: *value,
+                reference: compared.and_then(|(_, reference)| {
+                    reference
+                        .iter()
+                        .find(|(other, _)| other == name)
+                        .map(|(_, value)| *value)
+                }),
+            };
+            BarChart {
+                title: row.label.clone(),
+                value_label: value_label.to_owned(),
+                reference_label: compared.map(|(row, _)| row.label.clone()),
+                full: Some(full),
+                color: 0,
+                bars: values.iter().map(bar).collect(),
+            }
+            .draw()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::example;
+
+    /// Four of six rows beside the baseline and the baseline itself have both curves, steps, rates and norms.
+    #[test]
+    fn few_rows_share_a_chart_and_many_have_their_own() {
+        let few = example::report();
+        let counts = |report: &TableReport| -> Vec<(&'static str, usize)> {
+            sections(report)
+                .iter()
+                .map(|section| (section.heading, section.figures.len()))
+                .collect()
+        };
+        assert_eq!(
+            counts(&few),
+            [
+                ("Learning curves", 2),
+                ("Accuracy by time step", 1),
+                ("Firing rates", 3),
+                ("Gradient norms", 3)
+            ]
+        );
+        let mut many = few;
+        for id in ["a", "b", "c"] {
+            many.rows.push(example::row(id, id, &[0.5, 0.6]));
+        }
+        assert_eq!(
+            counts(&many),
+            [
+                ("Learning curves", 10),
+                ("Accuracy by time step", 5),
+                ("Firing rates", 6),
+                ("Gradient norms", 6)
+            ]
+        );
+    }
+
+    /// Accuracies 0.80, 0.81, 0.82 at the end: mean 81 %, band 80 % to 82 %.
+    #[test]
+    fn a_curve_is_the_mean_with_the_range_over_seeds() {
+        let row = example::row("sdt", "SDT", &[0.80, 0.81, 0.82]);
+        let points = curve(&row, |epoch| Some(epoch.test.as_ref()?.accuracy));
+        assert_eq!(points.len(), 4);
+        let last = points[3];
+        assert_eq!((last.x, last.band), (4.0, Some((0.80, 0.82))));
+        assert!((last.y - 0.81).abs() < 1e-12);
+    }
+
+    #[test]
+    fn rows_that_were_not_run_leave_no_empty_chart() {
+        let mut report = example::report();
+        for row in &mut report.rows {
+            row.runs.clear();
+        }
+        assert_eq!(sections(&report).len(), 0);
+    }
+}

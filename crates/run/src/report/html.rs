@@ -1,0 +1,358 @@
+//! A report as one HTML page that needs nothing else: style, script and figures are inside.
+
+use std::fmt::Write;
+
+use crate::format::{duration, percent, significant, thousands};
+use crate::report::cells::{
+    Cells, NOTHING, PUBLISHED_HEADER, accuracy_header, command, difference_header, protocol,
+    scale_note,
+};
+use crate::report::figures::sections;
+use crate::svg::{self, escape};
+use crate::table::{RowReport, TableReport};
+
+/// Renders the report as a page.
+pub fn html(report: &TableReport) -> String {
+    let mut out =
+        String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    out.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+    out.push_str("<meta name=\"color-scheme\" content=\"light dark\">\n");
+    let _ = writeln!(out, "<title>{} · candlewick</title>", escape(&report.title));
+    let _ = write!(
+        out,
+        "<style>\n{}{}</style>\n</head>\n<body>\n<main>\n",
+        svg::STYLE,
+        include_str!("page.css")
+    );
+    push_head(&mut out, report);
+    push_table(&mut out, report);
+    for section in sections(report) {
+        let _ = writeln!(
+            out,
+            "<section>\n<h2>{}</h2>\n<p>{}</p>",
+            section.heading, section.caption
+        );
+        out.push_str("<div class=\"figures\">\n");
+        for figure in section.figures {
+            let _ = writeln!(out, "<figure>{}</figure>", figure.inline());
+        }
+        out.push_str("</div>\n</section>\n");
+    }
+    push_health(&mut out, report);
+    push_list(&mut out, "Protocol", &protocol(report));
+    push_list(&mut out, "Deviations from the papers", &report.deviations);
+    push_runs(&mut out, report);
+    push_environment(&mut out, report);
+    let _ = write!(
+        out,
+        "</main>\n<script>\n{}</script>\n</body>\n</html>\n",
+        include_str!("page.js")
+    );
+    out
+}
+
+fn push_head(out: &mut String, report: &TableReport) {
+    let _ = writeln!(
+        out,
+        "<header>\n<p class=\"kicker\">{} · {} scale</p>",
+        escape(&report.id),
+        escape(&report.scale)
+    );
+    let _ = writeln!(out, "<h1>{}</h1>", escape(&report.title));
+    out.push_str("<dl class=\"facts\">\n");
+    let mut fact = |name: &str, value: &str| {
+        let _ = writeln!(
+            out,
+            "<div><dt>{}</dt><dd>{}</dd></div>",
+            escape(name),
+            escape(value)
+        );
+    };
+    fact("Measured on", &report.dataset);
+    if let Some(network) = &report.network {
+        fact("Network", network);
+    }
+    if let Some(summary) = report
+        .rows
+        .iter()
+        .find_map(|row| row.runs.first())
+        .map(|run| &run.summary)
+    {
+        fact("Epochs", &summary.epochs.to_string());
+        fact("Parameters", &thousands(summary.parameters));
+    }
+    let _ = writeln!(
+        out,
+        "</dl>\n<p class=\"note\">{}</p>\n</header>",
+        escape(&scale_note(report))
+    );
+}
+
+fn push_table(out: &mut String, report: &TableReport) {
+    let headers = [
+        "Method".to_owned(),
+        accuracy_header(report),
+        difference_header(report),
+        "Firing rate".to_owned(),
+        "Time per run".to_owned(),
+        PUBLISHED_HEADER.to_owned(),
+    ];
+    out.push_str("<section>\n<table class=\"results sortable\">\n<thead><tr>");
+    for header in &headers {
+        let _ = write!(
+            out,
+            "<th scope=\"col\"><button type=\"button\">{}</button></th>",
+            escape(header)
+        );
+    }
+    out.push_str("</tr></thead>\n<tbody>\n");
+    let reach = report
+        .rows
+        .iter()
+        .filter_map(|row| report.difference(row))
+        .map(|difference| difference.low.abs().max(difference.high.abs()))
+        .fold(0.0, f64::max);
+    for row in &report.rows {
+        push_row(out, report, row, &headers, reach);
+    }
+    out.push_str("</tbody>\n</table>\n</section>\n");
+}
+
+fn push_row(
+    out: &mut String,
+    report: &TableReport,
+    row: &RowReport,
+    headers: &[String; 6],
+    reach: f64,
+) {
+    let cells = Cells::of(report, row);
+    let kind = if report.is_baseline(row) {
+        " class=\"baseline\""
+    } else {
+        ""
+    };
+    let _ = write!(
+        out,
+        "<tr{kind}><th scope=\"row\" data-value=\"{}\">",
+        escape(&row.label)
+    );
+    let _ = write!(out, "<span class=\"value\">{}</span>", escape(&row.label));
+    if let Some(provenance) = &row.provenance {
+        let _ = write!(out, "<span class=\"badge\">{}</span>", escape(provenance));
+    }
+    if let Some(note) = &row.note {
+        let _ = write!(out, "<span class=\"more\">{}</span>", escape(note));
+    }
+    out.push_str("</th>");
+
+    let mut cell = |index: usize, class: &str, sort: Option<f64>, lines: &[String], after: &str| {
+        let sort = sort.map_or_else(String::new, |value| format!(" data-value=\"{value}\""));
+        let _ = write!(
+            out,
+            "<td class=\"{class}\" data-label=\"{}\"{sort}>",
+            escape(&headers[index])
+        );
+        for (position, line) in lines.iter().enumerate() {
+            let kind = if position == 0 { "value" } else { "more" };
+            let _ = write!(out, "<span class=\"{kind}\">{}</span>", escape(line));
+        }
+        let _ = write!(out, "{after}</td>");
+    };
+    let difference = report.difference(row);
+    let strip = difference.map_or_else(String::new, |difference| {
+        let title = format!("{}: {}", row.label, cells.difference.join(", "));
+        svg::interval(
+            &title,
+            (difference.low, difference.mean, difference.high),
+            reach,
+        )
+        .inline()
+    });
+    let accuracy = report.accuracy(row).map(|spread| spread.mean);
+    cell(1, "number", accuracy, &cells.accuracy, "");
+    cell(
+        2,
+        "number",
+        difference.map(|difference| difference.mean),
+        &cells.difference,
+        &strip,
+    );
+    cell(3, "number", row.firing_rate(), &[cells.firing_rate], "");
+    cell(4, "number", row.seconds(), &[cells.time], "");
+    let published = row.published.as_ref().map(|published| published.value);
+    cell(5, "number published", published, &cells.published, "");
+    out.push_str("</tr>\n");
+}
+
+/// Layer by layer, what tells a healthy network from a dead one.
+fn push_health(out: &mut String, report: &TableReport) {
+    let rows: Vec<_> = report
+        .rows
+        .iter()
+        .map(|row| (row, row.layers()))
+        .filter(|(_, layers)| !layers.is_empty())
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    out.push_str("<section>\n<h2>Health of the layers</h2>\n<p>Shares of neurons on the test data after the last epoch, mean over the seeds: silent ones, ones that fire at every step, and the share of neurons and steps with a surrogate gradient that is not zero.</p>\n");
+    for (row, layers) in rows {
+        let _ = write!(
+            out,
+            "<details><summary>{}</summary>\n<table class=\"plain\"><thead><tr>",
+            escape(&row.label)
+        );
+        for header in [
+            "Layer",
+            "Firing rate",
+            "Dead, %",
+            "Saturated, %",
+            "Gradient not zero, %",
+        ] {
+            let _ = write!(out, "<th scope=\"col\">{header}</th>");
+        }
+        out.push_str("</tr></thead><tbody>\n");
+        let share = |value: Option<f32>| {
+            value.map_or_else(|| NOTHING.to_owned(), |value| percent(f64::from(value)))
+        };
+        for layer in layers {
+            let _ = writeln!(
+                out,
+                "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                escape(&layer.name),
+                significant(f64::from(layer.firing_rate)),
+                share(layer.dead),
+                share(layer.saturated),
+                share(layer.active_gradient),
+            );
+        }
+        out.push_str("</tbody></table></details>\n");
+    }
+    out.push_str("</section>\n");
+}
+
+fn push_list(out: &mut String, heading: &str, items: &[String]) {
+    if items.is_empty() {
+        return;
+    }
+    let _ = write!(out, "<section>\n<h2>{heading}</h2>\n<ul>\n");
+    for item in items {
+        let _ = writeln!(out, "<li>{}</li>", escape(item));
+    }
+    out.push_str("</ul>\n</section>\n");
+}
+
+/// Every run with its accuracies under each rule, so that nobody has to trust the one that the table quotes.
+fn push_runs(out: &mut String, report: &TableReport) {
+    if report.rows.iter().all(|row| row.runs.is_empty()) {
+        return;
+    }
+    out.push_str("<section>\n<h2>Runs</h2>\n<details><summary>Every run, with its accuracy under each rule</summary>\n<div class=\"scroll\"><table class=\"plain\"><thead><tr>");
+    for header in [
+        "Run",
+        "Final, %",
+        "Best on validation, %",
+        "Best on test, %",
+        "Time",
+    ] {
+        let _ = write!(out, "<th scope=\"col\">{header}</th>");
+    }
+    out.push_str("</tr></thead><tbody>\n");
+    for run in report.rows.iter().flat_map(|row| &row.runs) {
+        let accuracy = run.summary.accuracy;
+        let _ = writeln!(
+            out,
+            "<tr><th scope=\"row\"><code>{}</code></th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            escape(&run.directory),
+            percent(accuracy.final_epoch),
+            accuracy
+                .best_on_validation
+                .map_or_else(|| NOTHING.to_owned(), percent),
+            percent(accuracy.best_on_test),
+            duration(run.summary.seconds),
+        );
+    }
+    out.push_str("</tbody></table></div></details>\n</section>\n");
+}
+
+fn push_environment(out: &mut String, report: &TableReport) {
+    out.push_str("<section>\n<h2>Environment</h2>\n");
+    if !report.environment.is_empty() {
+        out.push_str("<dl class=\"facts\">\n");
+        for fact in &report.environment {
+            let _ = writeln!(
+                out,
+                "<div><dt>{}</dt><dd>{}</dd></div>",
+                escape(&fact.name),
+                escape(&fact.value)
+            );
+        }
+        out.push_str("</dl>\n");
+    }
+    let _ = writeln!(
+        out,
+        "<p>Make this page again:</p>\n<pre><code>{}</code></pre>\n</section>",
+        escape(&command(report))
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::example;
+
+    #[test]
+    fn the_page_needs_nothing_from_elsewhere() {
+        let page = html(&example::report());
+        let outside = ["http://", "https://", "src=", "href=", "@import", "url("];
+        for word in outside {
+            assert!(!page.contains(word), "{word}");
+        }
+        assert_eq!(outside.len(), 6);
+    }
+
+    #[test]
+    fn every_row_and_cell_is_there_and_markup_in_labels_is_text() {
+        let page = html(&example::report());
+        let body = page
+            .split("<tbody>")
+            .nth(1)
+            .unwrap()
+            .split("</tbody>")
+            .next()
+            .unwrap();
+        assert_eq!(body.matches("<tr").count(), 3);
+        assert_eq!(body.matches("<td").count(), 3 * 5);
+        assert_eq!(body.matches("class=\"number published\"").count(), 3);
+        assert!(body.contains("PDA &lt;alternate&gt;") && !body.contains("<alternate>"));
+        assert!(body.contains("<span class=\"badge\">inferred from the abstract</span>"));
+        assert!(body.contains("no measurable difference at this scale"));
+        assert!(body.contains("<span class=\"more\">CIFAR-100, ResNet-19</span><span class=\"more\">third party</span>"));
+    }
+
+    /// Every element that is opened is closed, in order; a browser would mend it, a reader of the source should not have to.
+    #[test]
+    fn elements_are_nested_rightly() {
+        let page = html(&example::report());
+        let body = page
+            .split("<main>")
+            .nth(1)
+            .unwrap()
+            .split("</main>")
+            .next()
+            .unwrap();
+        let mut open: Vec<&str> = Vec::new();
+        let mut visited = 0;
+        for tag in body.split('<').skip(1) {
+            let (tag, _) = tag.split_once('>').unwrap();
+            visited += 1;
+            if let Some(name) = tag.strip_prefix('/') {
+                assert_eq!(open.pop(), Some(name), "element {visited}");
+            } else if !tag.ends_with('/') {
+                open.push(tag.split(' ').next().unwrap());
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+        assert!(visited > 300, "{visited} tags");
+    }
+}

@@ -1,0 +1,196 @@
+//! A report as one JSON object, for programs.
+//!
+//! Accuracies, differences and published values are fractions; `firing_rate` is spikes per neuron and step; `seconds` is
+//! the mean wall-clock time of a run. What was not measured or published is `null`.
+
+use serde::Serialize;
+
+use crate::report::cells::protocol;
+use crate::summary::Selection;
+use crate::table::{Fact, Published, RowReport, TableReport};
+
+#[derive(Serialize)]
+struct Object<'a> {
+    table: &'a str,
+    scale: &'a str,
+    dataset: &'a str,
+    rows: Vec<Row<'a>>,
+    title: &'a str,
+    unit: &'static str,
+    network: Option<&'a str>,
+    baseline: Option<&'a str>,
+    selection: Selection,
+    protocol: Vec<String>,
+    deviations: &'a [String],
+    environment: &'a [Fact],
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    accuracy: Option<Accuracy>,
+    difference: Option<Interval>,
+    firing_rate: Option<f64>,
+    seconds: Option<f64>,
+    published: Option<PublishedValue<'a>>,
+    label: &'a str,
+    note: Option<&'a str>,
+    provenance: Option<&'a str>,
+    images_per_second: Option<f64>,
+    energy_joules: Option<f64>,
+    accuracy_per_step: Vec<f64>,
+    runs: Vec<Run<'a>>,
+}
+
+#[derive(Serialize)]
+struct Accuracy {
+    mean: f64,
+    std: Option<f64>,
+    runs: usize,
+}
+
+#[derive(Serialize)]
+struct Interval {
+    mean: f64,
+    low: f64,
+    high: f64,
+    pairs: usize,
+    verdict: &'static str,
+}
+
+#[derive(Serialize)]
+struct PublishedValue<'a> {
+    value: f64,
+    std: Option<f64>,
+    source: crate::table::Source,
+    dataset: &'a str,
+    network: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    seed: u64,
+    directory: &'a str,
+    r#final: f64,
+    best_on_validation: Option<f64>,
+    best_on_test: f64,
+    seconds: f64,
+}
+
+/// Renders the report as an indented JSON object that ends with a line break.
+#[expect(
+    clippy::missing_panics_doc,
+    reason = "strings and numbers always serialize"
+)]
+pub fn json(report: &TableReport) -> String {
+    let table = Object {
+        table: &report.id,
+        scale: &report.scale,
+        dataset: &report.dataset,
+        rows: report
+            .rows
+            .iter()
+            .map(|row| self::row(report, row))
+            .collect(),
+        title: &report.title,
+        unit: "fraction",
+        network: report.network.as_deref(),
+        baseline: report.baseline.as_deref(),
+        selection: report.selection,
+        protocol: protocol(report),
+        deviations: &report.deviations,
+        environment: &report.environment,
+    };
+    let text = serde_json::to_string_pretty(&table).expect("strings and numbers always serialize");
+    text + "\n"
+}
+
+fn row<'a>(report: &TableReport, row: &'a RowReport) -> Row<'a> {
+    Row {
+        id: &row.id,
+        accuracy: report.accuracy(row).map(|spread| Accuracy {
+            mean: spread.mean,
+            std: spread.std,
+            runs: spread.runs,
+        }),
+        difference: report.difference(row).map(|difference| Interval {
+            mean: difference.mean,
+            low: difference.low,
+            high: difference.high,
+            pairs: difference.pairs,
+            verdict: difference.verdict().words(),
+        }),
+        firing_rate: row.firing_rate(),
+        seconds: row.seconds(),
+        published: row.published.as_ref().map(published),
+        label: &row.label,
+        note: row.note.as_deref(),
+        provenance: row.provenance.as_deref(),
+        images_per_second: row.images_per_second(),
+        energy_joules: row.energy(),
+        accuracy_per_step: row.accuracy_per_step(),
+        runs: row
+            .runs
+            .iter()
+            .map(|run| Run {
+                seed: run.summary.seed,
+                directory: &run.directory,
+                r#final: run.summary.accuracy.final_epoch,
+                best_on_validation: run.summary.accuracy.best_on_validation,
+                best_on_test: run.summary.accuracy.best_on_test,
+                seconds: run.summary.seconds,
+            })
+            .collect(),
+    }
+}
+
+fn published(published: &Published) -> PublishedValue<'_> {
+    PublishedValue {
+        value: published.value,
+        std: published.std,
+        source: published.source,
+        dataset: &published.dataset,
+        network: published.network.as_deref(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::report::example;
+
+    #[test]
+    fn the_keys_that_programs_rely_on() {
+        let value: Value = serde_json::from_str(&json(&example::report())).unwrap();
+        assert_eq!(value["table"], "table-0");
+        assert_eq!(value["scale"], "demo");
+        assert_eq!(value["dataset"], "Digits 8×8");
+        let rows = value["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), 3);
+
+        let baseline = &rows[0];
+        assert_eq!(baseline["id"], "sdt");
+        assert_eq!(baseline["accuracy"]["runs"], 3);
+        assert!((baseline["accuracy"]["mean"].as_f64().unwrap() - 0.81).abs() < 1e-12);
+        assert!((baseline["accuracy"]["std"].as_f64().unwrap() - 0.01).abs() < 1e-12);
+        assert_eq!(baseline["difference"], Value::Null);
+        assert_eq!(baseline["published"], Value::Null);
+
+        let tet = &rows[1];
+        assert!((tet["difference"]["mean"].as_f64().unwrap() - 0.02).abs() < 1e-12);
+        assert!(tet["difference"]["low"].as_f64().unwrap() < 0.02);
+        assert!(tet["difference"]["high"].as_f64().unwrap() > 0.02);
+        assert_eq!(tet["published"]["value"], 0.7447);
+        assert_eq!(tet["published"]["std"], 0.0015);
+        assert_eq!(tet["published"]["source"], "third-party");
+        assert_eq!(tet["seconds"], 12.0);
+        assert!((tet["firing_rate"].as_f64().unwrap() - 0.15).abs() < 1e-7);
+
+        let single = &rows[2];
+        assert_eq!(single["accuracy"]["runs"], 1);
+        assert_eq!(single["accuracy"]["std"], Value::Null);
+        assert_eq!(single["difference"], Value::Null);
+    }
+}

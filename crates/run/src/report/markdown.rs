@@ -1,0 +1,106 @@
+//! A report as Markdown, one sentence per line.
+
+use std::fmt::Write;
+
+use crate::report::cells::{
+    Cells, PUBLISHED_HEADER, accuracy_header, command, difference_header, protocol, scale_note,
+};
+use crate::table::TableReport;
+
+/// Renders the report as Markdown that ends with a line break.
+pub fn markdown(report: &TableReport) -> String {
+    let mut out = format!("# {}\n\n", escape(&report.title));
+    let _ = writeln!(out, "Table `{}` at the {} scale.", report.id, report.scale);
+    if let Some(network) = &report.network {
+        let _ = writeln!(out, "Network: `{network}`.");
+    }
+    let _ = writeln!(out, "{}\n", scale_note(report).replace(". ", ".\n"));
+    let header = [
+        "Method".to_owned(),
+        accuracy_header(report),
+        difference_header(report),
+        "Firing rate".to_owned(),
+        "Time per run".to_owned(),
+        PUBLISHED_HEADER.to_owned(),
+    ];
+    push_cells(&mut out, &header.map(|cell| escape(&cell)));
+    out.push_str("|---|---:|---:|---:|---:|---|\n");
+    for row in &report.rows {
+        let cells = Cells::of(report, row);
+        let note = row.note.clone().into_iter();
+        let method: Vec<String> = cells.method.into_iter().chain(note).collect();
+        push_cells(
+            &mut out,
+            &[
+                value_and_notes(&method),
+                value_and_notes(&cells.accuracy),
+                value_and_notes(&cells.difference),
+                cells.firing_rate,
+                cells.time,
+                value_and_notes(&cells.published),
+            ],
+        );
+    }
+    push_list(&mut out, "Protocol", &protocol(report));
+    push_list(&mut out, "Deviations", &report.deviations);
+    let environment: Vec<String> = report
+        .environment
+        .iter()
+        .map(|fact| format!("{}: {}", fact.name, fact.value))
+        .collect();
+    push_list(&mut out, "Environment", &environment);
+    let _ = write!(out, "\n## Again\n\n```sh\n{}\n```\n", command(report));
+    out
+}
+
+fn push_cells(out: &mut String, cells: &[String; 6]) {
+    let _ = writeln!(out, "| {} |", cells.join(" | "));
+}
+
+/// The value, and behind it in brackets what explains it.
+fn value_and_notes(lines: &[String]) -> String {
+    match lines {
+        [] => String::new(),
+        [value] => escape(value),
+        [value, notes @ ..] => format!("{} ({})", escape(value), escape(&notes.join("; "))),
+    }
+}
+
+fn push_list(out: &mut String, heading: &str, items: &[String]) {
+    if items.is_empty() {
+        return;
+    }
+    let _ = write!(out, "\n## {heading}\n\n");
+    for item in items {
+        let _ = writeln!(out, "* {}", escape(item));
+    }
+}
+
+/// Takes the meaning from characters that would part a cell or start markup.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '|' | '*' | '_' | '<' | '`' | '\\' => out.extend(['\\', character]),
+            '\n' => out.push(' '),
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::example;
+
+    #[test]
+    fn the_small_example_as_a_whole() {
+        example::assert_golden("report.md", &markdown(&example::report()));
+    }
+
+    #[test]
+    fn markup_in_names_stays_text() {
+        assert_eq!(escape("a|b *c* <d>"), "a\\|b \\*c\\* \\<d>");
+    }
+}
