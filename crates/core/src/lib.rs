@@ -10,6 +10,7 @@ pub mod host;
 pub mod initializer;
 pub mod parameters;
 mod registry;
+pub mod value;
 
 pub use candlewick_kernels::random;
 pub use error::{Error, Result};

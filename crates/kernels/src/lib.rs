@@ -4,15 +4,16 @@
 //! depend on the number of threads) and is written once for all instruction sets.
 
 pub mod convolution;
-mod convolution_gradient;
 pub mod linear;
-mod matrix;
 pub mod neuron;
 pub mod normalization;
 pub mod optimizer;
 pub mod pool;
 pub mod random;
-mod reduce;
+pub mod real;
 pub mod scan;
-mod scratch;
 pub mod simd;
+mod convolution_gradient;
+mod matrix;
+mod reduce;
+mod scratch;

@@ -13,33 +13,10 @@
 //! [`crate::scan`] makes the fused scan over time and its exact backward pass out of them.
 
 use std::fmt::Debug;
-use std::ops::{Add, Div, Mul, Sub};
 
 use serde::{Deserialize, Serialize};
 
-/// A number that neuron equations are written in: `f32` in the fused scan, a tensor where a device
-/// has no kernel of its own.
-pub trait Real:
-    Clone
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Add<f32, Output = Self>
-    + Sub<f32, Output = Self>
-    + Mul<f32, Output = Self>
-    + Div<f32, Output = Self>
-{
-    /// 1 where the number is above 0 (`inclusive`: at or above), else 0; its derivative is 0.
-    #[must_use]
-    fn heaviside(self, inclusive: bool) -> Self;
-}
-
-impl Real for f32 {
-    #[inline(always)]
-    fn heaviside(self, inclusive: bool) -> Self {
-        if (self > 0.0) | (inclusive & (self == 0.0)) { 1.0 } else { 0.0 }
-    }
-}
+use crate::real::Real;
 
 /// When a neuron fires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -230,7 +207,10 @@ pub trait Neuron<const S: usize, const P: usize>: Debug + Send + Sync {
     ) -> DistanceGradient<S, P> {
         let mut state = [0.0; S];
         state[0] = gradient;
-        DistanceGradient { state, parameters: [0.0; P] }
+        DistanceGradient {
+            state,
+            parameters: [0.0; P],
+        }
     }
 
     /// The state after firing, from the charged state and the spike (0 or 1).
@@ -253,12 +233,18 @@ pub trait Neuron<const S: usize, const P: usize>: Debug + Send + Sync {
         let (by_potential, by_spike) = self.firing().reset_partials(charged[0], spike);
         let mut state = gradient;
         state[0] *= by_potential;
-        ResetGradient { state, spike: gradient[0] * by_spike, parameters: [0.0; P] }
+        ResetGradient {
+            state,
+            spike: gradient[0] * by_spike,
+            parameters: [0.0; P],
+        }
     }
 }
 
 #[inline(always)]
 fn first<V: Real, const S: usize>(values: [V; S]) -> [V; 1] {
     let mut values = values.into_iter();
-    [values.next().expect("a neuron has at least one state variable")]
+    [values
+        .next()
+        .expect("a neuron has at least one state variable")]
 }

@@ -10,7 +10,8 @@ use std::fmt::Debug;
 
 use rayon::prelude::*;
 
-use crate::neuron::{Neuron, Real};
+use crate::neuron::Neuron;
+use crate::real::Real;
 use crate::simd::{self, Kernel};
 
 /// Neurons per block: the unit of vector work, and small enough that a block's history of
@@ -266,7 +267,14 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for ChargeAndFire<'
 
     #[inline(always)]
     fn call(self) {
-        let Self { neuron, parameters, input, state, charged, output } = self;
+        let Self {
+            neuron,
+            parameters,
+            input,
+            state,
+            charged,
+            output,
+        } = self;
         let inclusive = neuron.firing().inclusive();
         let fires = neuron.fires();
         for i in 0..LANES {
@@ -297,7 +305,9 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for Distances<'_, N
     #[inline(always)]
     fn call(self) {
         for i in 0..LANES {
-            self.out[i] = self.neuron.distance(self.parameters, gather(self.charged, i));
+            self.out[i] = self
+                .neuron
+                .distance(self.parameters, gather(self.charged, i));
         }
     }
 }
@@ -338,7 +348,9 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for StepBack<'_, N,
             let mut grad_parameters = [0.0; P];
             if fires {
                 let spike = self.distance[i].heaviside(inclusive);
-                let reset = self.neuron.reset_backward(self.parameters, u, spike, grad_after);
+                let reset = self
+                    .neuron
+                    .reset_backward(self.parameters, u, spike, grad_after);
                 let grad_spike = self.grad_output[i] + through_reset * reset.spike;
                 self.grad_spike[i] = grad_spike;
                 let fire = self.neuron.distance_backward(
@@ -383,9 +395,23 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
     }
 
     fn forward(&self, args: Forward<'_>) -> ForwardSums {
-        let Forward { steps, input, state, parameters, output, .. } = args;
+        let Forward {
+            steps,
+            input,
+            state,
+            parameters,
+            output,
+            ..
+        } = args;
         let n = output.len() / steps;
-        check_lengths(steps, n, S, input.len(), output.len(), state.map(<[f32]>::len));
+        check_lengths(
+            steps,
+            n,
+            S,
+            input.len(),
+            output.len(),
+            state.map(<[f32]>::len),
+        );
         let (_, parameters) = effective(&self.0, parameters);
         let sums: Vec<ForwardSums> = by_task(output, n)
             .into_par_iter()
@@ -433,21 +459,33 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
                 sums
             })
             .collect();
-        sums.into_iter().fold(ForwardSums::default(), |mut total, task| {
-            total.spikes += task.spikes;
-            total.potentials.count += task.potentials.count;
-            total.potentials.sum += task.potentials.sum;
-            total.potentials.sum_of_squares += task.potentials.sum_of_squares;
-            total
-        })
+        sums.into_iter()
+            .fold(ForwardSums::default(), |mut total, task| {
+                total.spikes += task.spikes;
+                total.potentials.count += task.potentials.count;
+                total.potentials.sum += task.potentials.sum;
+                total.potentials.sum_of_squares += task.potentials.sum_of_squares;
+                total
+            })
     }
 
     fn backward(&self, args: Backward<'_>) -> BackwardSums {
         let steps = args.steps;
         let n = args.grad_output.len() / steps;
         let state_length = args.state.map(<[f32]>::len);
-        check_lengths(steps, n, S, args.input.len(), args.grad_output.len(), state_length);
-        assert_eq!(args.grad_input.len(), args.input.len(), "gradient by the input");
+        check_lengths(
+            steps,
+            n,
+            S,
+            args.input.len(),
+            args.grad_output.len(),
+            state_length,
+        );
+        assert_eq!(
+            args.grad_input.len(),
+            args.input.len(),
+            "gradient by the input"
+        );
         let constant_input = args.input.len() == n && steps > 1;
         let (learned, parameters) = effective(&self.0, args.parameters);
         let sums: Vec<TaskSums<P>> = by_task(args.grad_input, n)
@@ -501,7 +539,8 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
                                 out: &mut distance,
                             });
                             let x = &distance[..place.width];
-                            args.derivative.derivative(first, x, &mut derivative[..place.width]);
+                            args.derivative
+                                .derivative(first, x, &mut derivative[..place.width]);
                             sums.zero_derivatives += place.width as u64
                                 - simd::dispatch(Count(&derivative[..place.width]));
                         }
@@ -574,7 +613,11 @@ struct TaskSums<const P: usize> {
 
 impl<const P: usize> Default for TaskSums<P> {
     fn default() -> Self {
-        Self { parameters: [0.0; P], surrogate: 0.0, zero_derivatives: 0 }
+        Self {
+            parameters: [0.0; P],
+            surrogate: 0.0,
+            zero_derivatives: 0,
+        }
     }
 }
 
@@ -587,7 +630,10 @@ fn check_lengths(
     state: Option<usize>,
 ) {
     assert_eq!(output, steps * n, "output: [T, N]");
-    assert!(input == output || input == n, "input: [T, N] or [1, N], found {input} values");
+    assert!(
+        input == output || input == n,
+        "input: [T, N] or [1, N], found {input} values"
+    );
     if let Some(state) = state {
         assert_eq!(state, states * n, "state: [S, N]");
     }
@@ -601,7 +647,12 @@ impl Kernel for Count<'_> {
 
     #[inline(always)]
     fn call(self) -> u64 {
-        u64::from(self.0.iter().map(|&value| u32::from(value != 0.0)).sum::<u32>())
+        u64::from(
+            self.0
+                .iter()
+                .map(|&value| u32::from(value != 0.0))
+                .sum::<u32>(),
+        )
     }
 }
 

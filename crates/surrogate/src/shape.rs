@@ -1,0 +1,171 @@
+//! What a surrogate is: a smooth step, its derivative, and its derivative by its own parameter.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use candle_core::{Result, Tensor};
+use candlewick_core::value::Value;
+use candlewick_kernels::real::Real;
+use candlewick_kernels::scan::Derivative;
+use candlewick_kernels::simd::{self, Kernel};
+
+/// The scalar mathematics of a surrogate, written once for any [`Real`].
+///
+/// `x` is the distance of the potential to the threshold.
+pub trait Shape: Clone + Debug + Send + Sync + 'static {
+    /// The smooth step whose derivative stands in for that of the spike; for checks and figures.
+    fn primitive(&self, x: f32) -> f32;
+
+    /// The derivative of [`primitive`](Self::primitive) by `x`, at least 0.
+    fn derivative<V: Real>(&self, x: V) -> V;
+
+    /// The derivative of [`primitive`](Self::primitive) by the parameter; 0 if there is none.
+    fn parameter_derivative<V: Real>(&self, x: V) -> V;
+
+    /// The parameter that sets the width, if there is one: what a parametric surrogate learns.
+    fn parameter(&self) -> Option<f32>;
+
+    /// The same surrogate with another parameter.
+    #[must_use]
+    fn with_parameter(&self, parameter: f32) -> Self;
+
+    /// The derivative is 0 for `|x|` at or above this; `None` if it is nowhere exactly 0.
+    fn support(&self) -> Option<f32>;
+
+    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+}
+
+/// A surrogate behind a pointer: what neurons and layers hold. Every [`Shape`] is one.
+pub trait Surrogate: Debug + Send + Sync + 'static {
+    /// Writes [`Shape::derivative`] at the distances `x` into `out`.
+    ///
+    /// `first` is the index of `x[0]` in the layer's `[T, N]` array, for derivatives that differ
+    /// from element to element.
+    fn derivative(&self, first: u64, x: &[f32], out: &mut [f32]);
+
+    /// Writes [`Shape::parameter_derivative`] at the distances `x` into `out`.
+    fn parameter_derivative(&self, first: u64, x: &[f32], out: &mut [f32]);
+
+    /// See [`Shape::primitive`].
+    fn primitive(&self, x: f32) -> f32;
+
+    /// See [`Shape::parameter`].
+    fn parameter(&self) -> Option<f32>;
+
+    /// See [`Shape::with_parameter`].
+    fn with_parameter(&self, parameter: f32) -> Arc<dyn Surrogate>;
+
+    /// See [`Shape::support`].
+    fn support(&self) -> Option<f32>;
+
+    /// See [`Shape::problem`].
+    fn problem(&self) -> Option<(&'static str, &'static str)>;
+
+    /// The same surrogate as a shared pointer.
+    fn shared(&self) -> Arc<dyn Surrogate>;
+
+    /// The derivative at the distances `x` as candle operations, for devices without a kernel.
+    fn derivative_tensor(&self, x: &Tensor) -> Result<Tensor>;
+
+    /// The derivative by the parameter as candle operations.
+    fn parameter_derivative_tensor(&self, x: &Tensor) -> Result<Tensor>;
+}
+
+/// Which of the two derivatives a [`Fill`] writes.
+#[derive(Clone, Copy)]
+enum By {
+    Distance,
+    Parameter,
+}
+
+struct Fill<'a, S> {
+    shape: &'a S,
+    by: By,
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl<S: Shape> Kernel for Fill<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        match self.by {
+            By::Distance => {
+                for (out, &x) in self.out.iter_mut().zip(self.x) {
+                    *out = self.shape.derivative(x);
+                }
+            }
+            By::Parameter => {
+                for (out, &x) in self.out.iter_mut().zip(self.x) {
+                    *out = self.shape.parameter_derivative(x);
+                }
+            }
+        }
+    }
+}
+
+impl Derivative for &dyn Surrogate {
+    fn derivative(&self, first: u64, x: &[f32], out: &mut [f32]) {
+        Surrogate::derivative(*self, first, x, out);
+    }
+
+    fn parameter_derivative(&self, first: u64, x: &[f32], out: &mut [f32]) {
+        Surrogate::parameter_derivative(*self, first, x, out);
+    }
+}
+
+impl<S: Shape> Surrogate for S {
+    fn derivative(&self, _first: u64, x: &[f32], out: &mut [f32]) {
+        simd::dispatch(Fill {
+            shape: self,
+            by: By::Distance,
+            x,
+            out,
+        });
+    }
+
+    fn parameter_derivative(&self, _first: u64, x: &[f32], out: &mut [f32]) {
+        simd::dispatch(Fill {
+            shape: self,
+            by: By::Parameter,
+            x,
+            out,
+        });
+    }
+
+    fn primitive(&self, x: f32) -> f32 {
+        Shape::primitive(self, x)
+    }
+
+    fn parameter(&self) -> Option<f32> {
+        Shape::parameter(self)
+    }
+
+    fn with_parameter(&self, parameter: f32) -> Arc<dyn Surrogate> {
+        Arc::new(Shape::with_parameter(self, parameter))
+    }
+
+    fn support(&self) -> Option<f32> {
+        Shape::support(self)
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        Shape::problem(self)
+    }
+
+    fn shared(&self) -> Arc<dyn Surrogate> {
+        Arc::new(self.clone())
+    }
+
+    fn derivative_tensor(&self, x: &Tensor) -> Result<Tensor> {
+        Shape::derivative(self, Value::from(x.clone())).tensor()
+    }
+
+    fn parameter_derivative_tensor(&self, x: &Tensor) -> Result<Tensor> {
+        Shape::parameter_derivative(self, Value::from(x.clone())).tensor()
+    }
+}

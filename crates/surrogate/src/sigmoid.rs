@@ -1,0 +1,71 @@
+//! The sigmoid: `sg(x) = α σ(αx) (1 - σ(αx))`, area 1, height α/4
+//! (Zenke and Ganguli 2018; Neftci et al., arXiv:1901.09948).
+//!
+//! `Sigmoid` in SpikingJelly (α = 4), `sigmoid` in snnTorch (slope 25).
+
+use candlewick_kernels::real::Real;
+use serde::{Deserialize, Serialize};
+
+use crate::Shape;
+
+/// Settings of the sigmoid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sigmoid {
+    /// Sharpness, above 0. Default 4 (SpikingJelly).
+    pub alpha: f32,
+}
+
+impl Default for Sigmoid {
+    fn default() -> Self {
+        Self { alpha: 4.0 }
+    }
+}
+
+impl Shape for Sigmoid {
+    fn primitive(&self, x: f32) -> f32 {
+        Real::sigmoid(self.alpha * x)
+    }
+
+    #[inline(always)]
+    fn derivative<V: Real>(&self, x: V) -> V {
+        // e⁻ᵃ / (1 + e⁻ᵃ)² with a = |αx|: no overflow and no cancellation.
+        let e = (x.abs() * -self.alpha).exp();
+        let denominator = e.clone() + 1.0;
+        e * self.alpha / (denominator.clone() * denominator)
+    }
+
+    #[inline(always)]
+    fn parameter_derivative<V: Real>(&self, x: V) -> V {
+        Shape::derivative(self, x.clone()) * x * (1.0 / self.alpha)
+    }
+
+    fn parameter(&self) -> Option<f32> {
+        Some(self.alpha)
+    }
+
+    fn with_parameter(&self, alpha: f32) -> Self {
+        Self { alpha }
+    }
+
+    fn support(&self) -> Option<f32> {
+        None
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        (self.alpha.is_nan() || self.alpha <= 0.0).then_some(("alpha", "a number above 0"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_by_hand() {
+        assert_eq!(Sigmoid::default().derivative(0.0_f32), 1.0);
+        // αx = ln 3: σ = 3/4, so 4 · 3/4 · 1/4.
+        let x = 3.0_f32.ln() / 4.0;
+        assert!((Sigmoid::default().derivative(x) - 0.75).abs() < 1e-6);
+    }
+}

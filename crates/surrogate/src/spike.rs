@@ -1,0 +1,66 @@
+//! The spike as an operation on any candle tensor.
+
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candlewick_core::host;
+use rayon::prelude::*;
+
+use crate::Surrogate;
+
+/// Values per parallel task.
+const TASK: usize = 1 << 14;
+
+/// Spikes where `x`, the distance to the threshold, is above 0; the backward pass multiplies by the
+/// derivative of `surrogate`.
+///
+/// Returns a tensor of zeros and ones of the shape of `x` (`f32` on the CPU; any float type
+/// elsewhere, composed of candle operations).
+pub fn spike(x: &Tensor, surrogate: &dyn Surrogate) -> Result<Tensor> {
+    if x.device().is_cpu() {
+        return x.contiguous()?.apply_op1(Spike {
+            surrogate: surrogate.shared(),
+        });
+    }
+    // The second term is exactly 0, and carries the gradient.
+    let fires = x.detach().gt(0.0)?.to_dtype(x.dtype())?;
+    let smooth = (surrogate.derivative_tensor(&x.detach())?.detach() * x)?;
+    fires + (&smooth - smooth.detach())?
+}
+
+struct Spike {
+    surrogate: Arc<dyn Surrogate>,
+}
+
+impl CustomOp1 for Spike {
+    fn name(&self) -> &'static str {
+        "spike"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = host::slice(storage, layout)?;
+        let spikes = x
+            .par_iter()
+            .map(|&x| if x > 0.0 { 1.0 } else { 0.0 })
+            .collect();
+        Ok((CpuStorage::F32(spikes), layout.shape().clone()))
+    }
+
+    fn bwd(&self, x: &Tensor, _spikes: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let (x, grad) = (x.contiguous()?, grad.contiguous()?);
+        let mut out = vec![0.0; x.elem_count()];
+        {
+            let (x, grad) = (host::values(&x)?, host::values(&grad)?);
+            out.par_chunks_mut(TASK)
+                .zip(x.par_chunks(TASK).zip(grad.par_chunks(TASK)))
+                .enumerate()
+                .for_each(|(task, (out, (x, grad)))| {
+                    self.surrogate.derivative((task * TASK) as u64, x, out);
+                    for (out, grad) in out.iter_mut().zip(grad) {
+                        *out *= grad;
+                    }
+                });
+        }
+        Ok(Some(Tensor::from_vec(out, x.shape(), x.device())?))
+    }
+}
