@@ -28,11 +28,10 @@ pub fn replace_file_with(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<()> {
     let aside = aside(path);
-    let outcome = write_synced(&aside, write)
-        .map_err(|source| RunError::io("write", path, source))
-        .and_then(|()| {
-            fs::rename(&aside, path).map_err(|source| RunError::io("replace", path, source))
-        });
+    let outcome =
+        write_synced(&aside, write).map_err(|source| RunError::io("write", path, source)).and_then(
+            |()| fs::rename(&aside, path).map_err(|source| RunError::io("replace", path, source)),
+        );
     if outcome.is_err() {
         // The first error is the one to report; what lies aside is overwritten by the next attempt.
         let _ = fs::remove_file(&aside);
@@ -91,13 +90,7 @@ mod tests {
             out.write_all(b"half of the new")?;
             Err(io::Error::other("disk full"))
         });
-        assert!(matches!(
-            outcome,
-            Err(RunError::Io {
-                action: "write",
-                ..
-            })
-        ));
+        assert!(matches!(outcome, Err(RunError::Io { action: "write", .. })));
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
@@ -117,9 +110,6 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("absent").join("weights.bin");
         let message = replace_file(&path, b"new").unwrap_err().to_string();
-        assert!(
-            message.starts_with("cannot write") && message.contains("absent"),
-            "{message}"
-        );
+        assert!(message.starts_with("cannot write") && message.contains("absent"), "{message}");
     }
 }

@@ -87,15 +87,9 @@ impl RunDirectory {
             .map_err(|source| RunError::io("create", &checkpoints, source))?;
         let lock = take_lock(path)?;
         if Self::inspect(path) != RunState::Absent {
-            return Err(RunError::Exists {
-                path: path.to_path_buf(),
-            });
+            return Err(RunError::Exists { path: path.to_path_buf() });
         }
-        let directory = Self {
-            path: path.to_path_buf(),
-            manifest,
-            lock: Some(lock),
-        };
+        let directory = Self { path: path.to_path_buf(), manifest, lock: Some(lock) };
         directory.write_manifest()?;
         replace_file(&path.join(RECIPE), recipe.as_bytes())?;
         replace_file(&path.join(RESOLVED), resolved.as_bytes())?;
@@ -111,20 +105,13 @@ impl RunDirectory {
     pub fn open(path: &Path) -> Result<Self> {
         for missing in [MANIFEST, RESOLVED] {
             if !path.join(missing).is_file() {
-                return Err(RunError::NotARun {
-                    path: path.to_path_buf(),
-                    missing,
-                });
+                return Err(RunError::NotARun { path: path.to_path_buf(), missing });
             }
         }
         let file = path.join(MANIFEST);
         let manifest: Manifest = read_json(&file)?;
         check_schema(&file, manifest.schema)?;
-        Ok(Self {
-            path: path.to_path_buf(),
-            manifest,
-            lock: None,
-        })
+        Ok(Self { path: path.to_path_buf(), manifest, lock: None })
     }
 
     /// Opens an unfinished run for writing; call [`rewind`](Self::rewind) before the first epoch is appended.
@@ -136,9 +123,7 @@ impl RunDirectory {
         let mut directory = Self::open(path)?;
         directory.lock = Some(take_lock(path)?);
         if directory.is_complete() {
-            return Err(RunError::Exists {
-                path: path.to_path_buf(),
-            });
+            return Err(RunError::Exists { path: path.to_path_buf() });
         }
         Ok(directory)
     }
@@ -235,22 +220,12 @@ impl RunDirectory {
     /// [`RunError::MissingEpochs`] if fewer epochs are recorded than the checkpoint has seen, and as [`metrics`](Self::metrics).
     pub fn rewind(&mut self, epoch: u32) -> Result<()> {
         for (name, last) in [
-            (
-                METRICS,
-                lines::rewind::<EpochMetrics>(&self.path.join(METRICS), epoch)?,
-            ),
-            (
-                TIMING,
-                lines::rewind::<Timing>(&self.path.join(TIMING), epoch)?,
-            ),
+            (METRICS, lines::rewind::<EpochMetrics>(&self.path.join(METRICS), epoch)?),
+            (TIMING, lines::rewind::<Timing>(&self.path.join(TIMING), epoch)?),
         ] {
             if last != epoch {
                 let path = self.path.join(name);
-                return Err(RunError::MissingEpochs {
-                    path,
-                    wanted: epoch,
-                    found: last,
-                });
+                return Err(RunError::MissingEpochs { path, wanted: epoch, found: last });
             }
         }
         self.set_status(Status::Running)
@@ -294,9 +269,7 @@ fn take_lock(path: &Path) -> Result<File> {
     let lock = File::create(&file).map_err(|source| RunError::io("create", &file, source))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(RunError::Locked {
-            path: path.to_path_buf(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(RunError::Locked { path: path.to_path_buf() }),
         // Some network file systems have no locks; two writers are then the user's affair.
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(lock),
         Err(TryLockError::Error(source)) => Err(RunError::io("lock", &file, source)),
@@ -308,20 +281,14 @@ fn read_text(path: &Path) -> Result<String> {
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    serde_json::from_str(&read_text(path)?).map_err(|source| RunError::Malformed {
-        path: path.to_path_buf(),
-        source,
-    })
+    serde_json::from_str(&read_text(path)?)
+        .map_err(|source| RunError::Malformed { path: path.to_path_buf(), source })
 }
 
 fn check_schema(path: &Path, found: u32) -> Result<()> {
     if found == SCHEMA {
         Ok(())
     } else {
-        Err(RunError::Schema {
-            path: path.to_path_buf(),
-            expected: SCHEMA,
-            found,
-        })
+        Err(RunError::Schema { path: path.to_path_buf(), expected: SCHEMA, found })
     }
 }

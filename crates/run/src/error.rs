@@ -103,11 +103,7 @@ pub enum RunError {
 impl RunError {
     /// Wraps an error of the operating system with what was attempted and where.
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
-        Self::Io {
-            action,
-            path: path.to_path_buf(),
-            source,
-        }
+        Self::Io { action, path: path.to_path_buf(), source }
     }
 }
 

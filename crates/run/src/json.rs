@@ -26,17 +26,10 @@ pub(crate) fn to_document<T: Serialize>(value: &T, path: &Path) -> Result<Vec<u8
 
 fn write<T: Serialize>(value: &T, layout: impl Formatter, path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let formatter = FiniteFormatter {
-        layout,
-        in_key: false,
-        key: String::new(),
-    };
+    let formatter = FiniteFormatter { layout, in_key: false, key: String::new() };
     value
         .serialize(&mut Serializer::with_formatter(&mut bytes, formatter))
-        .map_err(|source| RunError::Unwritable {
-            path: path.to_path_buf(),
-            source,
-        })?;
+        .map_err(|source| RunError::Unwritable { path: path.to_path_buf(), source })?;
     Ok(bytes)
 }
 
@@ -49,10 +42,7 @@ struct FiniteFormatter<F> {
 
 impl<F: Formatter> Formatter for FiniteFormatter<F> {
     fn write_null<W: ?Sized + Write>(&mut self, _writer: &mut W) -> io::Result<()> {
-        Err(io::Error::other(format!(
-            "`{}` is not a finite number",
-            self.key
-        )))
+        Err(io::Error::other(format!("`{}` is not a finite number", self.key)))
     }
 
     fn begin_object_key<W: ?Sized + Write>(
@@ -130,10 +120,7 @@ mod tests {
 
     #[test]
     fn keys_keep_their_order_and_floats_their_shortest_form() {
-        let record = Record {
-            zebra: 0.1,
-            apple: vec![1.0 / 3.0, 1e-7, 2.0],
-        };
+        let record = Record { zebra: 0.1, apple: vec![1.0 / 3.0, 1e-7, 2.0] };
         let line = to_line(&record, Path::new("metrics.jsonl")).unwrap();
         assert_eq!(
             String::from_utf8(line).unwrap(),
@@ -145,13 +132,8 @@ mod tests {
     fn a_number_that_is_not_finite_is_refused_by_name() {
         let cases = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
         for value in cases {
-            let record = Record {
-                zebra: 0.0,
-                apple: vec![0.0, value],
-            };
-            let message = to_document(&record, Path::new("metrics.jsonl"))
-                .unwrap_err()
-                .to_string();
+            let record = Record { zebra: 0.0, apple: vec![0.0, value] };
+            let message = to_document(&record, Path::new("metrics.jsonl")).unwrap_err().to_string();
             assert_eq!(
                 message,
                 "metrics.jsonl: cannot write the record: `apple` is not a finite number"

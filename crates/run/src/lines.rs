@@ -55,10 +55,7 @@ pub(crate) fn read<T: EpochRecord>(path: &Path) -> Result<Vec<T>> {
 /// Cuts the file back to the records of epochs up to `epoch` and returns the last epoch that remains.
 pub(crate) fn rewind<T: EpochRecord>(path: &Path, epoch: u32) -> Result<u32> {
     let records: Vec<(T, u64)> = scan(path)?;
-    let kept = records
-        .iter()
-        .take_while(|(record, _)| record.epoch() <= epoch)
-        .last();
+    let kept = records.iter().take_while(|(record, _)| record.epoch() <= epoch).last();
     let (last, length) = kept.map_or((0, 0), |(record, end)| (record.epoch(), *end));
     match OpenOptions::new().write(true).open(path) {
         Ok(file) => file
@@ -92,11 +89,7 @@ fn scan<T: EpochRecord>(path: &Path) -> Result<Vec<(T, u64)>> {
             Err(_) if end == bytes.len() => break,
             Err(source) => {
                 let path = path.to_path_buf();
-                return Err(RunError::MalformedLine {
-                    path,
-                    line: number,
-                    source,
-                });
+                return Err(RunError::MalformedLine { path, line: number, source });
             }
         };
         let expected = number as u32;

@@ -101,9 +101,6 @@ pub(crate) fn mean_firing_rate(layers: &[LayerMetrics]) -> Option<f32> {
     if layers.is_empty() {
         return None;
     }
-    let sum: f64 = layers
-        .iter()
-        .map(|layer| f64::from(layer.firing_rate))
-        .sum();
+    let sum: f64 = layers.iter().map(|layer| f64::from(layer.firing_rate)).sum();
     Some((sum / layers.len() as f64) as f32)
 }

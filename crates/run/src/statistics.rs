@@ -37,11 +37,7 @@ pub struct Spread {
 impl Spread {
     /// Mean and spread of `values`; `None` of nothing.
     pub fn of(values: &[f64]) -> Option<Self> {
-        Some(Self {
-            mean: mean(values)?,
-            std: sample_std(values),
-            runs: values.len(),
-        })
+        Some(Self { mean: mean(values)?, std: sample_std(values), runs: values.len() })
     }
 }
 
@@ -84,10 +80,8 @@ impl Difference {
     /// The difference `value − baseline` over pairs of `(value, baseline)`; `None` of fewer than two pairs,
     /// because one pair says nothing of the spread.
     pub fn paired(pairs: &[(f64, f64)]) -> Option<Self> {
-        let differences: Vec<f64> = pairs
-            .iter()
-            .map(|(value, baseline)| value - baseline)
-            .collect();
+        let differences: Vec<f64> =
+            pairs.iter().map(|(value, baseline)| value - baseline).collect();
         let spread = Spread::of(&differences)?;
         let runs = spread.runs;
         let half = student_quantile(runs as u32 - 1)? * spread.std? / (runs as f64).sqrt();
@@ -145,11 +139,7 @@ fn central_probability(t: f64, degrees: u32) -> f64 {
         power += 2;
         term *= cos * cos * f64::from(power - 1) / f64::from(power);
     }
-    if odd {
-        2.0 / PI * (theta + sin * sum)
-    } else {
-        sin * sum
-    }
+    if odd { 2.0 / PI * (theta + sin * sum) } else { sin * sum }
 }
 
 #[cfg(test)]
@@ -172,10 +162,7 @@ mod tests {
         ];
         for (degrees, expected) in table {
             let got = student_quantile(degrees).unwrap();
-            assert!(
-                (got - expected).abs() < 1e-8,
-                "{degrees}: {got} instead of {expected}"
-            );
+            assert!((got - expected).abs() < 1e-8, "{degrees}: {got} instead of {expected}");
         }
         assert_eq!(table.len(), 9);
         assert_eq!(student_quantile(0), None);
@@ -187,14 +174,7 @@ mod tests {
         let spread = Spread::of(&[2.0, 4.0, 9.0]).unwrap();
         assert_eq!(spread.mean, 5.0);
         assert!((spread.std.unwrap() - 13.0_f64.sqrt()).abs() < 1e-15);
-        assert_eq!(
-            Spread::of(&[3.0]),
-            Some(Spread {
-                mean: 3.0,
-                std: None,
-                runs: 1
-            })
-        );
+        assert_eq!(Spread::of(&[3.0]), Some(Spread { mean: 3.0, std: None, runs: 1 }));
         assert_eq!(Spread::of(&[]), None);
     }
 
@@ -203,21 +183,10 @@ mod tests {
     fn an_interval_that_holds_zero() {
         let difference = Difference::paired(&[(11.0, 10.0), (22.0, 20.0), (33.0, 30.0)]).unwrap();
         assert_eq!(difference.mean, 2.0);
-        assert!(
-            (difference.low + 0.484_137_712).abs() < 1e-8,
-            "{}",
-            difference.low
-        );
-        assert!(
-            (difference.high - 4.484_137_712).abs() < 1e-8,
-            "{}",
-            difference.high
-        );
+        assert!((difference.low + 0.484_137_712).abs() < 1e-8, "{}", difference.low);
+        assert!((difference.high - 4.484_137_712).abs() < 1e-8, "{}", difference.high);
         assert_eq!(difference.verdict(), Verdict::NoMeasurableDifference);
-        assert_eq!(
-            difference.verdict().words(),
-            "no measurable difference at this scale"
-        );
+        assert_eq!(difference.verdict().words(), "no measurable difference at this scale");
     }
 
     #[test]
@@ -231,10 +200,7 @@ mod tests {
     #[test]
     fn equal_runs_differ_by_nothing() {
         let difference = Difference::paired(&[(0.8, 0.8), (0.7, 0.7)]).unwrap();
-        assert_eq!(
-            (difference.low, difference.mean, difference.high),
-            (0.0, 0.0, 0.0)
-        );
+        assert_eq!((difference.low, difference.mean, difference.high), (0.0, 0.0, 0.0));
         assert_eq!(difference.verdict(), Verdict::NoMeasurableDifference);
     }
 

@@ -86,11 +86,8 @@ mod tests {
 
     #[test]
     fn markup_in_titles_stays_text() {
-        let figure = Figure {
-            title: "a < b & \"c\"".to_owned(),
-            height: 10.0,
-            body: String::new(),
-        };
+        let figure =
+            Figure { title: "a < b & \"c\"".to_owned(), height: 10.0, body: String::new() };
         assert_eq!(
             figure.inline(),
             "<svg class=\"cw\" viewBox=\"0 0 420 10\" role=\"img\"><title>a &lt; b &amp; &quot;c&quot;</title></svg>"
@@ -99,11 +96,7 @@ mod tests {
 
     #[test]
     fn a_file_of_its_own_brings_style_and_name_space() {
-        let figure = Figure {
-            title: "t".to_owned(),
-            height: 10.0,
-            body: String::new(),
-        };
+        let figure = Figure { title: "t".to_owned(), height: 10.0, body: String::new() };
         let text = figure.standalone();
         assert!(text.starts_with("<svg class=\"cw\" xmlns=\"http://www.w3.org/2000/svg\""));
         assert!(text.contains("prefers-color-scheme"));

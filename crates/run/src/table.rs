@@ -157,10 +157,7 @@ impl TableReport {
 
     /// Accuracy of a row under the table's rule; `None` without runs that have it.
     pub fn accuracy(&self, row: &RowReport) -> Option<Spread> {
-        let values: Vec<f64> = row
-            .accuracies(self.selection)
-            .map(|(_, value)| value)
-            .collect();
+        let values: Vec<f64> = row.accuracies(self.selection).map(|(_, value)| value).collect();
         Spread::of(&values)
     }
 
@@ -216,11 +213,7 @@ impl RowReport {
             return Vec::new();
         };
         let names = |run: &RunRecord| -> Vec<String> {
-            run.summary
-                .layers
-                .iter()
-                .map(|layer| layer.name.clone())
-                .collect()
+            run.summary.layers.iter().map(|layer| layer.name.clone()).collect()
         };
         if self.runs.iter().any(|run| names(run) != names(first)) {
             return Vec::new();
@@ -261,10 +254,7 @@ impl RowReport {
         };
         let same = |norms: &[GradientNorm]| {
             norms.len() == first.len()
-                && norms
-                    .iter()
-                    .zip(*first)
-                    .all(|(left, right)| left.name == right.name)
+                && norms.iter().zip(*first).all(|(left, right)| left.name == right.name)
         };
         if !last.iter().all(|norms| same(norms)) {
             return Vec::new();
@@ -273,25 +263,15 @@ impl RowReport {
             .map(|index| {
                 let sum: f64 = last.iter().map(|norms| f64::from(norms[index].norm)).sum();
                 let name = first[index].name.clone();
-                GradientNorm {
-                    name,
-                    norm: (sum / last.len() as f64) as f32,
-                }
+                GradientNorm { name, norm: (sum / last.len() as f64) as f32 }
             })
             .collect()
     }
 
     /// Accuracy after each time step, mean over the runs; empty if a run has none or another number of steps.
     pub fn accuracy_per_step(&self) -> Vec<f64> {
-        let steps = self
-            .runs
-            .first()
-            .map_or(0, |run| run.summary.accuracy_per_step.len());
-        if self
-            .runs
-            .iter()
-            .any(|run| run.summary.accuracy_per_step.len() != steps)
-        {
+        let steps = self.runs.first().map_or(0, |run| run.summary.accuracy_per_step.len());
+        if self.runs.iter().any(|run| run.summary.accuracy_per_step.len() != steps) {
             return Vec::new();
         }
         (0..steps)

@@ -27,11 +27,7 @@ fn manifest() -> Manifest {
             samples: 1_000,
             sha256: "cd".repeat(32),
         }],
-        command_line: vec![
-            "candlewick".to_owned(),
-            "train".to_owned(),
-            "a b.toml".to_owned(),
-        ],
+        command_line: vec!["candlewick".to_owned(), "train".to_owned(), "a b.toml".to_owned()],
         started_at: Some(1_800_000_000),
     }
 }
@@ -41,10 +37,7 @@ fn metrics(epoch: u32) -> EpochMetrics {
         epoch,
         time_steps: 4,
         learning_rate: 0.1 / f64::from(epoch),
-        train: TrainMetrics {
-            loss: 2.0 / f64::from(epoch),
-            accuracy: 0.5,
-        },
+        train: TrainMetrics { loss: 2.0 / f64::from(epoch), accuracy: 0.5 },
         validation: None,
         test: Some(EvaluationMetrics {
             loss: 1.0 / 3.0,
@@ -58,14 +51,8 @@ fn metrics(epoch: u32) -> EpochMetrics {
             active_gradient: None,
             saturated: None,
         }],
-        gradient_norms: vec![GradientNorm {
-            name: "conv1.weight".to_owned(),
-            norm: 1e-7,
-        }],
-        methods: vec![MethodValues {
-            name: "output_weights".to_owned(),
-            values: vec![0.9, 1.1],
-        }],
+        gradient_norms: vec![GradientNorm { name: "conv1.weight".to_owned(), norm: 1e-7 }],
+        methods: vec![MethodValues { name: "output_weights".to_owned(), values: vec![0.9, 1.1] }],
     }
 }
 
@@ -88,11 +75,7 @@ fn summary() -> Summary {
         epochs: 3,
         time_steps: 4,
         parameters: 1_234,
-        accuracy: Accuracies {
-            final_epoch: 0.617,
-            best_on_test: 0.63,
-            best_on_validation: None,
-        },
+        accuracy: Accuracies { final_epoch: 0.617, best_on_test: 0.63, best_on_validation: None },
         loss: 1.0 / 3.0,
         firing_rate: Some(0.1),
         accuracy_per_step: vec![0.1, 0.617],
@@ -128,13 +111,7 @@ fn a_run_from_its_beginning_to_its_summary() {
 
     let run = RunDirectory::open(&path).unwrap();
     assert!(run.is_complete());
-    assert_eq!(
-        *run.manifest(),
-        Manifest {
-            status: Status::Complete,
-            ..manifest()
-        }
-    );
+    assert_eq!(*run.manifest(), Manifest { status: Status::Complete, ..manifest() });
     assert_eq!(run.recipe().unwrap(), "# mine\nseed = 7\n");
     assert_eq!(run.resolved().unwrap(), "seed = 7\n");
     assert_eq!(run.metrics().unwrap(), [metrics(1), metrics(2), metrics(3)]);
@@ -176,18 +153,12 @@ fn killed_at_any_byte_and_resumed() {
     let whole = fs::read(&file).unwrap();
     let mut visited = 0;
     // Every write here is synced, so not every byte is tried, but the ends and many between are.
-    let lengths = (ends[1]..whole.len())
-        .step_by(17)
-        .chain([whole.len() - 1, whole.len()]);
+    let lengths = (ends[1]..whole.len()).step_by(17).chain([whole.len() - 1, whole.len()]);
     for length in lengths {
         fs::write(&file, &whole[..length]).unwrap();
         let mut run = RunDirectory::resume(root.path()).unwrap();
         let readable = run.metrics().unwrap().len();
-        assert_eq!(
-            readable,
-            if length == whole.len() { 3 } else { 2 },
-            "at {length}"
-        );
+        assert_eq!(readable, if length == whole.len() { 3 } else { 2 }, "at {length}");
         run.rewind(2).unwrap();
         assert_eq!(fs::read(&file).unwrap(), &whole[..ends[1]], "at {length}");
         run.append_metrics(&metrics(3)).unwrap();
@@ -208,12 +179,7 @@ fn a_run_killed_before_its_first_checkpoint_begins_again() {
     let mut run = RunDirectory::resume(root.path()).unwrap();
     run.rewind(0).unwrap();
     assert_eq!(run.metrics().unwrap(), []);
-    assert_eq!(
-        fs::metadata(root.path().join("metrics.jsonl"))
-            .unwrap()
-            .len(),
-        0
-    );
+    assert_eq!(fs::metadata(root.path().join("metrics.jsonl")).unwrap().len(), 0);
 }
 
 #[test]
@@ -240,10 +206,7 @@ fn damage_inside_the_file_is_not_taken_for_a_torn_end() {
         run.append_metrics(&metrics(epoch)).unwrap();
     }
     let message = run.metrics().unwrap_err().to_string();
-    assert!(
-        message.ends_with("line 2: expected epoch 2, found epoch 3"),
-        "{message}"
-    );
+    assert!(message.ends_with("line 2: expected epoch 2, found epoch 3"), "{message}");
 
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replacen("\"epoch\":1,", "\"epoch\":,", 1)).unwrap();
@@ -257,20 +220,11 @@ fn a_number_that_is_not_finite_never_reaches_the_disk() {
     let mut run = begin(root.path());
     let mut broken = metrics(1);
     broken.train.loss = f64::NAN;
-    assert!(matches!(
-        run.append_metrics(&broken),
-        Err(RunError::Unwritable { .. })
-    ));
+    assert!(matches!(run.append_metrics(&broken), Err(RunError::Unwritable { .. })));
     assert!(!root.path().join("metrics.jsonl").exists());
-    let broken = Summary {
-        seconds: f64::INFINITY,
-        ..summary()
-    };
+    let broken = Summary { seconds: f64::INFINITY, ..summary() };
     let message = run.complete(&broken).unwrap_err().to_string();
-    assert!(
-        message.ends_with("`seconds` is not a finite number"),
-        "{message}"
-    );
+    assert!(message.ends_with("`seconds` is not a finite number"), "{message}");
     assert!(!run.is_complete());
 }
 
@@ -278,10 +232,7 @@ fn a_number_that_is_not_finite_never_reaches_the_disk() {
 fn two_writers_exclude_each_other_and_readers_do_not_mind() {
     let root = tempfile::tempdir().unwrap();
     let run = begin(root.path());
-    assert!(matches!(
-        RunDirectory::resume(root.path()),
-        Err(RunError::Locked { .. })
-    ));
+    assert!(matches!(RunDirectory::resume(root.path()), Err(RunError::Locked { .. })));
     assert!(RunDirectory::open(root.path()).is_ok());
     drop(run);
     assert!(RunDirectory::resume(root.path()).is_ok());
@@ -293,14 +244,8 @@ fn an_existing_run_is_never_overwritten() {
     begin(root.path()).complete(&summary()).unwrap();
     let again = RunDirectory::create(root.path(), manifest(), "", "");
     assert!(matches!(again, Err(RunError::Exists { .. })));
-    assert!(matches!(
-        RunDirectory::resume(root.path()),
-        Err(RunError::Exists { .. })
-    ));
-    assert_eq!(
-        RunDirectory::open(root.path()).unwrap().summary().unwrap(),
-        Some(summary())
-    );
+    assert!(matches!(RunDirectory::resume(root.path()), Err(RunError::Exists { .. })));
+    assert_eq!(RunDirectory::open(root.path()).unwrap().summary().unwrap(), Some(summary()));
 }
 
 #[test]
@@ -310,10 +255,7 @@ fn a_run_killed_between_manifest_and_recipe_is_as_if_never_begun() {
     fs::remove_file(root.path().join("resolved.toml")).unwrap();
     assert_eq!(RunDirectory::inspect(root.path()), RunState::Absent);
     let message = RunDirectory::open(root.path()).unwrap_err().to_string();
-    assert!(
-        message.ends_with("is not a run directory: it has no resolved.toml"),
-        "{message}"
-    );
+    assert!(message.ends_with("is not a run directory: it has no resolved.toml"), "{message}");
     drop(begin(root.path()));
     assert_eq!(RunDirectory::inspect(root.path()), RunState::Unfinished);
 }

@@ -43,11 +43,8 @@ fn accuracy(spread: Option<Spread>) -> Vec<String> {
     let Some(spread) = spread else {
         return vec!["not run".to_owned()];
     };
-    let seeds = if spread.runs == 1 {
-        "1 seed".to_owned()
-    } else {
-        format!("{} seeds", spread.runs)
-    };
+    let seeds =
+        if spread.runs == 1 { "1 seed".to_owned() } else { format!("{} seeds", spread.runs) };
     vec![percent_spread(spread.mean, spread.std), seeds]
 }
 
@@ -61,9 +58,7 @@ fn difference(
     }
     match difference {
         Some(difference) => {
-            let Difference {
-                mean, low, high, ..
-            } = difference;
+            let Difference { mean, low, high, .. } = difference;
             let value = format!("{} [{}, {}]", points(mean), points(low), points(high));
             vec![value, difference.verdict().words().to_owned()]
         }
@@ -93,9 +88,7 @@ pub(crate) fn accuracy_header(report: &TableReport) -> String {
 
 /// Header of the difference column.
 pub(crate) fn difference_header(report: &TableReport) -> String {
-    let baseline = report
-        .baseline_row()
-        .map_or("baseline", |row| row.label.as_str());
+    let baseline = report.baseline_row().map_or("baseline", |row| row.label.as_str());
     format!("Difference to {baseline}, points [95 %]")
 }
 
@@ -125,8 +118,5 @@ pub(crate) fn protocol(report: &TableReport) -> Vec<String> {
 
 /// The command that makes the report again.
 pub(crate) fn command(report: &TableReport) -> String {
-    format!(
-        "cargo xtask reproduce {} --scale {}",
-        report.id, report.scale
-    )
+    format!("cargo xtask reproduce {} --scale {}", report.id, report.scale)
 }

@@ -20,14 +20,8 @@ pub(crate) fn report() -> TableReport {
         protocol: vec!["Seeds 0, 1 and 2; official split.".to_owned()],
         deviations: vec!["A small network instead of ResNet-19, to end within minutes.".to_owned()],
         environment: vec![
-            Fact {
-                name: "candlewick".to_owned(),
-                value: "0.1.0".to_owned(),
-            },
-            Fact {
-                name: "threads".to_owned(),
-                value: "2".to_owned(),
-            },
+            Fact { name: "candlewick".to_owned(), value: "0.1.0".to_owned() },
+            Fact { name: "threads".to_owned(), value: "2".to_owned() },
         ],
         rows: vec![
             row("sdt", "SDT", &[0.80, 0.81, 0.82]),
@@ -52,9 +46,7 @@ pub(crate) fn report() -> TableReport {
 
 /// Compares with a file of `golden/`, or writes that file if `UPDATE_GOLDEN` is set in the environment.
 pub(crate) fn assert_golden(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("src/report/golden")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/report/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&path, text).unwrap();
     }
@@ -63,10 +55,8 @@ pub(crate) fn assert_golden(name: &str, text: &str) {
 
 /// A row whose runs, of seeds 0, 1, …, end at `accuracies`.
 pub(crate) fn row(id: &str, label: &str, accuracies: &[f64]) -> RowReport {
-    let runs = accuracies
-        .iter()
-        .enumerate()
-        .map(|(seed, &accuracy)| run(id, seed as u64, accuracy));
+    let runs =
+        accuracies.iter().enumerate().map(|(seed, &accuracy)| run(id, seed as u64, accuracy));
     RowReport {
         id: id.to_owned(),
         label: label.to_owned(),
@@ -79,9 +69,7 @@ pub(crate) fn row(id: &str, label: &str, accuracies: &[f64]) -> RowReport {
 
 fn run(id: &str, seed: u64, accuracy: f64) -> RunRecord {
     let layers = vec![layer("conv1", 0.2), layer("conv2", 0.1)];
-    let epochs = (1..=4)
-        .map(|epoch| epoch_metrics(epoch, accuracy, &layers))
-        .collect();
+    let epochs = (1..=4).map(|epoch| epoch_metrics(epoch, accuracy, &layers)).collect();
     RunRecord {
         directory: format!("runs/table-0/{id}/s{seed}-0123abcd"),
         summary: Summary {
@@ -125,10 +113,7 @@ fn epoch_metrics(epoch: u32, accuracy: f64, layers: &[LayerMetrics]) -> EpochMet
         epoch,
         time_steps: 4,
         learning_rate: 0.1 * (1.0 - progress),
-        train: TrainMetrics {
-            loss: 2.0 - 1.5 * progress,
-            accuracy: accuracy * progress,
-        },
+        train: TrainMetrics { loss: 2.0 - 1.5 * progress, accuracy: accuracy * progress },
         validation: None,
         test: Some(EvaluationMetrics {
             loss: 2.1 - 1.4 * progress,
@@ -137,14 +122,8 @@ fn epoch_metrics(epoch: u32, accuracy: f64, layers: &[LayerMetrics]) -> EpochMet
         }),
         layers: layers.to_vec(),
         gradient_norms: vec![
-            GradientNorm {
-                name: "conv1.weight".to_owned(),
-                norm: 0.03,
-            },
-            GradientNorm {
-                name: "fc.weight".to_owned(),
-                norm: 0.3,
-            },
+            GradientNorm { name: "conv1.weight".to_owned(), norm: 0.03 },
+            GradientNorm { name: "fc.weight".to_owned(), norm: 0.3 },
         ],
         methods: Vec::new(),
     }

@@ -22,15 +22,7 @@ pub(crate) fn sections(report: &TableReport) -> Vec<Section> {
         Section {
             heading: "Learning curves",
             caption: "Mean over the seeds after each epoch; the band spans the lowest and highest seed.",
-            figures: [
-                curves(report, "Test accuracy", "%", |epoch| {
-                    Some(100.0 * epoch.test.as_ref()?.accuracy)
-                }),
-                curves(report, "Training loss", "mean loss", |epoch| {
-                    Some(epoch.train.loss)
-                }),
-            ]
-            .concat(),
+            figures: learning_curves(report),
         },
         Section {
             heading: "Accuracy by time step",
@@ -48,9 +40,18 @@ pub(crate) fn sections(report: &TableReport) -> Vec<Section> {
             figures: gradient_norms(report),
         },
     ];
-    all.into_iter()
-        .filter(|section| !section.figures.is_empty())
-        .collect()
+    all.into_iter().filter(|section| !section.figures.is_empty()).collect()
+}
+
+/// Accuracy and loss by epoch, the two charts of a row side by side.
+fn learning_curves(report: &TableReport) -> Vec<Figure> {
+    let accuracy =
+        curves(report, "Test accuracy", "%", |epoch| Some(100.0 * epoch.test.as_ref()?.accuracy));
+    let loss = curves(report, "Training loss", "mean loss", |epoch| Some(epoch.train.loss));
+    if accuracy.len() != loss.len() {
+        return [accuracy, loss].concat();
+    }
+    accuracy.into_iter().zip(loss).flat_map(|(left, right)| [left, right]).collect()
 }
 
 /// Charts of one quantity by epoch: one for all rows if they are few, else one per row.
@@ -81,29 +82,17 @@ fn curves(
 
 /// Mean and range over the runs at each epoch that all runs have.
 fn curve(row: &RowReport, value: fn(&EpochMetrics) -> Option<f64>) -> Vec<Point> {
-    let epochs = row
-        .runs
-        .iter()
-        .map(|run| run.epochs.len())
-        .min()
-        .unwrap_or(0);
+    let epochs = row.runs.iter().map(|run| run.epochs.len()).min().unwrap_or(0);
     (0..epochs)
         .filter_map(|index| {
-            let values: Option<Vec<f64>> = row
-                .runs
-                .iter()
-                .map(|run| value(&run.epochs[index]))
-                .collect();
+            let values: Option<Vec<f64>> =
+                row.runs.iter().map(|run| value(&run.epochs[index])).collect();
             let values = values?;
             let low = values.iter().copied().fold(f64::INFINITY, f64::min);
             let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let x = f64::from(row.runs[0].epochs[index].epoch);
             let band = (values.len() > 1).then_some((low, high));
-            Some(Point {
-                x,
-                y: mean(&values)?,
-                band,
-            })
+            Some(Point { x, y: mean(&values)?, band })
         })
         .collect()
 }
@@ -151,9 +140,7 @@ fn in_charts(
     }
     if lines.len() <= TOGETHER {
         let lines = lines.iter().enumerate();
-        let all = lines
-            .map(|(index, (row, points))| series(row, points, Some(index)))
-            .collect();
+        let all = lines.map(|(index, (row, points))| series(row, points, Some(index))).collect();
         return vec![draw(all, None)];
     }
     let baseline = lines.iter().find(|(row, _)| report.is_baseline(row));
@@ -162,12 +149,7 @@ fn in_charts(
         .filter(|(row, _)| !report.is_baseline(row))
         .map(|(row, points)| {
             let gray = baseline.map(|(row, points)| series(row, points, None));
-            draw(
-                gray.into_iter()
-                    .chain([series(row, points, Some(0))])
-                    .collect(),
-                Some(row),
-            )
+            draw(gray.into_iter().chain([series(row, points, Some(0))]).collect(), Some(row))
         })
         .collect()
 }
@@ -175,9 +157,7 @@ fn in_charts(
 fn firing_rates(report: &TableReport) -> Vec<Figure> {
     bars(report, "spikes per neuron and step", |row| {
         let layers = row.layers().into_iter();
-        layers
-            .map(|layer| (layer.name, f64::from(layer.firing_rate)))
-            .collect()
+        layers.map(|layer| (layer.name, f64::from(layer.firing_rate))).collect()
     })
 }
 
@@ -203,11 +183,8 @@ fn bars(
         .map(|row| (row, values(row)))
         .filter(|(_, values)| !values.is_empty())
         .collect();
-    let full = rows
-        .iter()
-        .flat_map(|(_, values)| values)
-        .map(|(_, value)| *value)
-        .fold(0.0, f64::max);
+    let full =
+        rows.iter().flat_map(|(_, values)| values).map(|(_, value)| *value).fold(0.0, f64::max);
     let baseline = rows.iter().find(|(row, _)| report.is_baseline(row));
     rows.iter()
         .map(|(row, values)| {
@@ -216,10 +193,7 @@ fn bars(
                 label: name.clone(),
                 value: *value,
                 reference: compared.and_then(|(_, reference)| {
-                    reference
-                        .iter()
-                        .find(|(other, _)| other == name)
-                        .map(|(_, value)| *value)
+                    reference.iter().find(|(other, _)| other == name).map(|(_, value)| *value)
                 }),
             };
             BarChart {

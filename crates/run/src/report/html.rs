@@ -7,9 +7,12 @@ use crate::report::cells::{
     Cells, NOTHING, PUBLISHED_HEADER, accuracy_header, command, difference_header, protocol,
     scale_note,
 };
-use crate::report::figures::sections;
+use crate::report::figures::{Section, sections};
 use crate::svg::{self, escape};
 use crate::table::{RowReport, TableReport};
+
+/// A section with more figures than this is folded away.
+const FOLDED_ABOVE: usize = 6;
 
 /// Renders the report as a page.
 pub fn html(report: &TableReport) -> String {
@@ -17,7 +20,7 @@ pub fn html(report: &TableReport) -> String {
         String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     out.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     out.push_str("<meta name=\"color-scheme\" content=\"light dark\">\n");
-    let _ = writeln!(out, "<title>{} · candlewick</title>", escape(&report.title));
+    let _ = writeln!(out, "<title>{} · candlewick</title>", prose(&report.title));
     let _ = write!(
         out,
         "<style>\n{}{}</style>\n</head>\n<body>\n<main>\n",
@@ -26,28 +29,16 @@ pub fn html(report: &TableReport) -> String {
     );
     push_head(&mut out, report);
     push_table(&mut out, report);
-    for section in sections(report) {
-        let _ = writeln!(
-            out,
-            "<section>\n<h2>{}</h2>\n<p>{}</p>",
-            section.heading, section.caption
-        );
-        out.push_str("<div class=\"figures\">\n");
-        for figure in section.figures {
-            let _ = writeln!(out, "<figure>{}</figure>", figure.inline());
-        }
-        out.push_str("</div>\n</section>\n");
+    for (index, section) in sections(report).into_iter().enumerate() {
+        push_figures(&mut out, section, index == 0);
     }
     push_health(&mut out, report);
     push_list(&mut out, "Protocol", &protocol(report));
     push_list(&mut out, "Deviations from the papers", &report.deviations);
     push_runs(&mut out, report);
     push_environment(&mut out, report);
-    let _ = write!(
-        out,
-        "</main>\n<script>\n{}</script>\n</body>\n</html>\n",
-        include_str!("page.js")
-    );
+    let _ =
+        write!(out, "</main>\n<script>\n{}</script>\n</body>\n</html>\n", include_str!("page.js"));
     out
 }
 
@@ -55,37 +46,25 @@ fn push_head(out: &mut String, report: &TableReport) {
     let _ = writeln!(
         out,
         "<header>\n<p class=\"kicker\">{} · {} scale</p>",
-        escape(&report.id),
-        escape(&report.scale)
+        prose(&report.id),
+        prose(&report.scale)
     );
-    let _ = writeln!(out, "<h1>{}</h1>", escape(&report.title));
+    let _ = writeln!(out, "<h1>{}</h1>", prose(&report.title));
     out.push_str("<dl class=\"facts\">\n");
     let mut fact = |name: &str, value: &str| {
-        let _ = writeln!(
-            out,
-            "<div><dt>{}</dt><dd>{}</dd></div>",
-            escape(name),
-            escape(value)
-        );
+        let _ = writeln!(out, "<div><dt>{}</dt><dd>{}</dd></div>", prose(name), prose(value));
     };
     fact("Measured on", &report.dataset);
     if let Some(network) = &report.network {
         fact("Network", network);
     }
-    if let Some(summary) = report
-        .rows
-        .iter()
-        .find_map(|row| row.runs.first())
-        .map(|run| &run.summary)
+    if let Some(summary) =
+        report.rows.iter().find_map(|row| row.runs.first()).map(|run| &run.summary)
     {
         fact("Epochs", &summary.epochs.to_string());
         fact("Parameters", &thousands(summary.parameters));
     }
-    let _ = writeln!(
-        out,
-        "</dl>\n<p class=\"note\">{}</p>\n</header>",
-        escape(&scale_note(report))
-    );
+    let _ = writeln!(out, "</dl>\n<p class=\"note\">{}</p>\n</header>", prose(&scale_note(report)));
 }
 
 fn push_table(out: &mut String, report: &TableReport) {
@@ -102,7 +81,7 @@ fn push_table(out: &mut String, report: &TableReport) {
         let _ = write!(
             out,
             "<th scope=\"col\"><button type=\"button\">{}</button></th>",
-            escape(header)
+            prose(header)
         );
     }
     out.push_str("</tr></thead>\n<tbody>\n");
@@ -126,62 +105,57 @@ fn push_row(
     reach: f64,
 ) {
     let cells = Cells::of(report, row);
-    let kind = if report.is_baseline(row) {
-        " class=\"baseline\""
-    } else {
-        ""
-    };
-    let _ = write!(
-        out,
-        "<tr{kind}><th scope=\"row\" data-value=\"{}\">",
-        escape(&row.label)
-    );
-    let _ = write!(out, "<span class=\"value\">{}</span>", escape(&row.label));
+    let kind = if report.is_baseline(row) { " class=\"baseline\"" } else { "" };
+    let _ = write!(out, "<tr{kind}><th scope=\"row\" data-value=\"{}\">", prose(&row.label));
+    let _ = write!(out, "<span class=\"value\">{}</span>", prose(&row.label));
     if let Some(provenance) = &row.provenance {
-        let _ = write!(out, "<span class=\"badge\">{}</span>", escape(provenance));
+        let _ = write!(out, "<span class=\"badge\">{}</span>", prose(provenance));
     }
     if let Some(note) = &row.note {
-        let _ = write!(out, "<span class=\"more\">{}</span>", escape(note));
+        let _ = write!(out, "<span class=\"more\">{}</span>", prose(note));
     }
     out.push_str("</th>");
 
     let mut cell = |index: usize, class: &str, sort: Option<f64>, lines: &[String], after: &str| {
         let sort = sort.map_or_else(String::new, |value| format!(" data-value=\"{value}\""));
-        let _ = write!(
-            out,
-            "<td class=\"{class}\" data-label=\"{}\"{sort}>",
-            escape(&headers[index])
-        );
+        let _ =
+            write!(out, "<td class=\"{class}\" data-label=\"{}\"{sort}>", prose(&headers[index]));
         for (position, line) in lines.iter().enumerate() {
             let kind = if position == 0 { "value" } else { "more" };
-            let _ = write!(out, "<span class=\"{kind}\">{}</span>", escape(line));
+            let _ = write!(out, "<span class=\"{kind}\">{}</span>", prose(line));
         }
         let _ = write!(out, "{after}</td>");
     };
     let difference = report.difference(row);
     let strip = difference.map_or_else(String::new, |difference| {
         let title = format!("{}: {}", row.label, cells.difference.join(", "));
-        svg::interval(
-            &title,
-            (difference.low, difference.mean, difference.high),
-            reach,
-        )
-        .inline()
+        svg::interval(&title, (difference.low, difference.mean, difference.high), reach).inline()
     });
     let accuracy = report.accuracy(row).map(|spread| spread.mean);
     cell(1, "number", accuracy, &cells.accuracy, "");
-    cell(
-        2,
-        "number",
-        difference.map(|difference| difference.mean),
-        &cells.difference,
-        &strip,
-    );
+    cell(2, "number", difference.map(|difference| difference.mean), &cells.difference, &strip);
     cell(3, "number", row.firing_rate(), &[cells.firing_rate], "");
     cell(4, "number", row.seconds(), &[cells.time], "");
     let published = row.published.as_ref().map(|published| published.value);
-    cell(5, "number published", published, &cells.published, "");
+    let kind = if published.is_some() { "number published" } else { "number published none" };
+    cell(5, kind, published, &cells.published, "");
     out.push_str("</tr>\n");
+}
+
+/// A section of figures; many of them are folded away, unless `open`.
+fn push_figures(out: &mut String, section: Section, open: bool) {
+    let _ = writeln!(out, "<section>\n<h2>{}</h2>\n<p>{}</p>", section.heading, section.caption);
+    let folded = !open && section.figures.len() > FOLDED_ABOVE;
+    if folded {
+        let count = section.figures.len();
+        let _ = writeln!(out, "<details><summary>{count} figures</summary>");
+    }
+    out.push_str("<div class=\"figures\">\n");
+    for figure in section.figures {
+        let _ = writeln!(out, "<figure>{}</figure>", figure.inline());
+    }
+    out.push_str("</div>\n");
+    out.push_str(if folded { "</details>\n</section>\n" } else { "</section>\n" });
 }
 
 /// Layer by layer, what tells a healthy network from a dead one.
@@ -200,15 +174,9 @@ fn push_health(out: &mut String, report: &TableReport) {
         let _ = write!(
             out,
             "<details><summary>{}</summary>\n<table class=\"plain\"><thead><tr>",
-            escape(&row.label)
+            prose(&row.label)
         );
-        for header in [
-            "Layer",
-            "Firing rate",
-            "Dead, %",
-            "Saturated, %",
-            "Gradient not zero, %",
-        ] {
+        for header in ["Layer", "Firing rate", "Dead, %", "Saturated, %", "Gradient not zero, %"] {
             let _ = write!(out, "<th scope=\"col\">{header}</th>");
         }
         out.push_str("</tr></thead><tbody>\n");
@@ -219,7 +187,7 @@ fn push_health(out: &mut String, report: &TableReport) {
             let _ = writeln!(
                 out,
                 "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-                escape(&layer.name),
+                prose(&layer.name),
                 significant(f64::from(layer.firing_rate)),
                 share(layer.dead),
                 share(layer.saturated),
@@ -237,7 +205,7 @@ fn push_list(out: &mut String, heading: &str, items: &[String]) {
     }
     let _ = write!(out, "<section>\n<h2>{heading}</h2>\n<ul>\n");
     for item in items {
-        let _ = writeln!(out, "<li>{}</li>", escape(item));
+        let _ = writeln!(out, "<li>{}</li>", prose(item));
     }
     out.push_str("</ul>\n</section>\n");
 }
@@ -248,13 +216,7 @@ fn push_runs(out: &mut String, report: &TableReport) {
         return;
     }
     out.push_str("<section>\n<h2>Runs</h2>\n<details><summary>Every run, with its accuracy under each rule</summary>\n<div class=\"scroll\"><table class=\"plain\"><thead><tr>");
-    for header in [
-        "Run",
-        "Final, %",
-        "Best on validation, %",
-        "Best on test, %",
-        "Time",
-    ] {
+    for header in ["Run", "Final, %", "Best on validation, %", "Best on test, %", "Time"] {
         let _ = write!(out, "<th scope=\"col\">{header}</th>");
     }
     out.push_str("</tr></thead><tbody>\n");
@@ -263,11 +225,9 @@ fn push_runs(out: &mut String, report: &TableReport) {
         let _ = writeln!(
             out,
             "<tr><th scope=\"row\"><code>{}</code></th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escape(&run.directory),
+            prose(&run.directory),
             percent(accuracy.final_epoch),
-            accuracy
-                .best_on_validation
-                .map_or_else(|| NOTHING.to_owned(), percent),
+            accuracy.best_on_validation.map_or_else(|| NOTHING.to_owned(), percent),
             percent(accuracy.best_on_test),
             duration(run.summary.seconds),
         );
@@ -283,8 +243,8 @@ fn push_environment(out: &mut String, report: &TableReport) {
             let _ = writeln!(
                 out,
                 "<div><dt>{}</dt><dd>{}</dd></div>",
-                escape(&fact.name),
-                escape(&fact.value)
+                prose(&fact.name),
+                prose(&fact.value)
             );
         }
         out.push_str("</dl>\n");
@@ -292,8 +252,18 @@ fn push_environment(out: &mut String, report: &TableReport) {
     let _ = writeln!(
         out,
         "<p>Make this page again:</p>\n<pre><code>{}</code></pre>\n</section>",
-        escape(&command(report))
+        prose(&command(report))
     );
+}
+
+/// Text for HTML in which a number stays on one line with its unit or name.
+fn prose(text: &str) -> String {
+    let mut text = escape(text);
+    for (loose, tight) in [(" %", "\u{a0}%"), (" = ", "\u{a0}=\u{a0}"), (" ± ", "\u{a0}±\u{a0}")]
+    {
+        text = text.replace(loose, tight);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -314,16 +284,10 @@ mod tests {
     #[test]
     fn every_row_and_cell_is_there_and_markup_in_labels_is_text() {
         let page = html(&example::report());
-        let body = page
-            .split("<tbody>")
-            .nth(1)
-            .unwrap()
-            .split("</tbody>")
-            .next()
-            .unwrap();
+        let body = page.split("<tbody>").nth(1).unwrap().split("</tbody>").next().unwrap();
         assert_eq!(body.matches("<tr").count(), 3);
         assert_eq!(body.matches("<td").count(), 3 * 5);
-        assert_eq!(body.matches("class=\"number published\"").count(), 3);
+        assert_eq!(body.matches("class=\"number published").count(), 3);
         assert!(body.contains("PDA &lt;alternate&gt;") && !body.contains("<alternate>"));
         assert!(body.contains("<span class=\"badge\">inferred from the abstract</span>"));
         assert!(body.contains("no measurable difference at this scale"));
@@ -334,13 +298,7 @@ mod tests {
     #[test]
     fn elements_are_nested_rightly() {
         let page = html(&example::report());
-        let body = page
-            .split("<main>")
-            .nth(1)
-            .unwrap()
-            .split("</main>")
-            .next()
-            .unwrap();
+        let body = page.split("<main>").nth(1).unwrap().split("</main>").next().unwrap();
         let mut open: Vec<&str> = Vec::new();
         let mut visited = 0;
         for tag in body.split('<').skip(1) {

@@ -78,20 +78,13 @@ struct Run<'a> {
 }
 
 /// Renders the report as an indented JSON object that ends with a line break.
-#[expect(
-    clippy::missing_panics_doc,
-    reason = "strings and numbers always serialize"
-)]
+#[expect(clippy::missing_panics_doc, reason = "strings and numbers always serialize")]
 pub fn json(report: &TableReport) -> String {
     let table = Object {
         table: &report.id,
         scale: &report.scale,
         dataset: &report.dataset,
-        rows: report
-            .rows
-            .iter()
-            .map(|row| self::row(report, row))
-            .collect(),
+        rows: report.rows.iter().map(|row| self::row(report, row)).collect(),
         title: &report.title,
         unit: "fraction",
         network: report.network.as_deref(),

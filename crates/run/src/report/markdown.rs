@@ -43,11 +43,8 @@ pub fn markdown(report: &TableReport) -> String {
     }
     push_list(&mut out, "Protocol", &protocol(report));
     push_list(&mut out, "Deviations", &report.deviations);
-    let environment: Vec<String> = report
-        .environment
-        .iter()
-        .map(|fact| format!("{}: {}", fact.name, fact.value))
-        .collect();
+    let environment: Vec<String> =
+        report.environment.iter().map(|fact| format!("{}: {}", fact.name, fact.value)).collect();
     push_list(&mut out, "Environment", &environment);
     let _ = write!(out, "\n## Again\n\n```sh\n{}\n```\n", command(report));
     out

@@ -45,26 +45,14 @@ impl BarChart {
         }
         canvas.text("cw-soft", 0.0, 38.0, &caption);
 
-        let values = self
-            .bars
-            .iter()
-            .flat_map(|bar| [Some(bar.value), bar.reference])
-            .flatten();
+        let values = self.bars.iter().flat_map(|bar| [Some(bar.value), bar.reference]).flatten();
         let greatest = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
         let full = self.full.unwrap_or(greatest);
-        let widest = self
-            .bars
-            .iter()
-            .map(|bar| width_of(&bar.label))
-            .fold(0.0, f64::max);
-        let label_width = widest.min(130.0);
+        let widest = self.bars.iter().map(|bar| width_of(&bar.label)).fold(0.0, f64::max);
+        let label_width = widest.min(168.0);
         let (left, right) = (label_width + 10.0, WIDTH - 62.0);
         let length = |value: f64| {
-            let share = if full > 0.0 {
-                (value / full).clamp(0.0, 1.0)
-            } else {
-                0.0
-            };
+            let share = if full > 0.0 { (value / full).clamp(0.0, 1.0) } else { 0.0 };
             (right - left) * share
         };
         for (index, bar) in self.bars.iter().enumerate() {
@@ -95,11 +83,7 @@ mod tests {
     /// Labels of 5 characters take 32 + 10 units; from there to 358 a full bar is 316 long.
     #[test]
     fn lengths_are_in_proportion() {
-        let bar = |label: &str, value, reference| Bar {
-            label: label.to_owned(),
-            value,
-            reference,
-        };
+        let bar = |label: &str, value, reference| Bar { label: label.to_owned(), value, reference };
         let chart = BarChart {
             title: "Firing rate".to_owned(),
             value_label: "spikes".to_owned(),
@@ -113,14 +97,8 @@ mod tests {
             ],
         };
         let body = chart.draw().body;
-        assert!(
-            body.contains("width=\"158\" height=\"13\"><title>conv1: 0.250</title>"),
-            "{body}"
-        );
-        assert!(
-            body.contains("width=\"316\" height=\"13\"><title>conv3: 0.500</title>"),
-            "{body}"
-        );
+        assert!(body.contains("width=\"158\" height=\"13\"><title>conv1: 0.250</title>"), "{body}");
+        assert!(body.contains("width=\"316\" height=\"13\"><title>conv3: 0.500</title>"), "{body}");
         assert!(body.contains("d=\"M358 49L358 68\""), "{body}");
         assert!(body.contains("spikes; line: SDT"));
         assert_eq!(body.matches("cw-bar").count(), 2);

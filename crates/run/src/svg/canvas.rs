@@ -11,11 +11,7 @@ const CHARACTER: f64 = 6.4;
 pub(crate) fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" {
-        "0".to_owned()
-    } else {
-        text.to_owned()
-    }
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
 /// About how wide a label is.
@@ -117,20 +113,12 @@ impl Canvas {
     }
 
     pub(crate) fn finish(self, title: &str, height: f64) -> Figure {
-        Figure {
-            title: title.to_owned(),
-            height,
-            body: self.body,
-        }
+        Figure { title: title.to_owned(), height, body: self.body }
     }
 }
 
 fn title(tooltip: &str) -> String {
-    if tooltip.is_empty() {
-        String::new()
-    } else {
-        format!("<title>{}</title>", escape(tooltip))
-    }
+    if tooltip.is_empty() { String::new() } else { format!("<title>{}</title>", escape(tooltip)) }
 }
 
 #[cfg(test)]
@@ -139,13 +127,7 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let cases = [
-            (0.0, "0"),
-            (-0.001, "0"),
-            (1.5, "1.5"),
-            (100.0, "100"),
-            (1.0 / 3.0, "0.33"),
-        ];
+        let cases = [(0.0, "0"), (-0.001, "0"), (1.5, "1.5"), (100.0, "100"), (1.0 / 3.0, "0.33")];
         for (value, expected) in cases {
             assert_eq!(number(value), expected);
         }

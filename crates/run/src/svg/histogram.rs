@@ -57,16 +57,9 @@ impl Histogram {
             canvas.text("cw-soft", 0.0, 40.0, "nothing was counted");
             return canvas.finish(&self.title, 50.0);
         }
-        let mut names: Vec<String> = self
-            .marks
-            .iter()
-            .map(|mark| format!("line: {}", mark.label))
-            .collect();
-        names.extend(
-            self.shade
-                .iter()
-                .map(|shade| format!("shaded: {}", shade.label)),
-        );
+        let mut names: Vec<String> =
+            self.marks.iter().map(|mark| format!("line: {}", mark.label)).collect();
+        names.extend(self.shade.iter().map(|shade| format!("shaded: {}", shade.label)));
         canvas.text("cw-soft", 0.0, 38.0, &names.join("; "));
 
         let ticks = Ticks::between(self.low, self.high, 6, false);
@@ -81,27 +74,14 @@ impl Histogram {
         let greatest = self.counts.iter().copied().max().unwrap_or(1).max(1);
         let bin = (self.high - self.low) / self.counts.len() as f64;
         let class = format!("cw-bar cw-k{}", self.color % COLORS);
-        for (index, &count) in self
-            .counts
-            .iter()
-            .enumerate()
-            .filter(|(_, count)| **count > 0)
-        {
+        for (index, &count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             let start = self.low + bin * index as f64;
             let height = PLOT_HEIGHT * count as f64 / greatest as f64;
             let width = (at(start + bin) - at(start) - 0.5).max(0.5);
             let share = significant(100.0 * count as f64 / total as f64);
-            let tooltip = format!(
-                "{} to {}: {share} %",
-                significant(start),
-                significant(start + bin)
-            );
-            canvas.rectangle(
-                &class,
-                (at(start), bottom - height),
-                (width, height),
-                &tooltip,
-            );
+            let tooltip =
+                format!("{} to {}: {share} %", significant(start), significant(start + bin));
+            canvas.rectangle(&class, (at(start), bottom - height), (width, height), &tooltip);
         }
         for mark in &self.marks {
             canvas.line("cw-mark", (at(mark.at), top - 4.0), (at(mark.at), bottom));
@@ -127,15 +107,8 @@ mod tests {
             low: 0.0,
             high: 2.0,
             counts,
-            marks: vec![Mark {
-                at: 1.0,
-                label: "threshold".to_owned(),
-            }],
-            shade: Some(Shade {
-                low: 0.5,
-                high: 1.5,
-                label: "gradient".to_owned(),
-            }),
+            marks: vec![Mark { at: 1.0, label: "threshold".to_owned() }],
+            shade: Some(Shade { low: 0.5, high: 1.5, label: "gradient".to_owned() }),
             color: 0,
         }
     }
@@ -146,24 +119,13 @@ mod tests {
         let body = histogram(vec![10, 0, 20, 10]).draw().body;
         assert_eq!(body.matches("cw-bar").count(), 3);
         assert!(body.contains("d=\"M210 46L210 170\""), "{body}");
-        assert!(
-            body.contains("x=\"107\" y=\"50\" width=\"206\" height=\"120\""),
-            "{body}"
-        );
-        assert!(
-            body.contains("<title>1.00 to 1.50: 50.0 %</title>"),
-            "{body}"
-        );
+        assert!(body.contains("x=\"107\" y=\"50\" width=\"206\" height=\"120\""), "{body}");
+        assert!(body.contains("<title>1.00 to 1.50: 50.0 %</title>"), "{body}");
         assert!(body.contains("line: threshold; shaded: gradient"));
     }
 
     #[test]
     fn nothing_counted_is_said() {
-        assert!(
-            histogram(vec![0, 0])
-                .draw()
-                .body
-                .contains("nothing was counted")
-        );
+        assert!(histogram(vec![0, 0]).draw().body.contains("nothing was counted"));
     }
 }

@@ -10,19 +10,11 @@ pub fn interval(title: &str, (low, mean, high): (f64, f64, f64), reach: f64) -> 
     let mut canvas = Canvas::default();
     let middle = 24.0;
     let place = |value: f64| {
-        let share = if reach > 0.0 {
-            (value / reach).clamp(-1.0, 1.0)
-        } else {
-            0.0
-        };
+        let share = if reach > 0.0 { (value / reach).clamp(-1.0, 1.0) } else { 0.0 };
         WIDTH / 2.0 + share * (WIDTH / 2.0 - 12.0)
     };
     // A clear difference has the color of a series; one that may be none is gray.
-    let class = if low > 0.0 || high < 0.0 {
-        "cw-k0"
-    } else {
-        "cw-km"
-    };
+    let class = if low > 0.0 || high < 0.0 { "cw-k0" } else { "cw-km" };
     canvas.line("cw-axis", (WIDTH / 2.0, 0.0), (WIDTH / 2.0, 2.0 * middle));
     let height = 10.0;
     let corner = (place(low), middle - height / 2.0);

@@ -68,10 +68,7 @@ impl LineChart {
         let x_ticks = Ticks::between(x_low, x_high, 6, self.whole_x);
         let y_ticks = Ticks::covering(y_low, y_high, 4, false);
         let y_labels = y_ticks.labels();
-        let widest = y_labels
-            .iter()
-            .map(|(_, label)| width_of(label))
-            .fold(0.0, f64::max);
+        let widest = y_labels.iter().map(|(_, label)| width_of(label)).fold(0.0, f64::max);
 
         canvas.text("cw-soft", 0.0, legend_end, &self.y_label);
         let (left, right) = (widest + 8.0, WIDTH - 8.0);
@@ -84,42 +81,23 @@ impl LineChart {
         }
         canvas.line("cw-axis", (left, bottom), (right, bottom));
         for (value, label) in x_ticks.labels() {
-            canvas.line(
-                "cw-axis",
-                (at_x(value), bottom),
-                (at_x(value), bottom + 4.0),
-            );
+            canvas.line("cw-axis", (at_x(value), bottom), (at_x(value), bottom + 4.0));
             canvas.text("cw-soft cw-middle", at_x(value), bottom + 18.0, &label);
         }
         canvas.text("cw-soft cw-end", right, bottom + 34.0, &self.x_label);
 
         for series in &self.series {
-            let banded: Vec<(f64, (f64, f64))> = series
-                .finite_points()
-                .filter_map(|point| Some((point.x, point.band?)))
-                .collect();
+            let banded: Vec<(f64, (f64, f64))> =
+                series.finite_points().filter_map(|point| Some((point.x, point.band?))).collect();
             if banded.len() > 1 {
                 let upper = banded.iter().map(|(x, (_, high))| (at_x(*x), at_y(*high)));
-                let lower = banded
-                    .iter()
-                    .rev()
-                    .map(|(x, (low, _))| (at_x(*x), at_y(*low)));
-                canvas.path(
-                    &format!("cw-band {}", series.class()),
-                    upper.chain(lower),
-                    true,
-                );
+                let lower = banded.iter().rev().map(|(x, (low, _))| (at_x(*x), at_y(*low)));
+                canvas.path(&format!("cw-band {}", series.class()), upper.chain(lower), true);
             }
         }
         for series in &self.series {
-            let dash = if series.color.is_none() {
-                " cw-dash"
-            } else {
-                ""
-            };
-            let line = series
-                .finite_points()
-                .map(|point| (at_x(point.x), at_y(point.y)));
+            let dash = if series.color.is_none() { " cw-dash" } else { "" };
+            let line = series.finite_points().map(|point| (at_x(point.x), at_y(point.y)));
             canvas.path(&format!("cw-line{dash} {}", series.class()), line, false);
             for point in series.finite_points() {
                 let tooltip = format!("{}: {}", series.label, tooltip(&point));
@@ -142,11 +120,7 @@ impl LineChart {
                 x = 0.0;
                 y += LEGEND_LINE;
             }
-            let dash = if series.color.is_none() {
-                " cw-dash"
-            } else {
-                ""
-            };
+            let dash = if series.color.is_none() { " cw-dash" } else { "" };
             let class = format!("cw-line{dash} {}", series.class());
             canvas.line(&class, (x + 1.0, y - 4.0), (x + 16.0, y - 4.0));
             canvas.text("", x + 22.0, y, &series.label);
@@ -160,17 +134,12 @@ impl Series {
     fn finite_points(&self) -> impl Iterator<Item = Point> {
         self.points.iter().copied().filter(|point| {
             let band = point.band.unwrap_or((0.0, 0.0));
-            [point.x, point.y, band.0, band.1]
-                .iter()
-                .all(|value| value.is_finite())
+            [point.x, point.y, band.0, band.1].iter().all(|value| value.is_finite())
         })
     }
 
     fn class(&self) -> String {
-        self.color.map_or_else(
-            || "cw-km".to_owned(),
-            |color| format!("cw-k{}", color % COLORS),
-        )
+        self.color.map_or_else(|| "cw-km".to_owned(), |color| format!("cw-k{}", color % COLORS))
     }
 }
 
@@ -192,34 +161,18 @@ mod tests {
             x_label: "epoch".to_owned(),
             y_label: "%".to_owned(),
             whole_x: true,
-            series: vec![Series {
-                label: "TET".to_owned(),
-                points,
-                color: Some(1),
-            }],
+            series: vec![Series { label: "TET".to_owned(), points, color: Some(1) }],
         }
     }
 
     /// The plot is 170 high; from 0 to 100 a value of 50 lies in its middle, and the band is one closed area.
     #[test]
     fn line_and_band_lie_where_they_should() {
-        let point = |x, y| Point {
-            x,
-            y,
-            band: Some((y - 10.0, y + 10.0)),
-        };
+        let point = |x, y| Point { x, y, band: Some((y - 10.0, y + 10.0)) };
         let figure = chart(vec![point(1.0, 10.0), point(2.0, 50.0), point(3.0, 90.0)]).draw();
-        assert!(
-            figure.body.contains("class=\"cw-band cw-k1\""),
-            "{}",
-            figure.body
-        );
+        assert!(figure.body.contains("class=\"cw-band cw-k1\""), "{}", figure.body);
         // The axis begins at 3 characters of 6.4 plus 8 and ends at 412; the plot begins at 40 + 12.
-        assert!(
-            figure.body.contains("M27.2 205L219.6 137L412 69"),
-            "{}",
-            figure.body
-        );
+        assert!(figure.body.contains("M27.2 205L219.6 137L412 69"), "{}", figure.body);
         assert_eq!(figure.body.matches("<circle").count(), 3);
     }
 
@@ -233,11 +186,6 @@ mod tests {
 
     #[test]
     fn nothing_measured_is_said() {
-        assert!(
-            chart(Vec::new())
-                .draw()
-                .body
-                .contains("nothing was measured")
-        );
+        assert!(chart(Vec::new()).draw().body.contains("nothing was measured"));
     }
 }

@@ -33,10 +33,7 @@ impl Raster {
             .filter(|&(step, neuron)| step < self.time_steps && neuron < self.neurons)
             .collect();
         let share = 100.0 * inside.len() as f64 / (self.time_steps * self.neurons) as f64;
-        let caption = format!(
-            "{} neurons, {share:.1} % of steps with a spike",
-            self.neurons
-        );
+        let caption = format!("{} neurons, {share:.1} % of steps with a spike", self.neurons);
         canvas.text("cw-soft", 0.0, 38.0, &caption);
 
         let (left, right, top) = (4.0, WIDTH - 4.0, 48.0);
@@ -46,21 +43,13 @@ impl Raster {
         canvas.rectangle("cw-track", (left, top), (right - left, bottom - top), "");
         let class = format!("cw-bar cw-k{}", self.color % COLORS);
         for (step, neuron) in inside {
-            let corner = (
-                left + column * step as f64 + 0.1 * column,
-                top + row * neuron as f64,
-            );
+            let corner = (left + column * step as f64 + 0.1 * column, top + row * neuron as f64);
             canvas.rectangle(&class, corner, (0.8 * column, (0.85 * row).max(0.6)), "");
         }
         let every = self.time_steps.div_ceil(16);
         for step in (0..self.time_steps).step_by(every) {
             let x = left + column * (step as f64 + 0.5);
-            canvas.text(
-                "cw-soft cw-middle",
-                x,
-                bottom + 16.0,
-                &(step + 1).to_string(),
-            );
+            canvas.text("cw-soft cw-middle", x, bottom + 16.0, &(step + 1).to_string());
         }
         canvas.text("cw-soft cw-end", right, bottom + 32.0, "time step");
         canvas.finish(&self.title, bottom + 38.0)

@@ -12,31 +12,15 @@ impl Ticks {
     /// About `count` steps of 1, 2 or 5 times a power of ten that cover `low` to `high`;
     /// with `whole`, the step is at least one.
     pub(crate) fn covering(low: f64, high: f64, count: usize, whole: bool) -> Self {
-        let (low, high) = if low == high {
-            (low - 0.5, high + 0.5)
-        } else {
-            (low, high)
-        };
+        let (low, high) = if low == high { (low - 0.5, high + 0.5) } else { (low, high) };
         let step = step(low, high, count, whole);
-        Self {
-            low: (low / step).floor() * step,
-            high: (high / step).ceil() * step,
-            step,
-        }
+        Self { low: (low / step).floor() * step, high: (high / step).ceil() * step, step }
     }
 
     /// An axis that ends at `low` and `high` themselves, with ticks at the round numbers between them.
     pub(crate) fn between(low: f64, high: f64, count: usize, whole: bool) -> Self {
-        let (low, high) = if low == high {
-            (low - 0.5, high + 0.5)
-        } else {
-            (low, high)
-        };
-        Self {
-            low,
-            high,
-            step: step(low, high, count, whole),
-        }
+        let (low, high) = if low == high { (low - 0.5, high + 0.5) } else { (low, high) };
+        Self { low, high, step: step(low, high, count, whole) }
     }
 
     /// Where the ticks are, with their labels.
@@ -88,10 +72,7 @@ mod tests {
             labels(&Ticks::covering(0.0, 1.0, 5, false)),
             ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
         );
-        assert_eq!(
-            labels(&Ticks::covering(61.3, 87.9, 4, false)),
-            ["60", "70", "80", "90"]
-        );
+        assert_eq!(labels(&Ticks::covering(61.3, 87.9, 4, false)), ["60", "70", "80", "90"]);
         assert_eq!(
             labels(&Ticks::covering(-1.2, 0.7, 4, false)),
             ["−1.5", "−1.0", "−0.5", "0.0", "0.5", "1.0"]
@@ -101,10 +82,7 @@ mod tests {
     #[test]
     fn whole_steps_for_epochs() {
         assert_eq!(labels(&Ticks::between(1.0, 3.0, 6, true)), ["1", "2", "3"]);
-        assert_eq!(
-            labels(&Ticks::between(1.0, 20.0, 6, true)),
-            ["5", "10", "15", "20"]
-        );
+        assert_eq!(labels(&Ticks::between(1.0, 20.0, 6, true)), ["5", "10", "15", "20"]);
     }
 
     #[test]
