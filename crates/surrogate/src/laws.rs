@@ -7,9 +7,7 @@ use crate::{AnySurrogate, spike};
 
 /// Distances from -3 to 3 that avoid the kinks of the registered shapes at their defaults.
 fn distances() -> Vec<f32> {
-    (0..240)
-        .map(|i| (i as f32 - 119.5) * 0.0251 + 0.0007)
-        .collect()
+    (0..240).map(|i| (i as f32 - 119.5) * 0.0251 + 0.0007).collect()
 }
 
 fn derivatives(surrogate: &AnySurrogate, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
@@ -53,10 +51,8 @@ fn the_parameter_derivative_is_that_of_the_primitive() {
             continue;
         };
         let h = 2e-3 * parameter;
-        let (low, high) = (
-            surrogate.with_parameter(parameter - h),
-            surrogate.with_parameter(parameter + h),
-        );
+        let (low, high) =
+            (surrogate.with_parameter(parameter - h), surrogate.with_parameter(parameter + h));
         for (&x, &analytic) in x.iter().zip(&by_parameter) {
             let difference = f64::from(high.primitive(x)) - f64::from(low.primitive(x));
             let numeric = (difference / (2.0 * f64::from(h))) as f32;
@@ -98,19 +94,11 @@ fn candle_operations_give_the_same_derivatives() -> Result<()> {
     for surrogate in AnySurrogate::all() {
         let (by_x, by_parameter) = derivatives(&surrogate, &x);
         let composed = surrogate.derivative_tensor(&tensor)?.to_vec1::<f32>()?;
-        let composed_parameter = surrogate
-            .parameter_derivative_tensor(&tensor)?
-            .to_vec1::<f32>()?;
+        let composed_parameter =
+            surrogate.parameter_derivative_tensor(&tensor)?.to_vec1::<f32>()?;
         for i in 0..x.len() {
-            assert!(
-                (by_x[i] - composed[i]).abs() < 2e-6,
-                "{surrogate:?} at {}",
-                x[i]
-            );
-            assert!(
-                (by_parameter[i] - composed_parameter[i]).abs() < 2e-6,
-                "{surrogate:?}"
-            );
+            assert!((by_x[i] - composed[i]).abs() < 2e-6, "{surrogate:?} at {}", x[i]);
+            assert!((by_parameter[i] - composed_parameter[i]).abs() < 2e-6, "{surrogate:?}");
         }
         visited += 1;
     }
@@ -126,10 +114,7 @@ fn the_spike_of_a_tensor_is_binary_and_carries_the_surrogate_gradient() -> Resul
         let variable = Var::from_tensor(&Tensor::new(x.as_slice(), &Device::Cpu)?)?;
         let spikes = spike(&variable, &*surrogate)?;
         let gradient = (&spikes * 2.0)?.sum_all()?.backward()?;
-        let gradient = gradient
-            .get(&variable)
-            .expect("a gradient")
-            .to_vec1::<f32>()?;
+        let gradient = gradient.get(&variable).expect("a gradient").to_vec1::<f32>()?;
         let (by_x, _) = derivatives(&surrogate, &x);
         for (i, spike) in spikes.to_vec1::<f32>()?.into_iter().enumerate() {
             assert_eq!(spike, f32::from(u8::from(x[i] > 0.0)));

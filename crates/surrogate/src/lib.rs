@@ -18,7 +18,7 @@ pub use arctan::Arctan;
 pub use rectangle::Rectangle;
 pub use shape::{Shape, Surrogate};
 pub use sigmoid::Sigmoid;
-pub use spike::spike;
+pub use spike::{spike, spike_with_rule};
 pub use triangle::Triangle;
 
 registry! {

@@ -120,21 +120,11 @@ impl Derivative for &dyn Surrogate {
 
 impl<S: Shape> Surrogate for S {
     fn derivative(&self, _first: u64, x: &[f32], out: &mut [f32]) {
-        simd::dispatch(Fill {
-            shape: self,
-            by: By::Distance,
-            x,
-            out,
-        });
+        simd::dispatch(Fill { shape: self, by: By::Distance, x, out });
     }
 
     fn parameter_derivative(&self, _first: u64, x: &[f32], out: &mut [f32]) {
-        simd::dispatch(Fill {
-            shape: self,
-            by: By::Parameter,
-            x,
-            out,
-        });
+        simd::dispatch(Fill { shape: self, by: By::Parameter, x, out });
     }
 
     fn primitive(&self, x: f32) -> f32 {

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use candlewick_core::host;
+use candlewick_core::value::Value;
+use candlewick_kernels::neuron::FiringRule;
+use candlewick_kernels::real::Real;
 use rayon::prelude::*;
 
 use crate::Surrogate;
@@ -17,18 +20,23 @@ const TASK: usize = 1 << 14;
 /// Returns a tensor of zeros and ones of the shape of `x` (`f32` on the CPU; any float type
 /// elsewhere, composed of candle operations).
 pub fn spike(x: &Tensor, surrogate: &dyn Surrogate) -> Result<Tensor> {
+    spike_with_rule(x, FiringRule::Above, surrogate)
+}
+
+/// [`spike`] with a choice of what happens at a distance of exactly 0.
+pub fn spike_with_rule(x: &Tensor, rule: FiringRule, surrogate: &dyn Surrogate) -> Result<Tensor> {
+    let inclusive = rule == FiringRule::AtOrAbove;
     if x.device().is_cpu() {
-        return x.contiguous()?.apply_op1(Spike {
-            surrogate: surrogate.shared(),
-        });
+        return x.contiguous()?.apply_op1(Spike { inclusive, surrogate: surrogate.shared() });
     }
     // The second term is exactly 0, and carries the gradient.
-    let fires = x.detach().gt(0.0)?.to_dtype(x.dtype())?;
+    let fires = Value::from(x.clone()).heaviside(inclusive).tensor()?;
     let smooth = (surrogate.derivative_tensor(&x.detach())?.detach() * x)?;
     fires + (&smooth - smooth.detach())?
 }
 
 struct Spike {
+    inclusive: bool,
     surrogate: Arc<dyn Surrogate>,
 }
 
@@ -39,10 +47,7 @@ impl CustomOp1 for Spike {
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = host::slice(storage, layout)?;
-        let spikes = x
-            .par_iter()
-            .map(|&x| if x > 0.0 { 1.0 } else { 0.0 })
-            .collect();
+        let spikes = x.par_iter().map(|&x| x.heaviside(self.inclusive)).collect();
         Ok((CpuStorage::F32(spikes), layout.shape().clone()))
     }
 

@@ -1,0 +1,93 @@
+//! A neuron behind a pointer, and the settings that make one.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use candlewick_core::value::Value;
+use candlewick_kernels::neuron::{Firing, Neuron};
+use candlewick_kernels::scan::{Fused, Scan};
+
+/// A neuron as layers hold it: the fused scan, and the same equations on tensors.
+pub trait Model: Scan {
+    /// Threshold and reset.
+    fn firing(&self) -> &Firing;
+    /// Whether it fires; one that does not gives its potential.
+    fn fires(&self) -> bool;
+    /// Names of the learnable scalars, in order.
+    fn parameter_names(&self) -> Vec<&'static str>;
+    /// Where the learnable scalars start.
+    fn initial_parameters(&self) -> Vec<f32>;
+    /// The state before the first step.
+    fn initial_state(&self) -> Vec<f32>;
+    /// [`Neuron::effective`] on tensors.
+    fn effective_values(&self, learned: Vec<Value>) -> Vec<Value>;
+    /// [`Neuron::charge`] on tensors.
+    fn charge_values(&self, parameters: &[Value], state: Vec<Value>, input: Value) -> Vec<Value>;
+    /// [`Neuron::distance`] on tensors.
+    fn distance_values(&self, parameters: &[Value], charged: Vec<Value>) -> Value;
+    /// [`Neuron::reset`] on tensors.
+    fn reset_values(&self, parameters: &[Value], charged: Vec<Value>, spike: Value) -> Vec<Value>;
+}
+
+/// The settings of a neuron as a recipe holds them.
+pub trait Settings: Debug + Send + Sync {
+    /// The neuron of these settings.
+    fn model(&self) -> Arc<dyn Model>;
+
+    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
+    fn problem(&self) -> Option<(&'static str, &'static str)>;
+}
+
+fn array<const S: usize>(values: impl IntoIterator<Item = Value>) -> [Value; S] {
+    let mut values = values.into_iter();
+    std::array::from_fn(|_| values.next().expect("one value per state variable or parameter"))
+}
+
+impl<N: Neuron<S, P>, const S: usize, const P: usize> Model for Fused<N, S, P> {
+    fn firing(&self) -> &Firing {
+        self.0.firing()
+    }
+
+    fn fires(&self) -> bool {
+        self.0.fires()
+    }
+
+    fn parameter_names(&self) -> Vec<&'static str> {
+        self.0.parameter_names().to_vec()
+    }
+
+    fn initial_parameters(&self) -> Vec<f32> {
+        self.0.initial_parameters().to_vec()
+    }
+
+    fn initial_state(&self) -> Vec<f32> {
+        self.0.initial_state().to_vec()
+    }
+
+    fn effective_values(&self, learned: Vec<Value>) -> Vec<Value> {
+        self.0.effective(array(learned)).into()
+    }
+
+    fn charge_values(&self, parameters: &[Value], state: Vec<Value>, input: Value) -> Vec<Value> {
+        self.0.charge(&array(parameters.iter().cloned()), array(state), input).into()
+    }
+
+    fn distance_values(&self, parameters: &[Value], charged: Vec<Value>) -> Value {
+        self.0.distance(&array(parameters.iter().cloned()), array(charged))
+    }
+
+    fn reset_values(&self, parameters: &[Value], charged: Vec<Value>, spike: Value) -> Vec<Value> {
+        self.0.reset(&array(parameters.iter().cloned()), array(charged), spike).into()
+    }
+}
+
+/// The check that all neurons share.
+pub(crate) fn firing_problem(firing: &Firing) -> Option<(&'static str, &'static str)> {
+    if !firing.v_threshold.is_finite() {
+        Some(("firing.v_threshold", "a finite number"))
+    } else if !firing.v_reset.is_finite() {
+        Some(("firing.v_reset", "a finite number"))
+    } else {
+        None
+    }
+}

@@ -1,0 +1,329 @@
+//! The multi-step neuron: one differentiable operation over all time steps of a layer.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
+use candlewick_core::host;
+use candlewick_kernels::scan::{Backward, Forward, PotentialGradient, Potentials};
+use candlewick_surrogate::Surrogate;
+
+use crate::{Model, composed};
+
+/// What a call of the multi-step operation gives.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Spikes `[T, …]`; potentials, for a neuron that does not fire.
+    pub output: Tensor,
+    /// State `[S, …]` after the last step, if it was asked for.
+    pub state: Option<Tensor>,
+}
+
+/// A term of the loss that depends on the distribution of the pre-reset potentials of a layer.
+///
+/// Its gradient by each potential `u` is `constant + linear · u`, from the sums over all potentials.
+pub trait PotentialTarget: std::fmt::Debug + Send + Sync {
+    /// The term's value and its gradient.
+    fn penalty(&self, potentials: &Potentials) -> (f64, PotentialGradient);
+}
+
+/// Counts what happens inside the operation, over as many calls as one likes.
+#[derive(Debug, Default)]
+pub struct Probe {
+    spikes: AtomicU64,
+    forward_elements: AtomicU64,
+    zero_derivatives: AtomicU64,
+    backward_elements: AtomicU64,
+    potentials: Mutex<Potentials>,
+    penalty: Mutex<f64>,
+}
+
+/// The sums of a [`Probe`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// Number of spikes.
+    pub spikes: u64,
+    /// Number of elements T·B·N that could have spiked.
+    pub elements: u64,
+    /// Number of elements whose surrogate derivative was 0 in a backward pass.
+    pub zero_derivatives: u64,
+    /// Number of elements that a backward pass visited.
+    pub backward_elements: u64,
+    /// Sums over pre-reset potentials, where they were measured.
+    pub potentials: Potentials,
+    /// Sum of the potential penalty over the calls.
+    pub penalty: f64,
+}
+
+/// The value behind a mutex; a panic elsewhere leaves sums that are still valid.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Probe {
+    /// The sums since the last call, and starts again from 0.
+    pub fn take(&self) -> Counts {
+        Counts {
+            spikes: self.spikes.swap(0, Ordering::Relaxed),
+            elements: self.forward_elements.swap(0, Ordering::Relaxed),
+            zero_derivatives: self.zero_derivatives.swap(0, Ordering::Relaxed),
+            backward_elements: self.backward_elements.swap(0, Ordering::Relaxed),
+            potentials: std::mem::take(&mut lock(&self.potentials)),
+            penalty: std::mem::take(&mut lock(&self.penalty)),
+        }
+    }
+}
+
+/// A call of the multi-step operation.
+#[derive(Debug)]
+pub struct MultiStep<'a> {
+    /// The neuron.
+    pub model: Arc<dyn Model>,
+    /// The derivative that stands in for that of the spike.
+    pub surrogate: Arc<dyn Surrogate>,
+    /// Input currents `[T, …]`, or `[1, …]` for a current that is the same at every step.
+    pub input: &'a Tensor,
+    /// Number of time steps T.
+    pub time_steps: usize,
+    /// The learned scalars `[P]`; must be given if the neuron has any.
+    pub parameters: Option<&'a Tensor>,
+    /// The surrogate's learned parameter (one element), whose value `surrogate` already has.
+    pub surrogate_parameter: Option<&'a Tensor>,
+    /// State before the first step `[S, …]`; the neuron's initial state if absent.
+    pub state: Option<&'a Tensor>,
+    /// Whether to return the state after the last step.
+    pub return_state: bool,
+    /// A term of the loss on the potentials, whose gradient is added in the backward pass.
+    pub potential_target: Option<Arc<dyn PotentialTarget>>,
+    /// Where to count.
+    pub probe: Option<Arc<Probe>>,
+}
+
+impl<'a> MultiStep<'a> {
+    /// A call without state, learned scalars or measurements.
+    pub fn new(
+        model: Arc<dyn Model>,
+        surrogate: Arc<dyn Surrogate>,
+        input: &'a Tensor,
+        time_steps: usize,
+    ) -> Self {
+        Self {
+            model,
+            surrogate,
+            input,
+            time_steps,
+            parameters: None,
+            surrogate_parameter: None,
+            state: None,
+            return_state: false,
+            potential_target: None,
+            probe: None,
+        }
+    }
+
+    /// Runs all time steps.
+    ///
+    /// # Errors
+    /// If a shape does not fit, or candle fails.
+    pub fn run(self) -> Result<Output> {
+        let steps_in = self.input.dim(0)?;
+        if self.time_steps == 0 || (steps_in != self.time_steps && steps_in != 1) {
+            candle_core::bail!(
+                "neuron input, axis 0 (time): expected {} steps (or 1 for a constant input), got {steps_in}",
+                self.time_steps
+            );
+        }
+        let given = self.parameters.map_or(0, Tensor::elem_count);
+        if given != self.model.parameters() {
+            candle_core::bail!(
+                "neuron parameters: expected {} values, got {given}",
+                self.model.parameters()
+            );
+        }
+        if let Some(state) = self.state {
+            let mut expected = self.input.dims().to_vec();
+            expected[0] = self.model.states();
+            if state.dims() != expected {
+                candle_core::bail!("neuron state: expected {expected:?}, got {:?}", state.dims());
+            }
+        }
+        if self.input.device().is_cpu() { self.fused() } else { self.composed() }
+    }
+
+    fn composed(self) -> Result<Output> {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            tracing::info!(
+                device = ?self.input.device().location(),
+                "no fused neuron for this device: composing candle operations"
+            );
+        });
+        if self.potential_target.is_some() {
+            candle_core::bail!("a penalty on potentials needs the CPU's fused neuron");
+        }
+        let out = composed(
+            &*self.model,
+            &*self.surrogate,
+            self.input,
+            self.time_steps,
+            self.parameters,
+            self.surrogate_parameter,
+            self.state,
+        )?;
+        Ok(Output { state: out.state.filter(|_| self.return_state), ..out })
+    }
+
+    fn fused(self) -> Result<Output> {
+        let device = self.input.device();
+        let mut scalars = Vec::new();
+        scalars.extend(self.parameters.map(Tensor::flatten_all).transpose()?);
+        scalars.extend(self.surrogate_parameter.map(Tensor::flatten_all).transpose()?);
+        let scalars = match scalars.as_slice() {
+            [] => Tensor::zeros(1, self.input.dtype(), device)?,
+            [one] => one.clone(),
+            several => Tensor::cat(several, 0)?,
+        };
+        let state = match self.state {
+            Some(state) => state.contiguous()?,
+            None => Tensor::zeros(1, self.input.dtype(), device)?,
+        };
+        let steps = self.time_steps;
+        let states = self.model.states();
+        let return_state = self.return_state;
+        let op = FusedOp {
+            model: self.model,
+            surrogate: self.surrogate,
+            steps,
+            has_state: self.state.is_some(),
+            return_state,
+            learns_surrogate: self.surrogate_parameter.is_some(),
+            target: self.potential_target,
+            gradient: Mutex::default(),
+            probe: self.probe,
+        };
+        let out = self.input.contiguous()?.apply_op3(&scalars.contiguous()?, &state, op)?;
+        if !return_state {
+            return Ok(Output { output: out, state: None });
+        }
+        Ok(Output { output: out.narrow(0, 0, steps)?, state: Some(out.narrow(0, steps, states)?) })
+    }
+}
+
+struct FusedOp {
+    model: Arc<dyn Model>,
+    surrogate: Arc<dyn Surrogate>,
+    steps: usize,
+    has_state: bool,
+    return_state: bool,
+    learns_surrogate: bool,
+    target: Option<Arc<dyn PotentialTarget>>,
+    /// Gradient of the potential penalty, from forward to backward.
+    gradient: Mutex<PotentialGradient>,
+    probe: Option<Arc<Probe>>,
+}
+
+impl CustomOp3 for FusedOp {
+    fn name(&self) -> &'static str {
+        "multi-step neuron"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        scalars: &CpuStorage,
+        scalars_layout: &Layout,
+        state: &CpuStorage,
+        state_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let x = host::slice(x, x_layout)?;
+        let scalars = host::slice(scalars, scalars_layout)?;
+        let state = host::slice(state, state_layout)?;
+        let mut dims = x_layout.dims().to_vec();
+        let n = x.len() / dims[0];
+        dims[0] = self.steps + if self.return_state { self.model.states() } else { 0 };
+        let mut values = vec![0.0; dims[0] * n];
+        let (output, final_state) = values.split_at_mut(self.steps * n);
+        let sums = self.model.forward(Forward {
+            steps: self.steps,
+            input: x,
+            state: self.has_state.then_some(state),
+            parameters: &scalars[..self.model.parameters()],
+            output,
+            final_state: self.return_state.then_some(final_state),
+            potentials: None,
+            measure_potentials: self.target.is_some(),
+        });
+        let mut penalty = 0.0;
+        if let Some(target) = &self.target {
+            let gradient;
+            (penalty, gradient) = target.penalty(&sums.potentials);
+            *lock(&self.gradient) = gradient;
+        }
+        if let Some(probe) = &self.probe {
+            probe.spikes.fetch_add(sums.spikes, Ordering::Relaxed);
+            probe.forward_elements.fetch_add((self.steps * n) as u64, Ordering::Relaxed);
+            let mut total = lock(&probe.potentials);
+            total.count += sums.potentials.count;
+            total.sum += sums.potentials.sum;
+            total.sum_of_squares += sums.potentials.sum_of_squares;
+            *lock(&probe.penalty) += penalty;
+        }
+        Ok((CpuStorage::F32(values), Shape::from_dims(&dims)))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        scalars: &Tensor,
+        state: &Tensor,
+        _result: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let grad = grad.contiguous()?;
+        let n = x.elem_count() / x.dim(0)?;
+        let states = self.model.states();
+        let parameters = self.model.parameters();
+        let mut grad_x = vec![0.0; x.elem_count()];
+        let mut grad_state = vec![0.0; if self.has_state { states * n } else { 0 }];
+        let derivative: &dyn Surrogate = &*self.surrogate;
+        let sums = {
+            let (x, scalars) = (host::values(x)?, host::values(scalars)?);
+            let (state, grad) = (host::values(state)?, host::values(&grad)?);
+            let (grad_output, grad_final) = grad.split_at(self.steps * n);
+            self.model.backward(Backward {
+                steps: self.steps,
+                input: &x,
+                state: self.has_state.then_some(&*state),
+                parameters: &scalars[..parameters],
+                grad_output,
+                grad_final_state: self.return_state.then_some(grad_final),
+                derivative: &derivative,
+                surrogate_gradient: self.learns_surrogate,
+                potential: *lock(&self.gradient),
+                grad_input: &mut grad_x,
+                grad_state: self.has_state.then_some(&mut grad_state),
+            })
+        };
+        if let Some(probe) = &self.probe {
+            probe.zero_derivatives.fetch_add(sums.zero_derivatives, Ordering::Relaxed);
+            probe.backward_elements.fetch_add((self.steps * n) as u64, Ordering::Relaxed);
+        }
+        let device = x.device();
+        let mut grad_scalars = sums.parameters;
+        if self.learns_surrogate {
+            grad_scalars.push(sums.surrogate as f32);
+        }
+        let grad_scalars = if grad_scalars.is_empty() {
+            None
+        } else {
+            Some(Tensor::from_vec(grad_scalars, scalars.shape(), device)?)
+        };
+        let grad_state = if self.has_state {
+            Some(Tensor::from_vec(grad_state, state.shape(), device)?)
+        } else {
+            None
+        };
+        Ok((Some(Tensor::from_vec(grad_x, x.shape(), device)?), grad_scalars, grad_state))
+    }
+}
