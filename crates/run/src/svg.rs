@@ -41,23 +41,23 @@ pub struct Figure {
 impl Figure {
     /// An `<svg>` element for a page that contains [`STYLE`].
     pub fn inline(&self) -> String {
-        self.element("", "")
+        let view = format!("0 0 {} {}", canvas::number(WIDTH), canvas::number(self.height));
+        self.element("", &view, "")
     }
 
-    /// The text of an `.svg` file.
+    /// The text of an `.svg` file, with a margin around the figure.
     pub fn standalone(&self) -> String {
-        let background = "<rect class=\"cw-paper\" width=\"100%\" height=\"100%\"/>";
-        self.element(
-            " xmlns=\"http://www.w3.org/2000/svg\"",
-            &format!("<style>{STYLE}</style>{background}"),
-        ) + "\n"
+        let (width, height) = (canvas::number(WIDTH + 24.0), canvas::number(self.height + 16.0));
+        let view = format!("-12 -8 {width} {height}");
+        let paper = format!(
+            "<style>{STYLE}</style><rect class=\"cw-paper\" x=\"-12\" y=\"-8\" width=\"{width}\" height=\"{height}\"/>"
+        );
+        self.element(" xmlns=\"http://www.w3.org/2000/svg\"", &view, &paper) + "\n"
     }
 
-    fn element(&self, attributes: &str, before: &str) -> String {
+    fn element(&self, attributes: &str, view: &str, before: &str) -> String {
         format!(
-            "<svg class=\"cw\"{attributes} viewBox=\"0 0 {} {}\" role=\"img\"><title>{}</title>{before}{}</svg>",
-            canvas::number(WIDTH),
-            canvas::number(self.height),
+            "<svg class=\"cw\"{attributes} viewBox=\"{view}\" role=\"img\"><title>{}</title>{before}{}</svg>",
             escape(&self.title),
             self.body
         )

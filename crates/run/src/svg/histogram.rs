@@ -63,7 +63,7 @@ impl Histogram {
         canvas.text("cw-soft", 0.0, 38.0, &names.join("; "));
 
         let ticks = Ticks::between(self.low, self.high, 6, false);
-        let (left, right) = (4.0, WIDTH - 4.0);
+        let (left, right) = (12.0, WIDTH - 12.0);
         let (top, bottom) = (50.0, 50.0 + PLOT_HEIGHT);
         let at = |x: f64| left + (right - left) * ticks.place(x.clamp(self.low, self.high));
         if let Some(shade) = &self.shade {
@@ -113,13 +113,13 @@ mod tests {
         }
     }
 
-    /// From 4 to 416 over 0 to 2: the threshold stands at 210, the shade from 107 on, 206 wide; the fullest bin is 120 high.
+    /// From 12 to 408 over 0 to 2: the threshold stands at 210, the shade from 111 on, 198 wide; the fullest bin is 120 high.
     #[test]
     fn bins_mark_and_shade_lie_where_they_should() {
         let body = histogram(vec![10, 0, 20, 10]).draw().body;
         assert_eq!(body.matches("cw-bar").count(), 3);
         assert!(body.contains("d=\"M210 46L210 170\""), "{body}");
-        assert!(body.contains("x=\"107\" y=\"50\" width=\"206\" height=\"120\""), "{body}");
+        assert!(body.contains("x=\"111\" y=\"50\" width=\"198\" height=\"120\""), "{body}");
         assert!(body.contains("<title>1.00 to 1.50: 50.0 %</title>"), "{body}");
         assert!(body.contains("line: threshold; shaded: gradient"));
     }
