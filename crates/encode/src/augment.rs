@@ -1,0 +1,86 @@
+//! Augmentation: an ordered list of transforms, each the same for all frames of a sample.
+
+mod crop;
+mod flip;
+mod normalize;
+
+use std::fmt::Debug;
+
+use candlewick_core::random::Stream;
+use candlewick_core::{Key, registry};
+use serde::{Deserialize, Serialize};
+
+pub use crop::Crop;
+pub use flip::Flip;
+pub use normalize::{Normalize, Statistics};
+
+use crate::{FrameShape, Frames, Result};
+
+/// Changes the frames of one sample.
+pub trait Augment: Debug + Send + Sync {
+    /// The size of the result for frames of the size `shape`.
+    ///
+    /// # Errors
+    /// If a setting is out of range, or frames of that size cannot be transformed.
+    fn check(&self, shape: FrameShape) -> Result<FrameShape>;
+
+    /// Transforms all frames in the same way; `stream` decides how.
+    fn apply(&self, frames: &mut Frames, stream: &mut Stream);
+
+    /// Whether the result depends on chance. The others are part of the input's definition and
+    /// are kept at evaluation.
+    fn is_random(&self) -> bool {
+        true
+    }
+}
+
+registry! {
+    /// An augmentation by name.
+    pub enum AnyAugment: dyn Augment, kind "augmentation" {
+        /// A random window of the padded image.
+        Crop = "crop" | "random_crop",
+        /// Left and right exchanged at random.
+        Flip = "flip" | "horizontal_flip",
+        /// Mean and deviation of the channels brought to 0 and 1; kept at evaluation.
+        Normalize = "normalize",
+    }
+}
+
+/// Transforms in the order of application; in a recipe
+/// `augment = [{ crop = { padding = 4 } }, { flip = {} }, { normalize = { by = "cifar10" } }]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Augmentation {
+    /// The transforms.
+    pub steps: Vec<AnyAugment>,
+}
+
+impl Augmentation {
+    /// The size of the result for frames of the size `shape`.
+    ///
+    /// # Errors
+    /// Of the first transform that does not fit.
+    pub fn check(&self, shape: FrameShape) -> Result<FrameShape> {
+        self.steps.iter().try_fold(shape, |shape, step| step.check(shape))
+    }
+
+    /// Transforms the frames of one sample; `key` is the stream of this sample in this epoch.
+    pub fn apply(&self, frames: &mut Frames, key: Key) {
+        for (position, step) in self.steps.iter().enumerate() {
+            step.apply(frames, &mut key.at(position as u64).stream());
+        }
+    }
+
+    /// What is left of it at evaluation: the transforms that do not depend on chance.
+    pub fn evaluation(&self) -> Self {
+        let steps = self.steps.iter().filter(|step| !step.is_random());
+        Self { steps: steps.cloned().collect() }
+    }
+}
+
+impl FromIterator<AnyAugment> for Augmentation {
+    fn from_iter<I: IntoIterator<Item = AnyAugment>>(steps: I) -> Self {
+        let steps = steps.into_iter().collect();
+        Self { steps }
+    }
+}

@@ -1,0 +1,227 @@
+//! The iterator over the batches of an epoch, and the threads behind it.
+//!
+//! Worker w of n prepares batches w, w + n, w + 2n, …, each worker has a bounded channel of its
+//! own, and the consumer asks them in turn: so the order is fixed without sorting, and the memory
+//! is bounded. Dropping the iterator closes the channels, which ends the workers.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use candle_core::{Device, Tensor};
+
+use super::plan::{Plan, Prepared};
+use crate::{Error, Frames, Result};
+
+/// The samples of one training or evaluation step.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Input of the network, `[T, B, H, W, C]`; T is 1 for one that is the same at all steps.
+    pub input: Tensor,
+    /// Class of each sample, `[B]`, u32.
+    pub labels: Tensor,
+    /// Number of each sample in its split.
+    pub indices: Vec<usize>,
+}
+
+impl Batch {
+    /// Moves a batch to `device`; the memory comes back where it was copied and not taken over.
+    fn new(prepared: Prepared, plan: &Plan, device: &Device) -> Result<(Self, Option<Vec<f32>>)> {
+        let Prepared { values, labels, indices } = prepared;
+        let mut dims = vec![plan.steps(), indices.len()];
+        dims.extend_from_slice(plan.dims());
+        let (input, used) = if device.is_cpu() {
+            (Tensor::from_vec(values, dims, device)?, None)
+        } else {
+            (Tensor::from_slice(&values, dims, device)?, Some(values))
+        };
+        let labels = Tensor::from_vec(labels, indices.len(), device)?;
+        let batch = Self { input, labels, indices };
+        Ok((batch, used))
+    }
+}
+
+/// What one thread has to do: the epoch and the samples of its batches.
+pub(super) struct Work {
+    pub(super) plan: Arc<Plan>,
+    pub(super) epoch: u64,
+    pub(super) batches: Vec<Vec<usize>>,
+}
+
+impl Work {
+    /// Divides the work among `count` threads, in turn.
+    fn divide(self, count: usize) -> impl Iterator<Item = Self> {
+        let mut shares = vec![Vec::new(); count];
+        for (number, batch) in self.batches.into_iter().enumerate() {
+            shares[number % count].push(batch);
+        }
+        shares.into_iter().map(move |batches| Self {
+            plan: Arc::clone(&self.plan),
+            epoch: self.epoch,
+            batches,
+        })
+    }
+
+    /// Prepares each batch when it is asked for, in memory that `used` has to give.
+    fn run(self, mut used: impl FnMut() -> Vec<f32>) -> impl Iterator<Item = Result<Prepared>> {
+        let mut frames = Frames::default();
+        self.batches
+            .into_iter()
+            .map(move |batch| self.plan.prepare(self.epoch, batch, used(), &mut frames))
+    }
+}
+
+/// A thread that prepares batches ahead.
+struct Worker {
+    prepared: Receiver<Result<Prepared>>,
+    used: Sender<Vec<f32>>,
+    thread: JoinHandle<()>,
+}
+
+impl Worker {
+    fn start(number: usize, work: Work, prefetch: usize) -> Result<Self> {
+        let (hand_over, prepared) = sync_channel(prefetch);
+        let (used, free) = channel();
+        let prepare = move || {
+            let memory = || free.try_recv().unwrap_or_default();
+            for prepared in work.run(memory) {
+                // After an error, or when the consumer has gone, nothing more is wanted.
+                let last = prepared.is_err();
+                if hand_over.send(prepared).is_err() || last {
+                    return;
+                }
+            }
+        };
+        let thread = thread::Builder::new()
+            .name(format!("loader {number}"))
+            .spawn(prepare)
+            .map_err(|source| Error::Spawn { source })?;
+        Ok(Self { prepared, used, thread })
+    }
+}
+
+/// Who prepares the batches.
+enum Source {
+    /// The consumer itself, when it asks.
+    Consumer(Box<dyn Iterator<Item = Result<Prepared>> + Send>),
+    /// Threads, asked in turn.
+    Workers { workers: Vec<Worker>, turn: usize },
+}
+
+/// The batches of an epoch, in order.
+///
+/// After an error the iterator has ended. Dropping it ends the worker threads.
+pub struct Batches {
+    source: Source,
+    plan: Arc<Plan>,
+    device: Device,
+    next: usize,
+    end: usize,
+    waited: Duration,
+}
+
+impl Batches {
+    /// The first batch of `work` has the number `first` in its epoch.
+    pub(super) fn start(
+        work: Work,
+        first: usize,
+        workers: usize,
+        prefetch: usize,
+        device: Device,
+    ) -> Result<Self> {
+        let plan = Arc::clone(&work.plan);
+        let end = first + work.batches.len();
+        let source = match workers.min(work.batches.len()) {
+            0 => Source::Consumer(Box::new(work.run(Vec::new))),
+            count => {
+                let shares = work.divide(count).enumerate();
+                let workers = shares.map(|(number, work)| Worker::start(number, work, prefetch));
+                Source::Workers { workers: workers.collect::<Result<_>>()?, turn: 0 }
+            }
+        };
+        Ok(Self { source, plan, device, next: first, end, waited: Duration::ZERO })
+    }
+
+    /// How long the consumer has waited in [`Iterator::next`] so far. The rest of the preparation
+    /// was hidden behind the consumer's own work: where this is a large part of an epoch, the
+    /// loader is the limit.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// The number in the epoch of the batch that comes next.
+    pub fn position(&self) -> usize {
+        self.next
+    }
+
+    fn batch(&mut self) -> Result<Batch> {
+        let lost = Error::Worker { batch: self.next };
+        match &mut self.source {
+            Source::Consumer(prepared) => {
+                let prepared = prepared.next().ok_or(lost)??;
+                Ok(Batch::new(prepared, &self.plan, &self.device)?.0)
+            }
+            Source::Workers { workers, turn } => {
+                let worker = &workers[*turn];
+                *turn = (*turn + 1) % workers.len();
+                let prepared = worker.prepared.recv().map_err(|_| lost)??;
+                let (batch, used) = Batch::new(prepared, &self.plan, &self.device)?;
+                if let Some(used) = used {
+                    // A worker that is through needs no memory.
+                    let _ = worker.used.send(used);
+                }
+                Ok(batch)
+            }
+        }
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.end {
+            return None;
+        }
+        let start = Instant::now();
+        let batch = self.batch();
+        self.waited += start.elapsed();
+        match batch {
+            Ok(_) => self.next += 1,
+            Err(_) => self.end = self.next,
+        }
+        Some(batch)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.end - self.next;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Batches {}
+
+impl Drop for Batches {
+    fn drop(&mut self) {
+        let Source::Workers { workers, .. } = &mut self.source else {
+            return;
+        };
+        // All channels are closed before the first thread is waited for.
+        let threads: Vec<_> = workers.drain(..).map(|worker| worker.thread).collect();
+        for thread in threads {
+            // A panic in a worker was reported as `Error::Worker`.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl std::fmt::Debug for Batches {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batches")
+            .field("next", &self.next)
+            .field("end", &self.end)
+            .field("waited", &self.waited)
+            .finish_non_exhaustive()
+    }
+}
