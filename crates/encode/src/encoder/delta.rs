@@ -1,5 +1,5 @@
 //! Delta encoding: a spike where the value has grown by more than a threshold (Corradi and
-//! Indiveri, IEEE TBioCAS 2015; as in snnTorch's `spikegen.delta`).
+//! Indiveri, IEEE Biomedical Circuits and Systems 2015; as in snnTorch's `spikegen.delta`).
 //!
 //! `s[t] = 1` if `x[t] - r[t] > threshold`, and with `off_spikes` also -1 if `x[t] - r[t] <
 //! -threshold`, where `r` is the reference, 0 before the first step.
