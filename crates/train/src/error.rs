@@ -1,0 +1,66 @@
+//! What can go wrong in training, each variant with the place and what was found there.
+
+use std::path::PathBuf;
+
+use candlewick_run::RunError;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A tensor operation, a layer or a setting failed.
+    #[error(transparent)]
+    Core(#[from] candlewick_core::Error),
+    /// The run directory could not be read or written.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The source of batches failed.
+    #[error("cannot read the batches")]
+    Data(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The source of batches ended before the epoch did.
+    #[error("epoch {epoch}: expected {expected} batches, got {got}")]
+    EpochLength {
+        /// Number of the epoch, from 1.
+        epoch: u32,
+        /// Batches that the source promised.
+        expected: u64,
+        /// Batches that it gave.
+        got: u64,
+    },
+    /// A loss or a gradient is infinite or not a number.
+    #[error("epoch {epoch}, step {step}: the {quantity} is not finite{}", in_layer(.layer.as_deref()))]
+    Diverged {
+        /// `loss` or `gradient`.
+        quantity: &'static str,
+        /// The first parameter that is not finite, or whose gradient is not, if there is one.
+        layer: Option<String>,
+        /// Number of the epoch, from 1.
+        epoch: u32,
+        /// Number of the step in the epoch, from 1.
+        step: u64,
+    },
+    /// A checkpoint does not hold what it should.
+    #[error("{}: {field}: {what}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// The tensor or part of the file.
+        field: String,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+/// The tail of a message about a parameter.
+fn in_layer(layer: Option<&str>) -> String {
+    layer.map_or_else(String::new, |layer| format!(" in {layer}"))
+}

@@ -1,0 +1,64 @@
+//! Adam (Kingma and Ba, ICLR 2015, arXiv:1412.6980, algorithm 1), as `torch.optim.Adam` without
+//! weight decay: what TET trains with.
+
+use candle_core::Tensor;
+use candlewick_core::Result;
+use serde::{Deserialize, Serialize};
+
+use super::{AdamW, Step, UpdateRule};
+
+/// Settings of Adam; the defaults are the paper's and PyTorch's.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Adam {
+    /// Size of a step, ≥ 0.
+    pub learning_rate: f64,
+    /// Decay of the mean of the gradients, in [0, 1).
+    pub beta1: f64,
+    /// Decay of the mean of their squares, in [0, 1).
+    pub beta2: f64,
+    /// Added to the root of the mean square, > 0.
+    pub epsilon: f64,
+}
+
+impl Default for Adam {
+    fn default() -> Self {
+        Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+    }
+}
+
+impl Adam {
+    /// Adam is `AdamW` without decay.
+    fn without_decay(self) -> AdamW {
+        let Self { learning_rate, beta1, beta2, epsilon } = self;
+        AdamW { learning_rate, beta1, beta2, epsilon, weight_decay: 0.0 }
+    }
+}
+
+impl UpdateRule for Adam {
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn check(&self) -> Result<()> {
+        self.without_decay().check_as("optimizer.adam")
+    }
+
+    fn state_names(&self) -> &'static [&'static str] {
+        self.without_decay().state_names()
+    }
+
+    fn update(&self, step: &Step, parameter: &mut [f32], gradient: &[f32], state: [&mut [f32]; 2]) {
+        self.without_decay().update(step, parameter, gradient, state);
+    }
+
+    fn compose(
+        &self,
+        step: &Step,
+        parameter: &Tensor,
+        gradient: &Tensor,
+        state: &mut [Tensor],
+    ) -> candle_core::Result<Tensor> {
+        self.without_decay().compose(step, parameter, gradient, state)
+    }
+}

@@ -1,0 +1,20 @@
+//! The same learning rate throughout.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Curve, Position};
+
+/// No change after the warm-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Constant {}
+
+impl Curve for Constant {
+    fn factor(&self, _at: Position) -> f64 {
+        1.0
+    }
+
+    fn check(&self) -> candlewick_core::Result<()> {
+        Ok(())
+    }
+}
