@@ -1,3 +1,84 @@
-//! Development tasks of the workspace.
+//! Development tasks of the workspace: `cargo xtask reproduce | tidy | ci | golden`.
+//!
+//! It starts cargo and the `candlewick` binary and never links candle, so that it builds in seconds.
 
-fn main() {}
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
+
+mod ci;
+mod golden;
+mod process;
+mod reproduce;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+
+const USAGE: &str = "\
+Development tasks of candlewick.
+
+cargo xtask reproduce [--features LIST] ARGS...
+    Builds the release binary and runs `candlewick reproduce ARGS...`; its exit code is passed on.
+    `cargo xtask reproduce --help` lists the arguments.
+
+cargo xtask tidy
+    Checks what compilers do not: arrows between crates, registration, prose, links.
+
+cargo xtask ci [--only STEP]... [--skip STEP]...
+    Runs every check, step by step. Steps: format, clippy, docs, tidy, test, reproduce, cuda.
+
+cargo xtask golden [--python PATH] [--run] [NAME]...
+    Lists the scripts that make golden values; with --run, runs those whose path contains a NAME.
+
+Exit codes: 0 fine, 1 a task failed, 2 wrong usage; `reproduce` passes on those of `candlewick`.
+";
+
+/// Exit code for arguments that make no sense.
+const WRONG_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let task = arguments.next().unwrap_or_default();
+    let arguments: Vec<String> = arguments.collect();
+    match run(&task, &arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: &str, arguments: &[String]) -> Result<ExitCode> {
+    let wants_help = arguments.iter().any(|argument| argument == "--help");
+    match task {
+        "reproduce" => reproduce::run(&Workspace::find()?, arguments),
+        "tidy" | "ci" | "golden" if wants_help => Ok(usage()),
+        "tidy" if arguments.is_empty() => tidy::run(&Workspace::find()?),
+        "tidy" => Ok(misuse("tidy takes no arguments")),
+        "ci" => match ci::Choice::parse(arguments) {
+            Ok(choice) => ci::run(&Workspace::find()?, &choice),
+            Err(problem) => Ok(misuse(&problem)),
+        },
+        "golden" => match golden::Request::parse(arguments) {
+            Ok(request) => golden::run(&Workspace::find()?, &request),
+            Err(problem) => Ok(misuse(&problem)),
+        },
+        "help" | "--help" | "-h" => Ok(usage()),
+        "" => Ok(misuse("which task?")),
+        other => Ok(misuse(&format!("there is no task `{other}`"))),
+    }
+}
+
+fn usage() -> ExitCode {
+    print!("{USAGE}");
+    ExitCode::SUCCESS
+}
+
+fn misuse(problem: &str) -> ExitCode {
+    eprintln!("error: {problem}\n\n{USAGE}");
+    ExitCode::from(WRONG_USAGE)
+}
