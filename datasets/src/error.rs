@@ -88,10 +88,7 @@ pub enum Error {
 
 impl Error {
     /// An [`Error::Format`] for a file or a named piece of memory.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "callers give literals and fresh strings"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "callers give literals and fresh strings")]
     pub(crate) fn format(
         path: impl AsRef<Path>,
         field: &'static str,
@@ -108,10 +105,7 @@ impl Error {
 
     /// An [`Error::Io`] for a path; for use in `map_err`.
     pub(crate) fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io {
-            path: path.as_ref().to_path_buf(),
-            source,
-        }
+        move |source| Self::Io { path: path.as_ref().to_path_buf(), source }
     }
 }
 

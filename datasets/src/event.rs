@@ -7,11 +7,14 @@
 mod atis;
 mod chunks;
 mod decoder;
+mod dvs_model;
+pub(crate) mod fashion_mnist_dvs;
 mod format;
 pub(crate) mod nmnist;
 mod recordings;
 
 pub use chunks::Chunks;
+pub use dvs_model::DvsModel;
 pub use format::{Format, decode, detect, encode};
 pub use recordings::Recordings;
 

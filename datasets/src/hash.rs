@@ -8,25 +8,19 @@ use crate::Shape;
 
 /// The 64 hexadecimal digits of a finished hash.
 pub(crate) fn finish(hash: Sha256) -> String {
-    hash.finalize()
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            for nibble in [byte >> 4, byte & 15] {
-                text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('?'));
-            }
-            text
-        })
+    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('?'));
+        }
+        text
+    })
 }
 
 /// A hash that has taken in the shape and the labels of a split.
 pub(crate) fn start(shape: Shape, labels: &[u32]) -> Sha256 {
     let mut hash = Sha256::new();
     let dims = match shape {
-        Shape::Image {
-            channels,
-            height,
-            width,
-        } => [0, channels, height, width],
+        Shape::Image { channels, height, width } => [0, channels, height, width],
         Shape::Events { width, height } => [1, 2, height, width],
     };
     for value in dims.into_iter().chain([labels.len()]) {

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::event::nmnist;
+use crate::event::{fashion_mnist_dvs, nmnist};
 use crate::image::{cifar, mnist};
 use crate::{Dataset, Error, Info, Result, Shape, Split};
 
@@ -15,6 +15,7 @@ pub fn registry() -> &'static [Entry] {
         cifar::CIFAR100,
         mnist::DIGITS,
         mnist::FASHION_MNIST,
+        fashion_mnist_dvs::FASHION_MNIST_DVS,
         mnist::FASHION_MNIST_SMALL,
         mnist::KMNIST,
         mnist::MNIST,
@@ -57,10 +58,8 @@ pub struct Partition {
 }
 
 /// The partition of sets that come with one.
-pub(crate) const OFFICIAL: &[Partition] = &[Partition {
-    name: "official",
-    source: "the authors of the set",
-}];
+pub(crate) const OFFICIAL: &[Partition] =
+    &[Partition { name: "official", source: "the authors of the set" }];
 
 /// Where the samples of a data set come from.
 #[derive(Clone, Copy, Debug)]
@@ -100,9 +99,7 @@ impl Embedded {
 
 impl std::fmt::Debug for Embedded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Embedded")
-            .field("spec", &self.spec)
-            .finish_non_exhaustive()
+        f.debug_struct("Embedded").field("spec", &self.spec).finish_non_exhaustive()
     }
 }
 
@@ -120,19 +117,11 @@ pub struct FileSpec {
 
 impl FileSpec {
     pub(crate) const fn known(path: &'static str, bytes: u64, sha256: &'static str) -> Self {
-        Self {
-            path,
-            bytes,
-            sha256: Some(sha256),
-        }
+        Self { path, bytes, sha256: Some(sha256) }
     }
 
     pub(crate) const fn sized(path: &'static str, bytes: u64) -> Self {
-        Self {
-            path,
-            bytes,
-            sha256: None,
-        }
+        Self { path, bytes, sha256: None }
     }
 }
 
@@ -183,15 +172,10 @@ impl Entry {
     pub(crate) fn find(&self, root: Option<&Path>, relative: &Path) -> Result<PathBuf> {
         let (folders, layout) = match self.source {
             Source::Embedded(_) => (&[][..], "nothing"),
-            Source::Folder {
-                folders, layout, ..
-            } => (folders, layout),
+            Source::Folder { folders, layout, .. } => (folders, layout),
         };
         let Some(root) = root else {
-            return Err(Error::FolderNeeded {
-                dataset: self.name,
-                layout,
-            });
+            return Err(Error::FolderNeeded { dataset: self.name, layout });
         };
         for folder in std::iter::once("").chain(folders.iter().copied()) {
             let plain = root.join(folder).join(relative);
@@ -219,29 +203,15 @@ impl Entry {
 pub fn find(name: &str) -> Result<(&'static Entry, &'static Partition)> {
     let (base, partition) = name.split_once(':').unzip();
     let base = base.unwrap_or(name);
-    let entry = registry()
-        .iter()
-        .find(|entry| entry.name == base)
-        .ok_or_else(|| {
-            let known = join(registry().iter().map(|entry| entry.name));
-            Error::UnknownDataset {
-                name: base.to_owned(),
-                known,
-            }
-        })?;
+    let entry = registry().iter().find(|entry| entry.name == base).ok_or_else(|| {
+        let known = join(registry().iter().map(|entry| entry.name));
+        Error::UnknownDataset { name: base.to_owned(), known }
+    })?;
     let wanted = partition.unwrap_or(entry.partitions[0].name);
-    let partition = entry
-        .partitions
-        .iter()
-        .find(|p| p.name == wanted)
-        .ok_or_else(|| {
-            let known = join(entry.partitions.iter().map(|partition| partition.name));
-            Error::UnknownPartition {
-                dataset: base.to_owned(),
-                partition: wanted.to_owned(),
-                known,
-            }
-        })?;
+    let partition = entry.partitions.iter().find(|p| p.name == wanted).ok_or_else(|| {
+        let known = join(entry.partitions.iter().map(|partition| partition.name));
+        Error::UnknownPartition { dataset: base.to_owned(), partition: wanted.to_owned(), known }
+    })?;
     Ok((entry, partition))
 }
 
@@ -255,12 +225,7 @@ pub fn find(name: &str) -> Result<(&'static Entry, &'static Partition)> {
 /// If the name is unknown, a file is missing, or a file is not what its format demands.
 pub fn open(name: &str, split: Split, root: Option<&Path>) -> Result<Box<dyn Dataset>> {
     let (entry, partition) = find(name)?;
-    (entry.open)(&Request {
-        entry,
-        partition,
-        split,
-        root,
-    })
+    (entry.open)(&Request { entry, partition, split, root })
 }
 
 fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {

@@ -134,15 +134,10 @@ impl Sample<'_> {
     /// The shape of this sample, to compare with that of its data set.
     pub fn shape(&self) -> Shape {
         match self {
-            Self::Image(image) => Shape::Image {
-                channels: image.channels,
-                height: image.height,
-                width: image.width,
-            },
-            Self::Events(events) => Shape::Events {
-                width: events.width,
-                height: events.height,
-            },
+            Self::Image(image) => {
+                Shape::Image { channels: image.channels, height: image.height, width: image.width }
+            }
+            Self::Events(events) => Shape::Events { width: events.width, height: events.height },
         }
     }
 }

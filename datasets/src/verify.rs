@@ -52,19 +52,12 @@ pub fn verify(entry: &Entry, root: Option<&Path>) -> Result<Vec<Check>> {
             .collect(),
         Source::Folder { files, layout, .. } => {
             let Some(folder) = root else {
-                return Err(Error::FolderNeeded {
-                    dataset: entry.name,
-                    layout,
-                });
+                return Err(Error::FolderNeeded { dataset: entry.name, layout });
             };
             let one = |spec: &FileSpec| match entry.find(root, Path::new(spec.path)) {
                 Ok(path) => {
                     let file = File::open(&path).map_err(Error::io(&path))?;
-                    check(
-                        spec,
-                        path,
-                        Some(Box::new(BufReader::with_capacity(1 << 16, file))),
-                    )
+                    check(spec, path, Some(Box::new(BufReader::with_capacity(1 << 16, file))))
                 }
                 Err(_) => check(spec, folder.join(spec.path), None),
             };
@@ -75,21 +68,11 @@ pub fn verify(entry: &Entry, root: Option<&Path>) -> Result<Vec<Check>> {
 
 fn check(spec: &FileSpec, path: PathBuf, content: Option<Box<dyn BufRead>>) -> Result<Check> {
     let Some(mut reader) = content else {
-        return Ok(Check {
-            path,
-            found: None,
-            verdict: Verdict::Missing,
-        });
+        return Ok(Check { path, found: None, verdict: Verdict::Missing });
     };
-    let packed = reader
-        .fill_buf()
-        .map_err(Error::io(&path))?
-        .starts_with(&[0x1f, 0x8b]);
-    let plain: Box<dyn Read> = if packed {
-        Box::new(MultiGzDecoder::new(reader))
-    } else {
-        Box::new(reader)
-    };
+    let packed = reader.fill_buf().map_err(Error::io(&path))?.starts_with(&[0x1f, 0x8b]);
+    let plain: Box<dyn Read> =
+        if packed { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) };
     let (bytes, sha256) = hash::of_reader(plain).map_err(Error::io(&path))?;
     let verdict = match spec.sha256 {
         _ if bytes != spec.bytes => Verdict::Different,
@@ -97,9 +80,5 @@ fn check(spec: &FileSpec, path: PathBuf, content: Option<Box<dyn BufRead>>) -> R
         Some(_) => Verdict::Different,
         None => Verdict::SizeEqual,
     };
-    Ok(Check {
-        path,
-        found: Some((bytes, sha256)),
-        verdict,
-    })
+    Ok(Check { path, found: Some((bytes, sha256)), verdict })
 }

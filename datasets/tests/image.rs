@@ -20,20 +20,11 @@ fn fashion_mnist_small_is_the_official_order() {
     let labels: Vec<u32> = (0..10).map(|index| set.label(index)).collect();
     assert_eq!(labels, [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]);
     let mut counts = [0; 10];
-    set.labels()
-        .iter()
-        .for_each(|&label| counts[label as usize] += 1);
+    set.labels().iter().for_each(|&label| counts[label as usize] += 1);
     assert_eq!(counts, [500; 10]);
     // The first image of the official file: sum and one row, by numpy.
     let first = image(&*set, 0);
-    assert_eq!(
-        first
-            .pixels
-            .iter()
-            .map(|&value| u32::from(value))
-            .sum::<u32>(),
-        76_247
-    );
+    assert_eq!(first.pixels.iter().map(|&value| u32::from(value)).sum::<u32>(), 76_247);
 }
 
 #[test]
@@ -57,26 +48,15 @@ fn idx_folders_are_read_and_checked() {
     let folder = root.path().join("MNIST/raw");
     std::fs::create_dir_all(&folder).unwrap();
     let images: Vec<u8> = (0..2 * 784).map(|value| (value % 251) as u8).collect();
-    write_idx(
-        &folder.join("train-images-idx3-ubyte"),
-        &[2, 28, 28],
-        &images,
-    );
-    let error = |name: &str| {
-        open(name, Split::Train, Some(root.path()))
-            .unwrap_err()
-            .to_string()
-    };
+    write_idx(&folder.join("train-images-idx3-ubyte"), &[2, 28, 28], &images);
+    let error = |name: &str| open(name, Split::Train, Some(root.path())).unwrap_err().to_string();
     let text = error("mnist");
     assert!(text.contains("no `train-labels-idx1-ubyte` in "), "{text}");
 
     let labels = folder.join("train-labels-idx1-ubyte");
     write_idx(&labels, &[3], &[1, 2, 3]);
     let text = error("mnist");
-    assert!(
-        text.contains("number of labels: expected 2, as there are images in "),
-        "{text}"
-    );
+    assert!(text.contains("number of labels: expected 2, as there are images in "), "{text}");
     write_idx(&labels, &[2], &[1, 10]);
     assert!(error("mnist").ends_with("label: expected below 10, found 10"));
     write_idx(&labels, &[1, 2], &[1, 2]);
@@ -88,20 +68,13 @@ fn idx_folders_are_read_and_checked() {
         assert_eq!(set.labels(), [1, 9]);
         assert_eq!(image(&*set, 1).pixels, &images[784..]);
     }
-    write_idx(
-        &folder.join("train-images-idx3-ubyte"),
-        &[2, 4, 196],
-        &images,
-    );
+    write_idx(&folder.join("train-images-idx3-ubyte"), &[2, 4, 196], &images);
     assert!(error("mnist").ends_with("image size: expected 28×28, found 4×196"));
 
     let checks = verify(find("mnist").unwrap().0, Some(root.path())).unwrap();
     let verdicts: Vec<_> = checks.iter().map(|check| check.verdict).collect();
     let different = Verdict::Different;
-    assert_eq!(
-        verdicts,
-        [different, different, Verdict::Missing, Verdict::Missing]
-    );
+    assert_eq!(verdicts, [different, different, Verdict::Missing, Verdict::Missing]);
 }
 
 #[test]
@@ -121,27 +94,14 @@ fn cifar_records_are_read_and_checked() {
     record[1] = 99;
     std::fs::write(root.path().join("train.bin"), &record).unwrap();
     let set = open("cifar100", Split::Train, Some(root.path())).unwrap();
-    assert_eq!(
-        (set.labels(), &*set.info().classes[99]),
-        (&[99][..], "worm")
-    );
+    assert_eq!((set.labels(), &*set.info().classes[99]), (&[99][..], "worm"));
     assert_eq!(image(&*set, 0).pixels, pixels);
 
     record[1] = 100;
     std::fs::write(root.path().join("train.bin"), &record).unwrap();
-    let text = open("cifar100", Split::Train, Some(root.path()))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        text.ends_with("label: expected below 100, found 100 in record 0"),
-        "{text}"
-    );
+    let text = open("cifar100", Split::Train, Some(root.path())).unwrap_err().to_string();
+    assert!(text.ends_with("label: expected below 100, found 100 in record 0"), "{text}");
     std::fs::write(root.path().join("train.bin"), &record[..3_000]).unwrap();
-    let text = open("cifar100", Split::Train, Some(root.path()))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        text.ends_with("file size: expected a multiple of 3074 bytes, found 3000"),
-        "{text}"
-    );
+    let text = open("cifar100", Split::Train, Some(root.path())).unwrap_err().to_string();
+    assert!(text.ends_with("file size: expected a multiple of 3074 bytes, found 3000"), "{text}");
 }

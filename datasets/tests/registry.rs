@@ -20,27 +20,18 @@ fn embedded() -> Vec<(Box<dyn Dataset>, usize)> {
 #[test]
 fn names_are_in_order_and_entries_complete() {
     for pair in registry().windows(2) {
-        assert!(
-            pair[0].name < pair[1].name,
-            "{} before {}",
-            pair[0].name,
-            pair[1].name
-        );
+        assert!(pair[0].name < pair[1].name, "{} before {}", pair[0].name, pair[1].name);
     }
     for entry in registry() {
         let words = [entry.description, entry.license, entry.citation];
         assert!(words.iter().all(|text| !text.is_empty()), "{}", entry.name);
-        assert!(
-            !entry.partitions.is_empty() && entry.classes > 1,
-            "{}",
-            entry.name
-        );
+        assert!(!entry.partitions.is_empty() && entry.classes > 1, "{}", entry.name);
         for partition in entry.partitions {
             let name = format!("{}:{}", entry.name, partition.name);
             assert_eq!(find(&name).unwrap().1, partition);
         }
     }
-    assert_eq!(registry().len(), 9);
+    assert_eq!(registry().len(), 10);
 }
 
 #[test]
@@ -56,14 +47,8 @@ fn embedded_sets_keep_the_contract() {
             per_class[set.label(index) as usize] += 1;
             let sample = set.read(index).unwrap();
             assert_eq!(sample.shape(), info.shape);
-            if let (
-                Sample::Image(image),
-                Shape::Image {
-                    channels,
-                    height,
-                    width,
-                },
-            ) = (&sample, info.shape)
+            if let (Sample::Image(image), Shape::Image { channels, height, width }) =
+                (&sample, info.shape)
             {
                 assert_eq!(image.pixels.len(), channels * height * width);
             }
@@ -74,24 +59,22 @@ fn embedded_sets_keep_the_contract() {
         let beyond = set.read(set.len()).unwrap_err();
         assert!(matches!(beyond, Error::NoSuchSample { .. }), "{beyond}");
     }
-    assert_eq!(opened.len(), 4);
-    assert_eq!(samples, 1_297 + 500 + 5_000 + 1_000);
+    assert_eq!(opened.len(), 6);
+    assert_eq!(samples, 1_297 + 500 + 2 * (5_000 + 1_000));
 }
 
 /// Opening twice gives the same content, and no two splits the same.
 #[test]
 fn content_hashes_name_the_content() {
     let hashes = |sets: &[(Box<dyn Dataset>, usize)]| -> Vec<String> {
-        sets.iter()
-            .map(|(set, _)| set.info().content_hash.clone())
-            .collect()
+        sets.iter().map(|(set, _)| set.info().content_hash.clone()).collect()
     };
     let first = hashes(&embedded());
     assert_eq!(first, hashes(&embedded()));
     for (i, a) in first.iter().enumerate() {
         assert!(first[..i].iter().all(|b| a != b));
     }
-    assert_eq!(first.len(), 4);
+    assert_eq!(first.len(), 6);
 }
 
 #[test]
@@ -114,24 +97,14 @@ fn sets_from_folders_say_what_is_missing() {
         for split in Split::ALL {
             let text = open(entry.name, split, None).unwrap_err().to_string();
             assert!(text.contains("needs a folder: "), "{text}");
-            let text = open(entry.name, split, Some(empty.path()))
-                .unwrap_err()
-                .to_string();
+            let text = open(entry.name, split, Some(empty.path())).unwrap_err().to_string();
             assert!(text.contains("; expected: "), "{text}");
             visited += 1;
         }
     }
     assert_eq!(visited, 14);
     let text = open("mnits", Split::Train, None).unwrap_err().to_string();
-    assert!(
-        text.starts_with("unknown data set `mnits`; known: cifar10, "),
-        "{text}"
-    );
-    let text = open("mnist:mine", Split::Train, Some(Path::new("/")))
-        .unwrap_err()
-        .to_string();
-    assert_eq!(
-        text,
-        "data set `mnist` has no partition `mine`; known: official"
-    );
+    assert!(text.starts_with("unknown data set `mnits`; known: cifar10, "), "{text}");
+    let text = open("mnist:mine", Split::Train, Some(Path::new("/"))).unwrap_err().to_string();
+    assert_eq!(text, "data set `mnist` has no partition `mine`; known: official");
 }

@@ -39,12 +39,7 @@ impl Atis {
         let offset = self.offset;
         append(records, events, |&[x, y, high, middle, low]| {
             let time = u32::from_be_bytes([0, high & 0x7f, middle, low]);
-            (
-                u16::from(x),
-                u16::from(y),
-                offset + i64::from(time),
-                high & 0x80 != 0,
-            )
+            (u16::from(x), u16::from(y), offset + i64::from(time), high & 0x80 != 0)
         });
     }
 }
@@ -100,9 +95,7 @@ mod tests {
     #[test]
     fn faults_are_named() {
         let fault = |bytes: &[u8], sensor| {
-            decode(Path::new("a.bin"), bytes, Format::Atis, sensor)
-                .unwrap_err()
-                .to_string()
+            decode(Path::new("a.bin"), bytes, Format::Atis, sensor).unwrap_err().to_string()
         };
         let expected =
             "a.bin: end of the file: expected whole records, found 2 bytes behind the last";
@@ -113,25 +106,15 @@ mod tests {
 
     #[test]
     fn late_times_are_written_as_overflows() {
-        let mut events = Events {
-            width: 3,
-            height: 5,
-            ..Events::default()
-        };
+        let mut events = Events { width: 3, height: 5, ..Events::default() };
         events.push(0, 0, (1 << 23) - 1, true);
         events.push(2, 4, 10_000_000, false);
         let bytes = encode(&events, Format::Atis).unwrap();
         // 10,000,000 - 2²³ = 1,611,392 µs are 196.7, so 197 overflows of 8,192 µs.
         assert_eq!(bytes.len(), 5 * (2 + 197));
-        assert_eq!(
-            decode(Path::new("a.bin"), &bytes, Format::Atis, None).unwrap(),
-            events
-        );
+        assert_eq!(decode(Path::new("a.bin"), &bytes, Format::Atis, None).unwrap(), events);
         events.push(0, 240, 10_000_000, false);
         let text = encode(&events, Format::Atis).unwrap_err().to_string();
-        assert_eq!(
-            text,
-            "cannot write atis: y: expected below 256 and not 240, found 240"
-        );
+        assert_eq!(text, "cannot write atis: y: expected below 256 and not 240, found 240");
     }
 }

@@ -53,18 +53,14 @@ impl<R: Read> Chunks<R> {
                 other => other.map_err(Error::io(&self.path))?,
             };
             self.filled += count;
-            let used = self
-                .decoder
-                .feed(&self.buffer[..self.filled], &mut events)
-                .map_err(fault)?;
+            let used =
+                self.decoder.feed(&self.buffer[..self.filled], &mut events).map_err(fault)?;
             self.buffer.copy_within(used..self.filled, 0);
             self.filled -= used;
             // A buffer that stays full holds a record that no format has: `finish` says so.
             if count == 0 {
                 self.done = true;
-                self.decoder
-                    .finish(&self.buffer[..self.filled])
-                    .map_err(fault)?;
+                self.decoder.finish(&self.buffer[..self.filled]).map_err(fault)?;
             }
         }
         if events.is_empty() {

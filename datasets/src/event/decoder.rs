@@ -14,16 +14,9 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "callers give literals and fresh strings"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "callers give literals and fresh strings")]
     pub(crate) fn new(field: &'static str, expected: impl ToString, found: impl ToString) -> Self {
-        Self {
-            field,
-            expected: expected.to_string(),
-            found: found.to_string(),
-        }
+        Self { field, expected: expected.to_string(), found: found.to_string() }
     }
 
     /// The error for a file.
@@ -95,15 +88,11 @@ pub(crate) fn place(
     let (right, bottom) = (extent(&events.x), extent(&events.y));
     *seen = (seen.0.max(right), seen.1.max(bottom));
     (events.width, events.height) = sensor.unwrap_or(*seen);
-    for (field, size, values, end) in [
-        ("x", events.width, &events.x, right),
-        ("y", events.height, &events.y, bottom),
-    ] {
+    for (field, size, values, end) in
+        [("x", events.width, &events.x, right), ("y", events.height, &events.y, bottom)]
+    {
         if end > size {
-            let first = values
-                .iter()
-                .position(|&value| usize::from(value) >= size)
-                .unwrap_or(0);
+            let first = values.iter().position(|&value| usize::from(value) >= size).unwrap_or(0);
             let found = format!("{} in event {first}", values[first]);
             return Err(Error::format(path, field, format!("below {size}"), found));
         }

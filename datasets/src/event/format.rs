@@ -27,10 +27,7 @@ impl Format {
 
     /// The format of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|format| format.name() == name)
+        Self::ALL.iter().copied().find(|format| format.name() == name)
     }
 
     pub(crate) fn decoder(self) -> Box<dyn Decoder> {
@@ -66,12 +63,8 @@ pub fn decode(
 ) -> Result<Events> {
     let mut events = Events::default();
     let mut decoder = format.decoder();
-    let used = decoder
-        .feed(bytes, &mut events)
-        .map_err(|fault| fault.at(path))?;
-    decoder
-        .finish(&bytes[used..])
-        .map_err(|fault| fault.at(path))?;
+    let used = decoder.feed(bytes, &mut events).map_err(|fault| fault.at(path))?;
+    decoder.finish(&bytes[used..]).map_err(|fault| fault.at(path))?;
     place(path, &mut events, sensor.or(decoder.sensor()), &mut (0, 0))?;
     Ok(events)
 }

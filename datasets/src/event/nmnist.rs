@@ -8,10 +8,7 @@ use super::recordings::{Recording, Recordings, divide, files_in, not_empty};
 use crate::registry::{Entry, OFFICIAL, Partition, Request, Source};
 use crate::{Dataset, Error, Result, Shape, Split};
 
-const SHAPE: Shape = Shape::Events {
-    width: 34,
-    height: 34,
-};
+const SHAPE: Shape = Shape::Events { width: 34, height: 34 };
 const CITATION: &str = "G. Orchard, A. Jayawant, G. K. Cohen, N. Thakor, \"Converting static \
                         image datasets to spiking neuromorphic datasets using saccades\", \
                         Frontiers in Neuroscience 9:437, 2015";
@@ -42,30 +39,12 @@ pub(crate) const NMNIST_SMALL: Entry = Entry {
     license: "CC-BY-SA-4.0",
     citation: CITATION,
     partitions: &[
-        Partition {
-            name: "official",
-            source: "the lists train1K.txt and test100.txt",
-        },
-        Partition {
-            name: "fold-0",
-            source: FOLD,
-        },
-        Partition {
-            name: "fold-1",
-            source: FOLD,
-        },
-        Partition {
-            name: "fold-2",
-            source: FOLD,
-        },
-        Partition {
-            name: "fold-3",
-            source: FOLD,
-        },
-        Partition {
-            name: "fold-4",
-            source: FOLD,
-        },
+        Partition { name: "official", source: "the lists train1K.txt and test100.txt" },
+        Partition { name: "fold-0", source: FOLD },
+        Partition { name: "fold-1", source: FOLD },
+        Partition { name: "fold-2", source: FOLD },
+        Partition { name: "fold-3", source: FOLD },
+        Partition { name: "fold-4", source: FOLD },
     ],
     source: Source::Folder {
         folders: &["NMNISTsmall", "nmnist-small", "nmnist-small/NMNISTsmall"],
@@ -91,12 +70,7 @@ fn open_full(request: &Request<'_>) -> Result<Box<dyn Dataset>> {
         not_empty(&folder, &recordings, ".bin file")?;
         files.extend(recordings.into_iter().map(|path| Recording { path, label }));
     }
-    Ok(Box::new(Recordings::new(
-        request,
-        classes(),
-        Format::Atis,
-        files,
-    )?))
+    Ok(Box::new(Recordings::new(request, classes(), Format::Atis, files)?))
 }
 
 fn open_small(request: &Request<'_>) -> Result<Box<dyn Dataset>> {
@@ -111,36 +85,22 @@ fn open_small(request: &Request<'_>) -> Result<Box<dyn Dataset>> {
             divide(files, 10, split, |number, _| number % 5 == fold)
         }
     };
-    Ok(Box::new(Recordings::new(
-        request,
-        classes(),
-        Format::Atis,
-        files,
-    )?))
+    Ok(Box::new(Recordings::new(request, classes(), Format::Atis, files)?))
 }
 
 /// Reads a list: a comment line, then number and class on each line.
 fn listed(path: &Path) -> Result<Vec<Recording>> {
     let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
     let mut files = Vec::new();
-    for line in text
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
-    {
+    for line in text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
         let mut words = line.split_whitespace();
         let number = words.next().and_then(|word| word.parse::<u32>().ok());
-        let label = words
-            .next()
-            .and_then(|word| word.parse().ok())
-            .filter(|&label| label < 10);
+        let label = words.next().and_then(|word| word.parse().ok()).filter(|&label| label < 10);
         let (Some(number), Some(label), None) = (number, label, words.next()) else {
             let expected = "a number and a class below 10";
             return Err(Error::format(path, "line", expected, format!("{line:?}")));
         };
-        files.push(Recording {
-            path: path.with_file_name(format!("{number}.bs2")),
-            label,
-        });
+        files.push(Recording { path: path.with_file_name(format!("{number}.bs2")), label });
     }
     not_empty(path, &files, "recording")?;
     Ok(files)

@@ -45,20 +45,14 @@ impl Recordings {
         let Shape::Events { width, height } = shape else {
             unreachable!("entries of recordings have events")
         };
-        let (labels, paths): (Vec<_>, Vec<_>) = files
-            .into_iter()
-            .map(|file| (file.label, file.path))
-            .unzip();
+        let (labels, paths): (Vec<_>, Vec<_>) =
+            files.into_iter().map(|file| (file.label, file.path)).unzip();
         let mut content = hash::start(shape, &labels);
         let mut sizes = Vec::with_capacity(paths.len());
         for path in &paths {
             sizes.push(std::fs::metadata(path).map_err(Error::io(path))?.len());
         }
-        let limit = if sizes.iter().sum::<u64>() <= HASHED_WHOLE {
-            u64::MAX
-        } else {
-            HEAD
-        };
+        let limit = if sizes.iter().sum::<u64>() <= HASHED_WHOLE { u64::MAX } else { HEAD };
         let mut buffer = Vec::new();
         for (path, size) in paths.iter().zip(&sizes) {
             content.update(size.to_le_bytes());
@@ -69,13 +63,7 @@ impl Recordings {
             content.update(&buffer);
         }
         let info = request.info(classes, shape, hash::finish(content));
-        Ok(Self {
-            info,
-            labels,
-            paths,
-            format,
-            sensor: (width, height),
-        })
+        Ok(Self { info, labels, paths, format, sensor: (width, height) })
     }
 
     /// The file of sample number `index`, if there is one.
@@ -95,18 +83,10 @@ impl Dataset for Recordings {
 
     fn read(&self, index: usize) -> Result<Sample<'_>> {
         let Some(path) = self.path(index) else {
-            return Err(Error::NoSuchSample {
-                index,
-                len: self.labels.len(),
-            });
+            return Err(Error::NoSuchSample { index, len: self.labels.len() });
         };
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
-        Ok(Sample::Events(decode(
-            path,
-            &bytes,
-            self.format,
-            Some(self.sensor),
-        )?))
+        Ok(Sample::Events(decode(path, &bytes, self.format, Some(self.sensor))?))
     }
 }
 
@@ -138,33 +118,21 @@ pub(crate) fn files_in(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf
 fn number_in(name: &str) -> u64 {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let digits = stem.trim_start_matches(|letter: char| !letter.is_ascii_digit());
-    let last = digits
-        .rsplit(|letter: char| !letter.is_ascii_digit())
-        .next()
-        .unwrap_or("");
+    let last = digits.rsplit(|letter: char| !letter.is_ascii_digit()).next().unwrap_or("");
     last.parse().unwrap_or(u64::MAX)
 }
 
 /// All entries of a folder, in no order.
 pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     std::fs::read_dir(folder)
-        .and_then(|entries| {
-            entries
-                .map(|entry| entry.map(|entry| entry.path()))
-                .collect()
-        })
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
         .map_err(Error::io(folder))
 }
 
 /// An error unless there is at least one file.
 pub(crate) fn not_empty(folder: &Path, files: &[impl Sized], what: &str) -> Result<()> {
     if files.is_empty() {
-        return Err(Error::format(
-            folder,
-            "folder",
-            format!("at least one {what}"),
-            "none",
-        ));
+        return Err(Error::format(folder, "folder", format!("at least one {what}"), "none"));
     }
     Ok(())
 }
@@ -200,46 +168,24 @@ mod tests {
     #[test]
     fn files_are_ordered_by_number() {
         let folder = tempfile::tempdir().unwrap();
-        for name in [
-            "cat_10.bin",
-            "cat_9.bin",
-            "b.bin",
-            "a.bin",
-            "7.bin",
-            "7.txt",
-        ] {
+        for name in ["cat_10.bin", "cat_9.bin", "b.bin", "a.bin", "7.bin", "7.txt"] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         let files = files_in(folder.path(), &["bin"]).unwrap();
         let names: Vec<_> = files.iter().map(|path| path.file_name().unwrap()).collect();
-        assert_eq!(
-            names,
-            ["7.bin", "cat_9.bin", "cat_10.bin", "a.bin", "b.bin"]
-        );
+        assert_eq!(names, ["7.bin", "cat_9.bin", "cat_10.bin", "a.bin", "b.bin"]);
     }
 
     #[test]
     fn a_division_counts_within_each_class() {
         let files = || -> Vec<Recording> {
             let labels = [0, 1, 0, 0, 1];
-            labels
-                .iter()
-                .map(|&label| Recording {
-                    path: PathBuf::new(),
-                    label,
-                })
-                .collect()
+            labels.iter().map(|&label| Recording { path: PathBuf::new(), label }).collect()
         };
         let labels = |split| -> Vec<u32> {
             let last = |number, count| number + 1 == count;
-            divide(files(), 2, split, last)
-                .iter()
-                .map(|file| file.label)
-                .collect()
+            divide(files(), 2, split, last).iter().map(|file| file.label).collect()
         };
-        assert_eq!(
-            (labels(Split::Train), labels(Split::Test)),
-            (vec![0, 1, 0], vec![0, 1])
-        );
+        assert_eq!((labels(Split::Train), labels(Split::Test)), (vec![0, 1, 0], vec![0, 1]));
     }
 }

@@ -11,11 +11,7 @@ use crate::registry::{Entry, FileSpec, OFFICIAL, Request, Source};
 use crate::{Dataset, Error, Result, Shape, Split};
 
 const DIMS: [usize; 3] = [3, 32, 32];
-const SHAPE: Shape = Shape::Image {
-    channels: 3,
-    height: 32,
-    width: 32,
-};
+const SHAPE: Shape = Shape::Image { channels: 3, height: 32, width: 32 };
 const CITATION: &str =
     "A. Krizhevsky, \"Learning Multiple Layers of Features from Tiny Images\", 2009";
 const TEN_FILE: u64 = 10_000 * 3_073;
@@ -37,11 +33,7 @@ pub(crate) const CIFAR10: Entry = Entry {
     citation: CITATION,
     partitions: OFFICIAL,
     source: Source::Folder {
-        folders: &[
-            "cifar10",
-            "cifar-10-batches-bin",
-            "cifar10/cifar-10-batches-bin",
-        ],
+        folders: &["cifar10", "cifar-10-batches-bin", "cifar10/cifar-10-batches-bin"],
         layout: "the binary version: data_batch_1.bin to data_batch_5.bin and test_batch.bin",
         files: &[
             FileSpec::known(
@@ -132,35 +124,18 @@ fn open(
             let label = bytes[label_bytes - 1];
             if usize::from(label) >= names.len() {
                 let found = format!("{label} in record {number}");
-                return Err(Error::format(
-                    path,
-                    "label",
-                    format!("below {}", names.len()),
-                    found,
-                ));
+                return Err(Error::format(path, "label", format!("below {}", names.len()), found));
             }
             labels.push(u32::from(label));
             pixels.extend_from_slice(&bytes[label_bytes..]);
         }
     }
     let classes = names.iter().map(ToString::to_string).collect();
-    Ok(Box::new(InMemory::new(
-        request, classes, DIMS, labels, pixels,
-    )))
+    Ok(Box::new(InMemory::new(request, classes, DIMS, labels, pixels)))
 }
 
-const TEN_NAMES: [&str; 10] = [
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-];
+const TEN_NAMES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 #[rustfmt::skip]
 const HUNDRED_NAMES: [&str; 100] = [

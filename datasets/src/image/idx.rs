@@ -40,11 +40,7 @@ pub fn read(path: &Path) -> Result<Array> {
 /// # Errors
 /// As [`read`].
 pub fn decode(path: &Path, mut reader: impl BufRead) -> Result<Array> {
-    if reader
-        .fill_buf()
-        .map_err(Error::io(path))?
-        .starts_with(&[0x1f, 0x8b])
-    {
+    if reader.fill_buf().map_err(Error::io(path))?.starts_with(&[0x1f, 0x8b]) {
         decode_plain(path, MultiGzDecoder::new(reader))
     } else {
         decode_plain(path, reader)
@@ -58,12 +54,7 @@ fn decode_plain(path: &Path, mut reader: impl Read) -> Result<Array> {
         return Err(Error::format(path, "magic", "two zero bytes", found));
     }
     if kind != 0x08 {
-        return Err(Error::format(
-            path,
-            "element type",
-            "0x08 (bytes)",
-            format!("{kind:#04x}"),
-        ));
+        return Err(Error::format(path, "element type", "0x08 (bytes)", format!("{kind:#04x}")));
     }
     let dims = (0..rank)
         .map(|_| Ok(u32::from_be_bytes(field(path, "dimensions", &mut reader)?) as usize))
@@ -74,20 +65,11 @@ fn decode_plain(path: &Path, mut reader: impl Read) -> Result<Array> {
         .filter(|size| rank > 0 && (1..=MAX_BYTES).contains(size))
         .ok_or_else(|| {
             let found = format!("{dims:?}");
-            Error::format(
-                path,
-                "dimensions",
-                format!("1 to {MAX_BYTES} elements"),
-                found,
-            )
+            Error::format(path, "dimensions", format!("1 to {MAX_BYTES} elements"), found)
         })?;
 
     let mut data = Vec::new();
-    reader
-        .by_ref()
-        .take(size as u64)
-        .read_to_end(&mut data)
-        .map_err(Error::io(path))?;
+    reader.by_ref().take(size as u64).read_to_end(&mut data).map_err(Error::io(path))?;
     let found = if data.len() < size {
         format!("{} before the end of the file", data.len())
     } else if reader.read(&mut [0]).map_err(Error::io(path))? > 0 {
@@ -95,21 +77,13 @@ fn decode_plain(path: &Path, mut reader: impl Read) -> Result<Array> {
     } else {
         return Ok(Array { dims, data });
     };
-    Err(Error::format(
-        path,
-        "elements",
-        format!("{size} bytes, as the dimensions say"),
-        found,
-    ))
+    Err(Error::format(path, "elements", format!("{size} bytes, as the dimensions say"), found))
 }
 
 /// Reads four bytes of the header.
 fn field(path: &Path, name: &'static str, reader: &mut impl Read) -> Result<[u8; 4]> {
     let mut bytes = Vec::with_capacity(4);
-    reader
-        .take(4)
-        .read_to_end(&mut bytes)
-        .map_err(Error::io(path))?;
+    reader.take(4).read_to_end(&mut bytes).map_err(Error::io(path))?;
     bytes[..].try_into().map_err(|_| {
         let found = format!("the end of the file after {}", bytes.len());
         Error::format(path, name, "4 bytes", found)
@@ -130,10 +104,7 @@ mod tests {
 
     #[test]
     fn reads_plain_and_gzipped() {
-        let expected = Array {
-            dims: vec![1, 1, 2],
-            data: vec![7, 9],
-        };
+        let expected = Array { dims: vec![1, 1, 2], data: vec![7, 9] };
         assert_eq!(parse(&GOOD).unwrap(), expected);
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(&GOOD).unwrap();
@@ -148,10 +119,7 @@ mod tests {
         let mut visited = 0;
         for length in 0..GOOD.len() {
             let text = parse(&GOOD[..length]).unwrap_err().to_string();
-            assert!(
-                text.starts_with("a.idx: ") && text.contains("expected"),
-                "{text}"
-            );
+            assert!(text.starts_with("a.idx: ") && text.contains("expected"), "{text}");
             visited += 1;
         }
         for index in 0..16 {
@@ -165,24 +133,16 @@ mod tests {
         let mut longer = GOOD.to_vec();
         longer.push(0);
         let text = parse(&longer).unwrap_err().to_string();
-        assert_eq!(
-            text,
-            "a.idx: elements: expected 2 bytes, as the dimensions say, found more"
-        );
+        assert_eq!(text, "a.idx: elements: expected 2 bytes, as the dimensions say, found more");
         assert_eq!(visited, 18 + 64);
     }
 
     /// A header that claims 4 GiB costs only what the file holds.
     #[test]
     fn a_hostile_length_is_an_error() {
-        let text = parse(&[0, 0, 8, 1, 0xff, 0xff, 0xff, 0xff, 1, 2])
-            .unwrap_err()
-            .to_string();
+        let text = parse(&[0, 0, 8, 1, 0xff, 0xff, 0xff, 0xff, 1, 2]).unwrap_err().to_string();
         assert!(text.contains("expected 4294967295 bytes"), "{text}");
-        assert!(
-            text.ends_with("found 2 before the end of the file"),
-            "{text}"
-        );
+        assert!(text.ends_with("found 2 before the end of the file"), "{text}");
         let huge = [0, 0, 8, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
         assert!(parse(&huge).unwrap_err().to_string().contains("dimensions"));
     }

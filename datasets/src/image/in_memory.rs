@@ -28,20 +28,11 @@ impl InMemory {
     ) -> Self {
         let [channels, height, width] = dims;
         debug_assert_eq!(pixels.len(), labels.len() * channels * height * width);
-        let shape = Shape::Image {
-            channels,
-            height,
-            width,
-        };
+        let shape = Shape::Image { channels, height, width };
         let mut content = hash::start(shape, &labels);
         content.update(&pixels);
         let info = request.info(classes, shape, hash::finish(content));
-        Self {
-            info,
-            labels,
-            pixels,
-            dims,
-        }
+        Self { info, labels, pixels, dims }
     }
 }
 
@@ -58,18 +49,10 @@ impl Dataset for InMemory {
         let [channels, height, width] = self.dims;
         let size = channels * height * width;
         if index >= self.labels.len() {
-            return Err(Error::NoSuchSample {
-                index,
-                len: self.labels.len(),
-            });
+            return Err(Error::NoSuchSample { index, len: self.labels.len() });
         }
         let pixels = Cow::Borrowed(&self.pixels[index * size..(index + 1) * size]);
-        Ok(Sample::Image(Image {
-            channels,
-            height,
-            width,
-            pixels,
-        }))
+        Ok(Sample::Image(Image { channels, height, width, pixels }))
     }
 }
 

@@ -21,11 +21,7 @@ pub(crate) const FASHION_NAMES: [&str; 10] = [
     "Ankle boot",
 ];
 
-const SHAPE: Shape = Shape::Image {
-    channels: 1,
-    height: 28,
-    width: 28,
-};
+const SHAPE: Shape = Shape::Image { channels: 1, height: 28, width: 28 };
 const LAYOUT: &str = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte \
                       and t10k-labels-idx1-ubyte, each plain or .gz";
 pub(crate) const FASHION_CITATION: &str = "H. Xiao, K. Rasul, R. Vollgraf, \"Fashion-MNIST: a \
@@ -34,11 +30,7 @@ pub(crate) const FASHION_CITATION: &str = "H. Xiao, K. Rasul, R. Vollgraf, \"Fas
 pub(crate) const DIGITS: Entry = Entry {
     name: "digits",
     description: "handwritten digits 8×8: 1,297 + 500 images, values 0..16 scaled to 0..255",
-    shape: Shape::Image {
-        channels: 1,
-        height: 8,
-        width: 8,
-    },
+    shape: Shape::Image { channels: 1, height: 8, width: 8 },
     classes: 10,
     license: "CC-BY-4.0 (UCI) AND BSD-3-Clause (copy of scikit-learn)",
     citation: "E. Alpaydin, C. Kaynak, \"Optical Recognition of Handwritten Digits\", UCI Machine \
@@ -236,10 +228,7 @@ fn open_fashion_small(request: &Request<'_>) -> Result<Box<dyn Dataset>> {
         Split::Train => 0,
         Split::Test => 2,
     };
-    let (images, labels) = (
-        decode_embedded(request, first)?,
-        decode_embedded(request, first + 1)?,
-    );
+    let (images, labels) = (decode_embedded(request, first)?, decode_embedded(request, first + 1)?);
     assemble(request, &FASHION_NAMES, images, labels)
 }
 
@@ -247,9 +236,7 @@ fn open_digits(request: &Request<'_>) -> Result<Box<dyn Dataset>> {
     const TRAIN: usize = 1_297;
     let (images, labels) = (decode_embedded(request, 0)?, decode_embedded(request, 1)?);
     let cut = |(path, mut array): Named| {
-        let at = (TRAIN * array.data.len())
-            .checked_div(array.dims[0])
-            .unwrap_or(0);
+        let at = (TRAIN * array.data.len()).checked_div(array.dims[0]).unwrap_or(0);
         let (train, test) = array.data.split_at(at.min(array.data.len()));
         (array.data, array.dims[0]) = match request.split {
             Split::Train => (train.to_vec(), TRAIN),
@@ -279,12 +266,7 @@ fn assemble(
     (images_path, images): Named,
     (labels_path, labels): Named,
 ) -> Result<Box<dyn Dataset>> {
-    let Shape::Image {
-        channels,
-        height,
-        width,
-    } = request.entry.shape
-    else {
+    let Shape::Image { channels, height, width } = request.entry.shape else {
         unreachable!("entries of this file are images")
     };
     let [count, rows, columns] = images.dims[..] else {
@@ -299,33 +281,13 @@ fn assemble(
     };
     if label_count != count {
         let expected = format!("{count}, as there are images in {}", images_path.display());
-        return Err(Error::format(
-            labels_path,
-            "number of labels",
-            expected,
-            label_count,
-        ));
+        return Err(Error::format(labels_path, "number of labels", expected, label_count));
     }
-    if let Some(&bad) = labels
-        .data
-        .iter()
-        .find(|&&label| usize::from(label) >= names.len())
-    {
-        return Err(Error::format(
-            labels_path,
-            "label",
-            format!("below {}", names.len()),
-            bad,
-        ));
+    if let Some(&bad) = labels.data.iter().find(|&&label| usize::from(label) >= names.len()) {
+        return Err(Error::format(labels_path, "label", format!("below {}", names.len()), bad));
     }
     let classes = names.iter().map(ToString::to_string).collect();
     let labels = labels.data.into_iter().map(u32::from).collect();
     let dims = [channels, height, width];
-    Ok(Box::new(InMemory::new(
-        request,
-        classes,
-        dims,
-        labels,
-        images.data,
-    )))
+    Ok(Box::new(InMemory::new(request, classes, dims, labels, images.data)))
 }

@@ -1,0 +1,190 @@
+//! Laws of the event formats, and golden numbers of the event data sets.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::path::Path;
+
+use candlewick_datasets::event::{Chunks, Format, decode, encode};
+use candlewick_datasets::{Dataset, Events, Result, Sample, Split, open};
+use candlewick_kernels::random::{Key, Stream};
+
+/// The formats that this crate writes, with a sensor that they can hold.
+const WRITABLE: &[(Format, (usize, usize))] = &[(Format::Atis, (34, 34))];
+
+fn name() -> &'static Path {
+    Path::new("test")
+}
+
+fn random_events(stream: &mut Stream, (width, height): (usize, usize)) -> Events {
+    let mut events = Events { width, height, ..Events::default() };
+    let mut time = i64::from(stream.below(1_000));
+    for _ in 0..stream.below(20_000) {
+        time += i64::from(stream.below(200));
+        let (x, y) = (stream.below(width as u32), stream.below(height as u32));
+        events.push(x as u16, y as u16, time, stream.bernoulli(0.5));
+    }
+    events
+}
+
+fn in_chunks(bytes: impl std::io::Read, format: Format) -> Result<Events> {
+    let mut whole = Events::default();
+    for piece in Chunks::new(name(), bytes, format, None) {
+        let piece = piece?;
+        (whole.width, whole.height) = (piece.width, piece.height);
+        whole.x.extend(piece.x);
+        whole.y.extend(piece.y);
+        whole.t.extend(piece.t);
+        whole.p.extend(piece.p);
+    }
+    Ok(whole)
+}
+
+/// A reader that gives a few bytes at a time.
+struct Trickle<'a>(&'a [u8], Stream);
+
+impl std::io::Read for Trickle<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = (1 + self.1.below(50) as usize).min(buffer.len()).min(self.0.len());
+        buffer[..count].copy_from_slice(&self.0[..count]);
+        self.0 = &self.0[count..];
+        Ok(count)
+    }
+}
+
+#[test]
+fn what_is_written_is_read_back_whole_and_in_pieces() {
+    let mut visited = 0;
+    for &(format, sensor) in WRITABLE {
+        for seed in 0..8 {
+            let mut stream = Key::new(seed).stream();
+            let events = random_events(&mut stream, sensor);
+            let bytes = encode(&events, format).unwrap();
+            assert_eq!(decode(name(), &bytes, format, Some(sensor)).unwrap(), events);
+            let whole = decode(name(), &bytes, format, None).unwrap();
+            assert_eq!(in_chunks(&bytes[..], format).unwrap(), whole);
+            assert_eq!(in_chunks(Trickle(&bytes, stream), format).unwrap(), whole);
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 8 * WRITABLE.len());
+}
+
+/// Whatever the bytes: no panic, the arrays agree, the events lie on the sensor, and reading in
+/// pieces gives the same events or an error as well.
+fn survives(bytes: &[u8], format: Format) -> bool {
+    let whole = decode(name(), bytes, format, None);
+    let pieces = in_chunks(bytes, format);
+    match (&whole, pieces) {
+        (Ok(whole), Ok(pieces)) => assert_eq!(*whole, pieces),
+        (Err(_), Err(_)) => {}
+        (whole, pieces) => panic!("{format:?}: {whole:?} but {pieces:?}"),
+    }
+    if let Ok(events) = &whole {
+        assert_eq!([events.x.len(), events.y.len(), events.p.len()], [events.len(); 3]);
+        assert!(events.x.iter().all(|&x| usize::from(x) < events.width));
+        assert!(events.y.iter().all(|&y| usize::from(y) < events.height));
+        // The most events that a byte can hold: 12 in the two bytes of an EVT3 vector.
+        assert!(events.len() <= 6 * bytes.len());
+    }
+    whole.is_ok()
+}
+
+#[test]
+fn no_bytes_cause_a_panic() {
+    let (mut visited, mut good) = (0, 0);
+    for &format in Format::ALL {
+        for seed in 0..300 {
+            let mut stream = Key::new(seed).named("noise").stream();
+            let bytes: Vec<u8> = (0..stream.below(600)).map(|_| stream.word() as u8).collect();
+            good += usize::from(survives(&bytes, format));
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 300 * Format::ALL.len());
+    assert!(good > 0);
+}
+
+/// The same with files that were good before a few bytes changed or the end was lost.
+#[test]
+fn no_damage_causes_a_panic() {
+    let (mut visited, mut good) = (0, 0);
+    for &(format, sensor) in WRITABLE {
+        let bytes = encode(&random_events(&mut Key::new(1).stream(), sensor), format).unwrap();
+        let bytes = &bytes[..bytes.len().min(4_000)];
+        for seed in 0..300 {
+            let mut stream = Key::new(seed).named("damage").stream();
+            let mut bytes = bytes.to_vec();
+            bytes.truncate(stream.below(bytes.len() as u32) as usize);
+            for _ in 0..stream.below(4) {
+                if !bytes.is_empty() {
+                    let at = stream.below(bytes.len() as u32) as usize;
+                    bytes[at] = stream.word() as u8;
+                }
+            }
+            good += usize::from(survives(&bytes, format));
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 300 * WRITABLE.len());
+    assert!(good > 0 && good < visited);
+}
+
+fn events(set: &dyn Dataset, index: usize) -> Events {
+    match set.read(index).unwrap() {
+        Sample::Events(events) => events,
+        Sample::Image(_) => panic!("not events"),
+    }
+}
+
+/// Count and sums of x, y, t and p over all events.
+fn sums<'a>(recordings: impl Iterator<Item = &'a Events>) -> [i64; 5] {
+    recordings.fold([0; 5], |[count, x, y, t, p], events| {
+        [
+            count + events.len() as i64,
+            x + events.x.iter().map(|&x| i64::from(x)).sum::<i64>(),
+            y + events.y.iter().map(|&y| i64::from(y)).sum::<i64>(),
+            t + events.t.iter().sum::<i64>(),
+            p + events.p.iter().filter(|&&p| p).count() as i64,
+        ]
+    })
+}
+
+/// The simulated set does not change unnoticed, and the real decoder reads what the writer made.
+#[test]
+fn fashion_mnist_dvs_is_fixed_and_fits_the_format_of_nmnist() {
+    let mut visited = 0;
+    let set = open("fashion-mnist-dvs", Split::Train, None).unwrap();
+    for index in 0..20 {
+        let events = events(&*set, index);
+        let bytes = encode(&events, Format::Atis).unwrap();
+        assert_eq!(bytes.len(), 5 * events.len());
+        assert_eq!(decode(name(), &bytes, Format::Atis, Some((34, 34))).unwrap(), events);
+        visited += 1;
+    }
+    assert_eq!(visited, 20);
+    let test = open("fashion-mnist-dvs", Split::Test, None).unwrap();
+    assert_eq!(sums([events(&*set, 0)].iter()), [4_507, 82_175, 82_465, 605_088_682, 2_320]);
+    assert_eq!(sums([events(&*test, 999)].iter()), [5_464, 103_635, 93_943, 767_079_172, 2_837]);
+}
+
+/// Golden numbers by tonic 1.7.0 (`tonic.io.read_mnist_file`) over all recordings of the lists.
+///
+/// Set `CANDLEWICK_DATA` to the folder of the set to run it.
+#[test]
+#[ignore = "needs the recordings of nmnist-small, which are not part of the repository"]
+fn nmnist_small_agrees_with_tonic() {
+    let root = std::env::var("CANDLEWICK_DATA").unwrap();
+    let read = |split| -> Vec<Events> {
+        let set = open("nmnist-small", split, Some(Path::new(&root))).unwrap();
+        (0..set.len()).map(|index| events(&*set, index)).collect()
+    };
+    let (train, test) = (read(Split::Train), read(Split::Test));
+    assert_eq!((train.len(), test.len()), (1_000, 100));
+    let expected = [4_133_231, 68_895_749, 71_369_733, 610_783_373_176, 2_059_426];
+    assert_eq!(sums(train.iter()), expected);
+    assert_eq!(sums(test.iter()), [385_596, 6_388_678, 6_394_198, 57_793_290_170, 190_652]);
+    let first = &train[0];
+    assert_eq!(first.len(), 4_681);
+    assert_eq!((&first.x[..3], &first.y[..3]), (&[18, 20, 17][..], &[16, 17, 9][..]));
+    assert_eq!((&first.t[..3], &first.p[..3]), (&[893, 1060, 2443][..], &[true, true, false][..]));
+}
