@@ -22,7 +22,7 @@ pub use composed::composed;
 pub use integrate_and_fire::IntegrateAndFire;
 pub use lif::{Leak, Lif};
 pub use model::{Model, Settings};
-pub use multi_step::{MultiStep, Output, PotentialTarget, Probe};
+pub use multi_step::{Counts, MultiStep, Output, PotentialTarget, Probe};
 pub use parametric_lif::ParametricLif;
 
 registry! {
