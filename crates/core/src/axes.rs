@@ -56,10 +56,7 @@ mod tests {
         let back = split_time(&merged, 2)?;
         assert_eq!(back.to_vec3::<f32>()?, x.to_vec3::<f32>()?);
         let error = split_time(&merged, 4).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "axis 0 (time × batch): expected a multiple of 4 time steps, got 6"
-        );
+        assert_eq!(error, "axis 0 (time × batch): expected a multiple of 4 time steps, got 6");
         Ok(())
     }
 }

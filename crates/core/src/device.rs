@@ -10,27 +10,21 @@ use crate::{Error, Result};
 /// Names the missing feature if this build cannot use the device, and the driver's own words if the
 /// machine cannot.
 pub fn parse(name: &str) -> Result<Device> {
-    let fail = |reason: String| Error::Device {
-        device: name.into(),
-        reason,
-    };
+    let fail = |reason: String| Error::Device { device: name.into(), reason };
     let (kind, ordinal) = match name.split_once(':') {
         None => (name, 0),
-        Some((kind, number)) => (
-            kind,
-            number
-                .parse()
-                .map_err(|_| fail(format!("`{number}` is not a device number")))?,
-        ),
+        Some((kind, number)) => {
+            (kind, number.parse().map_err(|_| fail(format!("`{number}` is not a device number")))?)
+        }
     };
     match kind {
         "cpu" => Ok(Device::Cpu),
-        "cuda" if !cfg!(feature = "cuda") => Err(fail(
-            "this build has no CUDA; rebuild with `--features cuda`".into(),
-        )),
-        "metal" if !cfg!(feature = "metal") => Err(fail(
-            "this build has no Metal; rebuild with `--features metal`".into(),
-        )),
+        "cuda" if !cfg!(feature = "cuda") => {
+            Err(fail("this build has no CUDA; rebuild with `--features cuda`".into()))
+        }
+        "metal" if !cfg!(feature = "metal") => {
+            Err(fail("this build has no Metal; rebuild with `--features metal`".into()))
+        }
         "cuda" => Device::new_cuda(ordinal).map_err(|error| fail(error.to_string())),
         "metal" => Device::new_metal(ordinal).map_err(|error| fail(error.to_string())),
         _ => Err(fail("expected cpu, cuda, cuda:N or metal".into())),
@@ -51,12 +45,7 @@ mod tests {
         }
         assert_eq!(refused, 2);
         if cfg!(not(feature = "cuda")) {
-            assert!(
-                parse("cuda:0")
-                    .unwrap_err()
-                    .to_string()
-                    .contains("--features cuda")
-            );
+            assert!(parse("cuda:0").unwrap_err().to_string().contains("--features cuda"));
         }
     }
 }

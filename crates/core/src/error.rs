@@ -72,10 +72,7 @@ impl Error {
     /// Adds the name of the layer in which the error happened.
     #[must_use]
     pub fn in_layer(self, layer: &str) -> Self {
-        Self::Layer {
-            layer: layer.to_owned(),
-            source: Box::new(self),
-        }
+        Self::Layer { layer: layer.to_owned(), source: Box::new(self) }
     }
 }
 

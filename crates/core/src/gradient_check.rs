@@ -16,16 +16,13 @@ pub fn largest_difference(
 ) -> Result<f32> {
     let loss = |inputs: &[Tensor]| -> Result<Tensor> {
         let out = f(inputs)?.flatten_all()?;
-        let weights: Vec<f32> = (0..out.elem_count())
-            .map(|i| ((i * 7 + 3) % 11) as f32 / 11.0 - 0.4)
-            .collect();
+        let weights: Vec<f32> =
+            (0..out.elem_count()).map(|i| ((i * 7 + 3) % 11) as f32 / 11.0 - 0.4).collect();
         let weights = Tensor::from_vec(weights, out.elem_count(), out.device())?;
         Ok((out * weights)?.sum_all()?)
     };
-    let variables = inputs
-        .iter()
-        .map(Var::from_tensor)
-        .collect::<candle_core::Result<Vec<Var>>>()?;
+    let variables =
+        inputs.iter().map(Var::from_tensor).collect::<candle_core::Result<Vec<Var>>>()?;
     let tensors: Vec<Tensor> = variables.iter().map(|v| v.as_tensor().clone()).collect();
     let gradients = loss(&tensors)?.backward()?;
     let mut largest = 0.0_f32;

@@ -34,11 +34,7 @@ pub fn values(tensor: &Tensor) -> Result<Values<impl Deref<Target = Storage> + '
         candle_core::bail!("a kernel needs a contiguous tensor, got {layout:?}");
     };
     match &*storage {
-        Storage::Cpu(CpuStorage::F32(_)) => Ok(Values {
-            storage,
-            start,
-            end,
-        }),
+        Storage::Cpu(CpuStorage::F32(_)) => Ok(Values { storage, start, end }),
         _ => candle_core::bail!("a CPU kernel needs f32 values on the CPU"),
     }
 }

@@ -88,10 +88,7 @@ mod tests {
             assert_eq!(values.len(), 1152);
             let square = values.iter().map(|v| v * v).sum::<f32>() / 1152.0;
             // The relative deviation of a mean of 1152 squares is at most √(2 / 1152) = 4.2 %.
-            assert!(
-                (square / expected - 1.0).abs() < 0.17,
-                "{initializer:?}: {square}"
-            );
+            assert!((square / expected - 1.0).abs() < 0.17, "{initializer:?}: {square}");
             visited += 1;
         }
         assert_eq!(visited, 8);

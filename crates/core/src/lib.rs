@@ -11,6 +11,7 @@ pub mod initializer;
 pub mod parameters;
 mod registry;
 pub mod value;
+pub mod weight_rule;
 
 pub use candlewick_kernels::random;
 pub use error::{Error, Result};

@@ -65,19 +65,12 @@ pub struct Parameters {
 impl Parameters {
     /// An empty store; `key` seeds the initial values.
     pub fn new(device: &Device, key: Key) -> Self {
-        Self {
-            entries: Vec::new(),
-            device: device.clone(),
-            key: key.named("initialize"),
-        }
+        Self { entries: Vec::new(), device: device.clone(), key: key.named("initialize") }
     }
 
     /// The root of the paths.
     pub fn root(&mut self) -> Scope<'_> {
-        Scope {
-            store: self,
-            path: String::new(),
-        }
+        Scope { store: self, path: String::new() }
     }
 
     /// The device that the parameters live on.
@@ -102,9 +95,7 @@ impl Parameters {
 
     /// Number of learned scalars.
     pub fn count(&self) -> usize {
-        self.learned()
-            .map(|entry| entry.variable.elem_count())
-            .sum()
+        self.learned().map(|entry| entry.variable.elem_count()).sum()
     }
 
     /// Serializes all entries as safetensors.
@@ -112,10 +103,7 @@ impl Parameters {
         let mut tensors = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
             let values = entry.variable.flatten_all()?.to_vec1::<f32>()?;
-            let bytes: Vec<u8> = values
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect();
+            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
             tensors.push((entry.name.clone(), entry.variable.dims().to_vec(), bytes));
         }
         let views = tensors
@@ -132,10 +120,7 @@ impl Parameters {
     ///
     /// Nothing is changed unless every entry is there with its shape, and nothing else is.
     pub fn load_safetensors(&self, bytes: &[u8], path: &Path) -> Result<()> {
-        let fail = |what: String| Error::Parameters {
-            path: path.into(),
-            what,
-        };
+        let fail = |what: String| Error::Parameters { path: path.into(), what };
         let file = SafeTensors::deserialize(bytes)
             .map_err(|error| fail(format!("not a readable safetensors file: {error}")))?;
         let mut found: BTreeMap<String, TensorView<'_>> = file.tensors().into_iter().collect();
@@ -154,16 +139,11 @@ impl Parameters {
                 )));
             }
             let (values, _) = view.data().as_chunks::<4>();
-            let values: Vec<f32> = values
-                .iter()
-                .map(|&bytes| f32::from_le_bytes(bytes))
-                .collect();
+            let values: Vec<f32> = values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
             loaded.push(Tensor::from_vec(values, dims, &self.device)?);
         }
         if let Some(name) = found.keys().next() {
-            return Err(fail(format!(
-                "tensor `{name}` belongs to no parameter of the network"
-            )));
+            return Err(fail(format!("tensor `{name}` belongs to no parameter of the network")));
         }
         for (entry, values) in self.entries.iter().zip(loaded) {
             entry.variable.set(&values)?;
@@ -183,10 +163,7 @@ impl Scope<'_> {
     /// The place `name` below this one.
     pub fn child(&mut self, name: impl std::fmt::Display) -> Scope<'_> {
         let path = self.join(name);
-        Scope {
-            store: self.store,
-            path,
-        }
+        Scope { store: self.store, path }
     }
 
     /// The path of this place.
@@ -247,20 +224,12 @@ impl Scope<'_> {
         let variable = Var::from_tensor(
             &Tensor::from_vec(values, dims, &self.store.device)?.to_dtype(DType::F32)?,
         )?;
-        self.store.entries.push(Parameter {
-            name,
-            role,
-            variable: variable.clone(),
-        });
+        self.store.entries.push(Parameter { name, role, variable: variable.clone() });
         Ok(variable)
     }
 
     fn join(&self, name: impl std::fmt::Display) -> String {
-        if self.path.is_empty() {
-            name.to_string()
-        } else {
-            format!("{}.{name}", self.path)
-        }
+        if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) }
     }
 }
 
@@ -274,8 +243,7 @@ mod tests {
         let mut layer = root.child("b");
         layer.create("weight", Role::Weight, &[2, 3], Initializer::XavierNormal)?;
         layer.create("bias", Role::Bias, &[3], Initializer::Constant(0.0))?;
-        root.child("a")
-            .create("mean", Role::Buffer, &[3], Initializer::Constant(1.0))?;
+        root.child("a").create("mean", Role::Buffer, &[3], Initializer::Constant(1.0))?;
         Ok(store)
     }
 
@@ -292,10 +260,7 @@ mod tests {
     fn a_taken_name_is_refused() -> Result<()> {
         let mut store = store()?;
         let again =
-            store
-                .root()
-                .child("b")
-                .create("bias", Role::Bias, &[1], Initializer::Constant(0.0));
+            store.root().child("b").create("bias", Role::Bias, &[1], Initializer::Constant(0.0));
         assert!(again.unwrap_err().to_string().contains("b.bias"));
         Ok(())
     }
@@ -318,24 +283,12 @@ mod tests {
     fn a_file_that_does_not_fit_names_the_tensor_and_changes_nothing() -> Result<()> {
         let bytes = store()?.to_safetensors()?;
         let mut larger = store()?;
-        larger
-            .root()
-            .create("extra", Role::Bias, &[1], Initializer::Constant(0.0))?;
-        let missing = larger
-            .load_safetensors(&bytes, Path::new("net"))
-            .unwrap_err()
-            .to_string();
+        larger.root().create("extra", Role::Bias, &[1], Initializer::Constant(0.0))?;
+        let missing = larger.load_safetensors(&bytes, Path::new("net")).unwrap_err().to_string();
         assert_eq!(missing, "net: tensor `extra` is missing");
         let unknown = store()?.load_safetensors(&larger.to_safetensors()?, Path::new("net"));
-        assert!(
-            unknown
-                .unwrap_err()
-                .to_string()
-                .contains("`extra` belongs to no parameter")
-        );
-        let cut = store()?
-            .load_safetensors(&bytes[..40], Path::new("net"))
-            .unwrap_err();
+        assert!(unknown.unwrap_err().to_string().contains("`extra` belongs to no parameter"));
+        let cut = store()?.load_safetensors(&bytes[..40], Path::new("net")).unwrap_err();
         assert!(cut.to_string().contains("not a readable safetensors file"));
         Ok(())
     }

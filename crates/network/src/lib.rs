@@ -1,1 +1,40 @@
-//! Layers, blocks, readouts and the networks of the papers
+//! Layers, blocks, readouts and the networks of the papers.
+//!
+//! Activations are `[T, B, H, W, C]` or `[T, B, N]`; an input that is the same at every step is
+//! `[1, B, …]`, and what comes before the first neuron then runs once.
+
+mod block;
+mod context;
+mod convolution;
+mod dropout;
+mod features;
+mod flatten;
+mod layer;
+mod linear;
+mod network;
+mod normalization;
+mod pool;
+mod registry;
+mod residual;
+mod spec;
+mod spiking;
+mod synapse;
+
+pub use block::Block;
+pub use context::Context;
+pub use convolution::{Convolution, ConvolutionSettings};
+pub use dropout::Dropout;
+pub use features::Features;
+pub use flatten::Flatten;
+pub use layer::Layer;
+pub use linear::{Linear, LinearSettings};
+pub use network::{LayerObservation, Network, NetworkBuilder, Outputs, Parts};
+pub use normalization::{Normalization, ThresholdBatchNorm};
+pub use pool::{AveragePool, GlobalAveragePool, MaxPool};
+pub use registry::{AnyNetwork, Architecture, VggSnn};
+pub use residual::{BasicBlock, ResNet19};
+pub use spec::Spec;
+pub use spiking::{Census, Spiking};
+
+#[cfg(test)]
+mod laws;

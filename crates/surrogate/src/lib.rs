@@ -7,6 +7,7 @@
 
 mod arctan;
 mod rectangle;
+mod rule;
 mod shape;
 mod sigmoid;
 mod spike;
@@ -16,6 +17,7 @@ use candlewick_core::registry;
 
 pub use arctan::Arctan;
 pub use rectangle::Rectangle;
+pub use rule::{Effective, Site, SurrogateRule};
 pub use shape::{Shape, Surrogate};
 pub use sigmoid::Sigmoid;
 pub use spike::{spike, spike_with_rule};

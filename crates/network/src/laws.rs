@@ -1,0 +1,332 @@
+//! Laws of the layers: each equals its composition of candle operations, and its gradient the
+//! finite differences; and of whole networks.
+
+use candle_core::{Device, Tensor, Var};
+use candlewick_core::gradient_check::largest_difference;
+use candlewick_core::parameters::Parameters;
+use candlewick_core::{Key, Result};
+use candlewick_kernels::convolution::Conv2d;
+use candlewick_kernels::linear::Linear as Product;
+use candlewick_neuron::AnyNeuron;
+use candlewick_surrogate::AnySurrogate;
+
+use crate::registry::VggSnn;
+use crate::{
+    Architecture, AveragePool, Context, Convolution, ConvolutionSettings, Dropout, Features,
+    Flatten, GlobalAveragePool, Layer, Linear, LinearSettings, MaxPool, Network, Normalization,
+    Parts, ResNet19, Spec, ThresholdBatchNorm, convolution, linear, synapse,
+};
+
+fn normal(purpose: &str, dims: &[usize]) -> Result<Tensor> {
+    let mut stream = Key::new(4).named(purpose).stream();
+    let values: Vec<f32> = (0..dims.iter().product()).map(|_| stream.normal()).collect();
+    Ok(Tensor::from_vec(values, dims, &Device::Cpu)?)
+}
+
+fn largest(a: &Tensor, b: &Tensor) -> Result<f32> {
+    assert_eq!(a.dims(), b.dims());
+    Ok((a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar()?)
+}
+
+/// Output and gradients by all variables of `f`, of a fixed and uneven weighting of the output.
+fn results(variables: &[Var], f: impl Fn(&[Var]) -> Result<Tensor>) -> Result<Vec<Tensor>> {
+    let out = f(variables)?;
+    let gradients = (&out * normal("weights", out.dims())?)?.sum_all()?.backward()?;
+    let mut all = vec![out];
+    for variable in variables {
+        all.push(gradients.get(variable).expect("a gradient").clone());
+    }
+    Ok(all)
+}
+
+fn assert_same(a: &[Tensor], b: &[Tensor], what: &str) -> Result<()> {
+    for (a, b) in a.iter().zip(b) {
+        let scale = b.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
+        let difference = largest(&a.flatten_all()?, &b.flatten_all()?)?;
+        assert!(difference <= 1e-4 * (1.0 + scale), "{what}: {difference} of {scale}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_convolution_is_that_of_candle() -> Result<()> {
+    let mut visited = 0;
+    for (height, width, kernel, stride, padding) in [
+        (5, 5, 3, 1, 1),
+        (7, 7, 3, 2, 1),
+        (6, 6, 1, 1, 0),
+        (6, 6, 1, 2, 0),
+        (5, 7, 3, 1, 0),
+        (1, 1, 1, 1, 0),
+        (9, 9, 5, 2, 2),
+    ] {
+        for (inputs, outputs) in [(1, 3), (4, 1), (5, 6)] {
+            let geometry = Conv2d {
+                images: 6,
+                height,
+                width,
+                in_channels: inputs,
+                out_channels: outputs,
+                kernel: [kernel; 2],
+                stride: [stride; 2],
+                padding: [padding; 2],
+            };
+            let variables = [
+                Var::from_tensor(&normal("x", &[2, 3, height, width, inputs])?)?,
+                Var::from_tensor(&normal("w", &[kernel, kernel, inputs, outputs])?)?,
+                Var::from_tensor(&normal("b", &[outputs])?)?,
+            ];
+            let kernel = results(&variables, |v| {
+                Ok(synapse::apply(geometry, &v[0], &v[1], Some(&v[2]), None)?)
+            })?;
+            let plain = results(&variables, |v| {
+                Ok(convolution::composed(&v[0], &v[1], Some(&v[2]), &geometry)?)
+            })?;
+            assert_same(&kernel, &plain, &format!("{geometry:?}"))?;
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 21);
+    Ok(())
+}
+
+#[test]
+fn a_linear_layer_is_that_of_candle() -> Result<()> {
+    let mut visited = 0;
+    for (inputs, outputs) in [(1, 1), (3, 7), (65, 33)] {
+        let variables = [
+            Var::from_tensor(&normal("x", &[2, 3, inputs])?)?,
+            Var::from_tensor(&normal("w", &[inputs, outputs])?)?,
+            Var::from_tensor(&normal("b", &[outputs])?)?,
+        ];
+        let product = Product { rows: 6, inputs, outputs };
+        let kernel =
+            results(&variables, |v| Ok(synapse::apply(product, &v[0], &v[1], Some(&v[2]), None)?))?;
+        let plain = results(&variables, |v| Ok(linear::composed(&v[0], &v[1], Some(&v[2]))?))?;
+        assert_same(&kernel, &plain, &format!("{product:?}"))?;
+        visited += 1;
+    }
+    assert_eq!(visited, 3);
+    Ok(())
+}
+
+/// Every differentiable layer without neurons, against central differences.
+#[test]
+fn gradients_are_finite_differences() -> Result<()> {
+    let map = Features::Map { height: 5, width: 4, channels: 3 };
+    let vector = Features::Vector { size: 6 };
+    let mut store = Parameters::new(&Device::Cpu, Key::new(2));
+    let mut root = store.root();
+    let settings = ConvolutionSettings { bias: true, stride: 2, ..ConvolutionSettings::same(2, 3) };
+    let norm = ThresholdBatchNorm { factor: 0.5, branch_factor: 0.7, ..Default::default() };
+    let layers: Vec<(Features, Box<dyn Layer>)> = vec![
+        (map, Box::new(Convolution::new(&mut root.child("convolution"), map, settings)?)),
+        (vector, Box::new(Linear::new(&mut root.child("linear"), vector, LinearSettings::new(4))?)),
+        (map, Box::new(Normalization::new(&mut root.child("norm"), map, norm, true)?)),
+        (map, Box::new(AveragePool::new(map, 2)?)),
+        (map, Box::new(MaxPool::new(map, 2)?)),
+        (map, Box::new(GlobalAveragePool::new(map)?)),
+        (map, Box::new(Dropout::new("dropout", map, 0.3)?)),
+        (map, Box::new(Flatten::new(map))),
+    ];
+    let context = Context::training(2, Key::new(9));
+    let mut visited = 0;
+    for (features, layer) in &layers {
+        let mut dims = vec![2, 2];
+        dims.extend(features.dims());
+        let worst = largest_difference(&[normal("x", &dims)?], 1e-2, |x| {
+            let out = layer.forward(&x[0], &context)?;
+            assert_eq!(out.dims()[2..], layer.output().dims());
+            Ok(out)
+        })?;
+        assert!(worst < 5e-3, "{layer:?}: {worst}");
+        visited += 1;
+    }
+    assert_eq!(visited, 8);
+    Ok(())
+}
+
+/// Windows of four equal spikes: one quarter each for the average, one whole gradient for the
+/// maximum. Odd sides leave the last row and column without a gradient.
+#[test]
+fn pooling_is_right_on_ties_and_odd_sides() -> Result<()> {
+    let features = Features::Map { height: 7, width: 5, channels: 2 };
+    let mut visited = 0;
+    for (maximum, composed_too) in [(false, true), (true, false)] {
+        let x = Var::ones((1, 2, 7, 5, 2), candle_core::DType::F32, &Device::Cpu)?;
+        let out = if maximum {
+            MaxPool::new(features, 2)?.forward(&x, &Context::evaluation(1))?
+        } else {
+            AveragePool::new(features, 2)?.forward(&x, &Context::evaluation(1))?
+        };
+        assert_eq!(out.dims(), [1, 2, 3, 2, 2]);
+        let gradient = out.sum_all()?.backward()?.get(&x).expect("a gradient").clone();
+        // 24 windows, each with a gradient of 1.
+        assert_eq!(gradient.sum_all()?.to_scalar::<f32>()?, 24.0);
+        assert_eq!(gradient.narrow(2, 6, 1)?.sum_all()?.to_scalar::<f32>()?, 0.0);
+        let most = gradient.flatten_all()?.max(0)?.to_scalar::<f32>()?;
+        assert_eq!(most, if composed_too { 0.25 } else { 1.0 });
+        visited += 1;
+    }
+    assert_eq!(visited, 2);
+    Ok(())
+}
+
+fn parts() -> Result<Parts> {
+    Ok(Parts::new(AnyNeuron::named("lif")?.model(), AnySurrogate::named("triangle")?.shared()))
+}
+
+fn build(architecture: &dyn Architecture, parts: &Parts, input: [usize; 3]) -> Result<Network> {
+    let [height, width, channels] = input;
+    let input = Features::Map { height, width, channels };
+    Network::new(architecture, parts, input, 10, &Device::Cpu, Key::new(1))
+}
+
+#[test]
+fn parameter_counts_are_those_of_the_papers() -> Result<()> {
+    // ResNet-19 and VGGSNN: code of TET; the convolutional net: its layers by hand,
+    // 27·64 + 9·64·128 + 9·128·256 + 9·256² weights, 2·(64+128+256+256) of norms, 2570 of the head.
+    let cases: [(&dyn Architecture, [usize; 3], usize); 3] = [
+        (&ResNet19::default(), [32, 32, 3], 12_630_858),
+        (&VggSnn {}, [48, 48, 2], 9_271_498),
+        (&Spec::default(), [32, 32, 3], 964_170),
+    ];
+    let mut visited = 0;
+    for (architecture, input, count) in cases {
+        assert_eq!(build(architecture, &parts()?, input)?.parameters().count(), count);
+        visited += 1;
+    }
+    assert_eq!(visited, 3);
+    Ok(())
+}
+
+/// An input given once equals the same input given at every step, forward and backward.
+#[test]
+fn a_constant_input_runs_once_and_means_the_same() -> Result<()> {
+    let spec = Spec { layers: "6C3-AP2-5C3-AP2-FC10".into(), bias: true };
+    let mut results = Vec::new();
+    for repeats in [1, 4] {
+        let network = build(&spec, &parts()?, [8, 8, 3])?;
+        let x = normal("x", &[1, 3, 8, 8, 3])?.repeat((repeats, 1, 1, 1, 1))?;
+        let out = network.forward(&x, &Context::training(4, Key::new(1)))?;
+        let gradients = out.logits.sqr()?.sum_all()?.backward()?;
+        let mut all = vec![out.logits.clone()];
+        for parameter in network.parameters().learned() {
+            all.push(gradients.get(&parameter.variable).expect("a gradient").clone());
+        }
+        all.extend(network.parameters().iter().map(|entry| entry.variable.as_tensor().clone()));
+        results.push(all);
+    }
+    assert_eq!(results[0].len(), 1 + 10 + 14);
+    assert_same(&results[0], &results[1], "once against four times")
+}
+
+#[test]
+fn bits_do_not_depend_on_the_number_of_threads() -> Result<()> {
+    let run = |threads: usize| -> Result<Vec<Vec<f32>>> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| {
+            let network =
+                build(&ResNet19 { width: 0.1, ..ResNet19::default() }, &parts()?, [16, 16, 3])?;
+            let x = normal("x", &[1, 4, 16, 16, 3])?;
+            let out = network.forward(&x, &Context::training(3, Key::new(1)))?;
+            let gradients = out.logits.sqr()?.sum_all()?.backward()?;
+            let mut all = vec![out.logits.flatten_all()?.to_vec1()?];
+            for parameter in network.parameters().learned() {
+                let gradient = gradients.get(&parameter.variable).expect("a gradient");
+                all.push(gradient.flatten_all()?.to_vec1()?);
+            }
+            Ok(all)
+        })
+    };
+    let one = run(1)?;
+    assert!(one.len() > 50);
+    assert_eq!(run(2)?, one);
+    assert_eq!(run(3)?, one);
+    Ok(())
+}
+
+#[test]
+fn evaluation_builds_no_graph_and_draws_no_random_number() -> Result<()> {
+    let spec = Spec { layers: "6C3-AP2-DP0.5-FC10".into(), bias: false };
+    let network = build(&spec, &parts()?, [8, 8, 3])?;
+    let x = normal("x", &[1, 3, 8, 8, 3])?;
+    let first = network.forward(&x, &Context::evaluation(4))?.logits;
+    assert!(!first.track_op());
+    assert_eq!(largest(&first, &network.forward(&x, &Context::evaluation(4))?.logits)?, 0.0);
+    let training = |seed| network.forward(&x, &Context::training(4, Key::new(seed)));
+    assert!(largest(&training(1)?.logits, &training(2)?.logits)? > 0.0);
+    assert_eq!(largest(&training(1)?.logits, &training(1)?.logits)?, 0.0);
+    Ok(())
+}
+
+#[test]
+fn side_heads_stand_at_the_ends_of_stages_and_are_gone_in_evaluation() -> Result<()> {
+    let parts = Parts { side_heads: true, ..parts()? };
+    let spec = Spec { layers: "6C3-AP2-5C3-AP2-4C3-GAP-FC10".into(), bias: false };
+    let cases: [(&dyn Architecture, usize); 3] = [
+        (&spec, 2),
+        (&Spec { layers: "6C3-AP2-5C3-AP2-FC10".into(), bias: false }, 1),
+        (&ResNet19 { width: 0.1, ..ResNet19::default() }, 2),
+    ];
+    let mut visited = 0;
+    for (architecture, heads) in cases {
+        let network = build(architecture, &parts, [8, 8, 3])?;
+        let x = normal("x", &[1, 2, 8, 8, 3])?;
+        let out = network.forward(&x, &Context::training(2, Key::new(1)))?;
+        assert_eq!(out.side.len(), heads, "{architecture:?}");
+        for side in &out.side {
+            assert_eq!(side.dims(), [2, 2, 10]);
+        }
+        assert!(network.forward(&x, &Context::evaluation(2))?.side.is_empty());
+        visited += 1;
+    }
+    assert_eq!(visited, 3);
+    let one_stage = Spec { layers: "6C3-FC10".into(), bias: false };
+    let error = build(&one_stage, &parts, [8, 8, 3]).unwrap_err().to_string();
+    assert!(error.contains("at least two stages"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn observations_count_what_happened() -> Result<()> {
+    let spec = Spec { layers: "6C3-AP2-FC7-FC10".into(), bias: false };
+    let network = build(&spec, &parts()?, [8, 8, 3])?;
+    assert_eq!(network.layer_names(), ["convolution1", "linear1"]);
+    let x = normal("x", &[1, 3, 8, 8, 3])?;
+    let context = Context { census: true, ..Context::training(4, Key::new(1)) };
+    network.forward(&x, &context)?.logits.sum_all()?.backward()?;
+    let seen = network.take_observations();
+    assert_eq!(seen[0].neurons, 384);
+    assert_eq!(seen[0].counts.elements, 4 * 3 * 384);
+    assert_eq!(seen[0].counts.backward_elements, 4 * 3 * 384);
+    assert!(seen[0].counts.spikes > 0 && seen[0].counts.zero_derivatives > 0);
+    assert!(seen[0].census.is_some());
+    let again = network.take_observations();
+    assert_eq!((again[0].counts.spikes, again[0].census), (0, None));
+    Ok(())
+}
+
+#[test]
+fn impossible_shapes_are_refused_in_words() -> Result<()> {
+    let parts = parts()?;
+    let cases = [
+        ("6C3-AP9-FC10", "a side from 1 to 4"),
+        ("6C3-FC9", "FC10 at the end"),
+        ("FC8-6C3-FC10", "a map [H, W, C]"),
+        ("GAP-GAP-FC10", "a map [H, W, C]"),
+    ];
+    let mut visited = 0;
+    for (layers, words) in cases {
+        let spec = Spec { layers: layers.into(), bias: false };
+        let error = build(&spec, &parts, [4, 4, 3]).unwrap_err().to_string();
+        assert!(error.contains(words), "{layers}: {error}");
+        visited += 1;
+    }
+    assert_eq!(visited, 4);
+    let network = build(&Spec { layers: "6C3-FC10".into(), bias: false }, &parts, [4, 4, 3])?;
+    let x = normal("x", &[1, 2, 5, 4, 3])?;
+    let error = network.forward(&x, &Context::evaluation(2)).unwrap_err().to_string();
+    assert!(error.contains("convolution1") && error.contains("[4, 4, 3]"), "{error}");
+    Ok(())
+}

@@ -1,0 +1,373 @@
+//! A whole network: its layers, its parameters, its side heads.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor, Var};
+use candlewick_core::parameters::{Parameters, Role};
+use candlewick_core::weight_rule::WeightGradientRule;
+use candlewick_core::{Key, Result};
+use candlewick_neuron::{Counts, Model, PotentialTarget};
+use candlewick_surrogate::{Surrogate, SurrogateRule};
+
+use crate::block::{Currents, Synapse};
+use crate::spiking::LearnedRule;
+use crate::{
+    Architecture, Block, Census, Context, Convolution, ConvolutionSettings, Features,
+    GlobalAveragePool, Layer, Linear, LinearSettings, Normalization, Spiking, ThresholdBatchNorm,
+};
+
+/// What a network is made of besides its architecture, and which methods act inside of it.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The neuron of all spiking layers.
+    pub neuron: Arc<dyn Model>,
+    /// The surrogate of all spiking layers.
+    pub surrogate: Arc<dyn Surrogate>,
+    /// The normalization behind every convolution; `None` for none.
+    pub normalization: Option<ThresholdBatchNorm>,
+    /// Methods that act on the surrogate, in the order in which they are applied.
+    pub surrogate_rules: Vec<Arc<dyn SurrogateRule>>,
+    /// A penalty on the membrane potentials of every spiking layer, as a function of the number of
+    /// spiking layers.
+    pub potential_target: Option<Arc<dyn PotentialTarget>>,
+    /// A method that computes the weight gradient of the synapses between spiking layers.
+    pub weight_rule: Option<Arc<dyn WeightGradientRule>>,
+    /// Whether every stage but the last gets a side head for training.
+    pub side_heads: bool,
+}
+
+impl Parts {
+    /// `neuron` and `surrogate` with batch normalization, and no method.
+    pub fn new(neuron: Arc<dyn Model>, surrogate: Arc<dyn Surrogate>) -> Self {
+        Self {
+            neuron,
+            surrogate,
+            normalization: Some(ThresholdBatchNorm::default()),
+            surrogate_rules: Vec::new(),
+            potential_target: None,
+            weight_rule: None,
+            side_heads: false,
+        }
+    }
+}
+
+/// The result of a forward pass.
+#[derive(Clone, Debug)]
+pub struct Outputs {
+    /// Logits at every time step `[T, B, K]`.
+    pub logits: Tensor,
+    /// Logits of the side heads `[T, B, K]`, from the first stage on; none outside of training.
+    pub side: Vec<Tensor>,
+}
+
+/// What happened in a spiking layer since it was last asked.
+#[derive(Clone, Debug)]
+pub struct LayerObservation {
+    /// Path of the layer.
+    pub name: String,
+    /// Number of neurons H·W·C.
+    pub neurons: usize,
+    /// Spikes, zero derivatives, potentials.
+    pub counts: Counts,
+    /// Dead and saturated neurons, if every neuron was counted.
+    pub census: Option<Census>,
+}
+
+/// A spiking network.
+#[derive(Debug)]
+pub struct Network {
+    parameters: Parameters,
+    input: Features,
+    classes: usize,
+    layers: Vec<Box<dyn Layer>>,
+    classifier: Linear,
+    side_heads: Vec<SideHead>,
+}
+
+/// Global average pooling and a linear layer at the end of a stage: the branch of shortcut
+/// back-propagation (Guo et al., `NeurIPS` 2024, arXiv:2401.04486, sec. 4).
+#[derive(Debug)]
+struct SideHead {
+    /// The head sees the output of layer number `after - 1`.
+    after: usize,
+    pool: Option<GlobalAveragePool>,
+    linear: Linear,
+}
+
+impl Network {
+    /// Builds `architecture` for samples of the shape `input`.
+    ///
+    /// # Errors
+    /// If the architecture does not fit the input or the number of classes.
+    pub fn new(
+        architecture: &dyn Architecture,
+        parts: &Parts,
+        input: Features,
+        classes: usize,
+        device: &Device,
+        key: Key,
+    ) -> Result<Self> {
+        let mut parameters = Parameters::new(device, key);
+        let mut builder = NetworkBuilder {
+            store: &mut parameters,
+            parts,
+            layers: Vec::new(),
+            stage_ends: Vec::new(),
+            classifier: None,
+            global_scalars: Vec::new(),
+            synapses: 0,
+            classes,
+        };
+        architecture.build(&mut builder, input, classes)?;
+        let side_heads = builder.side_heads()?;
+        let NetworkBuilder { layers, classifier, .. } = builder;
+        let classifier = classifier.ok_or_else(|| candlewick_core::Error::Setting {
+            field: "network".into(),
+            expected: "an architecture that ends in a classifier".into(),
+            got: format!("{architecture:?}"),
+        })?;
+        Ok(Self { parameters, input, classes, layers, classifier, side_heads })
+    }
+
+    /// Runs the network on `[T, B, H, W, C]`, or on `[1, B, H, W, C]` for an input that is the same
+    /// at every step.
+    ///
+    /// # Errors
+    /// If the input does not have the shape that the network was built for.
+    pub fn forward(&self, x: &Tensor, context: &Context) -> Result<Outputs> {
+        let mut x = x.clone();
+        let mut side = Vec::new();
+        let mut heads = self.side_heads.iter().filter(|_| context.training).peekable();
+        for (number, layer) in self.layers.iter().enumerate() {
+            x = layer.forward(&x, context)?;
+            while let Some(head) = heads.next_if(|head| head.after == number + 1) {
+                let pooled = match &head.pool {
+                    Some(pool) => pool.forward(&x, context)?,
+                    None => x.clone(),
+                };
+                side.push(head.linear.forward(&pooled, context)?);
+            }
+        }
+        Ok(Outputs { logits: self.classifier.forward(&x, context)?, side })
+    }
+
+    /// All parameters and buffers.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The shape of a sample at one time step.
+    pub fn input(&self) -> Features {
+        self.input
+    }
+
+    /// Number of classes K.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The spiking layers, from input to output.
+    pub fn spiking(&self) -> Vec<&Spiking> {
+        self.layers.iter().flat_map(|layer| layer.spiking()).collect()
+    }
+
+    /// Paths of the spiking layers, from input to output.
+    pub fn layer_names(&self) -> Vec<String> {
+        self.spiking().iter().map(|layer| layer.name().to_owned()).collect()
+    }
+
+    /// What happened in each spiking layer since the last call.
+    pub fn take_observations(&self) -> Vec<LayerObservation> {
+        self.spiking()
+            .iter()
+            .map(|layer| {
+                let (counts, census) = layer.take_counts();
+                let name = layer.name().to_owned();
+                LayerObservation { name, neurons: layer.output().count(), counts, census }
+            })
+            .collect()
+    }
+}
+
+/// Collects the layers of a network while an architecture is built.
+#[derive(Debug)]
+pub struct NetworkBuilder<'a> {
+    store: &'a mut Parameters,
+    parts: &'a Parts,
+    layers: Vec<Box<dyn Layer>>,
+    /// Number of layers, and features, at the end of each stage but the last.
+    stage_ends: Vec<(usize, Features)>,
+    classifier: Option<Linear>,
+    /// The scalars of rules that share one over all layers.
+    global_scalars: Vec<Option<Var>>,
+    /// Synaptic layers so far.
+    synapses: usize,
+    classes: usize,
+}
+
+impl NetworkBuilder<'_> {
+    /// Appends a layer.
+    pub fn push(&mut self, layer: impl Layer + 'static) {
+        self.layers.push(Box::new(layer));
+    }
+
+    /// Makes and appends a layer, and returns the shape of its output.
+    pub fn add<L: Layer + 'static>(
+        &mut self,
+        make: impl FnOnce(&mut Self) -> Result<L>,
+    ) -> Result<Features> {
+        let layer = make(self)?;
+        let features = layer.output();
+        self.push(layer);
+        Ok(features)
+    }
+
+    /// Marks the end of a stage that another stage follows; its output has the shape `features`.
+    pub fn end_stage(&mut self, features: Features) {
+        self.stage_ends.push((self.layers.len(), features));
+    }
+
+    /// A convolution with its normalization and neurons.
+    pub fn convolution_block(
+        &mut self,
+        path: &str,
+        input: Features,
+        settings: ConvolutionSettings,
+    ) -> Result<Block> {
+        let currents = self.currents(path, input, settings, false)?;
+        let spiking = self.spiking(path, currents.output())?;
+        Ok(Block { currents, spiking })
+    }
+
+    /// A linear layer with its neurons.
+    pub fn linear_block(
+        &mut self,
+        path: &str,
+        input: Features,
+        settings: LinearSettings,
+    ) -> Result<Block> {
+        let rule = self.weight_rule();
+        let linear = Linear::new(&mut self.store.root().child(path), input, settings)?;
+        let synapse = Synapse::Linear(linear);
+        let currents = Currents { name: path.to_owned(), synapse, normalization: None, rule };
+        let spiking = self.spiking(path, currents.output())?;
+        Ok(Block { currents, spiking })
+    }
+
+    /// A convolution with its normalization, as one of two branches that meet before a neuron.
+    pub(crate) fn branch(
+        &mut self,
+        path: &str,
+        input: Features,
+        settings: ConvolutionSettings,
+    ) -> Result<Currents> {
+        self.currents(path, input, settings, true)
+    }
+
+    fn currents(
+        &mut self,
+        path: &str,
+        input: Features,
+        settings: ConvolutionSettings,
+        in_branch: bool,
+    ) -> Result<Currents> {
+        let rule = self.weight_rule();
+        let mut root = self.store.root();
+        let mut scope = root.child(path);
+        let convolution = Convolution::new(&mut scope, input, settings)?;
+        let normalization = self
+            .parts
+            .normalization
+            .map(|settings| {
+                let mut scope = scope.child("normalization");
+                Normalization::new(&mut scope, convolution.output(), settings, in_branch)
+            })
+            .transpose()?;
+        let synapse = Synapse::Convolution(convolution);
+        Ok(Currents { name: path.to_owned(), synapse, normalization, rule })
+    }
+
+    /// Neurons, with the scalars that they and the methods learn.
+    pub fn spiking(&mut self, path: &str, features: Features) -> Result<Spiking> {
+        let parts = self.parts;
+        let mut root = self.store.root();
+        let mut scope = root.child(format!("{path}.neuron"));
+        let initial = parts.neuron.initial_parameters();
+        let parameters = if initial.is_empty() {
+            None
+        } else {
+            let names = parts.neuron.parameter_names().join("_");
+            let dims = [initial.len()];
+            Some(scope.create_with(&names, Role::Neuron, &dims, initial)?.as_tensor().clone())
+        };
+        let mut rules = Vec::with_capacity(parts.surrogate_rules.len());
+        for (number, rule) in parts.surrogate_rules.iter().enumerate() {
+            let shared = self.global_scalars.get(number).cloned().flatten();
+            let learned = match (rule.initial(&*parts.surrogate), shared) {
+                (None, _) => None,
+                (Some(_), Some(shared)) => Some(shared),
+                (Some(value), None) => {
+                    let name = if rule.is_global() { "shared_surrogate" } else { "surrogate" };
+                    let variable = scope.create_with(name, Role::Surrogate, &[1], vec![value])?;
+                    if rule.is_global() {
+                        self.global_scalars.resize(number + 1, None);
+                        self.global_scalars[number] = Some(variable.clone());
+                    }
+                    Some(variable)
+                }
+            };
+            rules.push(LearnedRule { rule: rule.clone(), learned });
+        }
+        Ok(Spiking::new(
+            path.to_owned(),
+            features,
+            parts.neuron.clone(),
+            parts.surrogate.clone(),
+            rules,
+            parameters,
+            parts.potential_target.clone(),
+        ))
+    }
+
+    /// The linear layer that gives the logits.
+    pub fn classifier(&mut self, input: Features, classes: usize) -> Result<()> {
+        let mut root = self.store.root();
+        let mut scope = root.child("classifier");
+        self.classifier = Some(Linear::new(&mut scope, input, LinearSettings::new(classes))?);
+        Ok(())
+    }
+
+    /// The rule of the next synaptic layer: the first one sees the input, not spikes, and has none.
+    fn weight_rule(&mut self) -> Option<Arc<dyn WeightGradientRule>> {
+        self.synapses += 1;
+        self.parts.weight_rule.clone().filter(|_| self.synapses > 1)
+    }
+
+    fn side_heads(&mut self) -> Result<Vec<SideHead>> {
+        let mut heads = Vec::new();
+        if !self.parts.side_heads {
+            return Ok(heads);
+        }
+        for (number, (after, features)) in
+            std::mem::take(&mut self.stage_ends).into_iter().enumerate()
+        {
+            let pool = match features {
+                Features::Map { .. } => Some(GlobalAveragePool::new(features)?),
+                Features::Vector { .. } => None,
+            };
+            let input = pool.as_ref().map_or(features, Layer::output);
+            let mut root = self.store.root();
+            let mut scope = root.child(format!("side{}", number + 1));
+            let linear = Linear::new(&mut scope, input, LinearSettings::new(self.classes))?;
+            heads.push(SideHead { after, pool, linear });
+        }
+        if heads.is_empty() {
+            return Err(candlewick_core::Error::Setting {
+                field: "side heads".into(),
+                expected: "a network of at least two stages".into(),
+                got: "one stage".into(),
+            });
+        }
+        Ok(heads)
+    }
+}
