@@ -180,6 +180,14 @@ impl TableReport {
 }
 
 impl RowReport {
+    /// The label with its provenance, where the two do not stand apart: `PSG, inferred from the abstract`.
+    pub fn full_label(&self) -> String {
+        match &self.provenance {
+            Some(provenance) => format!("{}, {provenance}", self.label),
+            None => self.label.clone(),
+        }
+    }
+
     /// Seed and accuracy of each run that has one under the rule.
     pub fn accuracies(&self, selection: Selection) -> impl Iterator<Item = (u64, f64)> {
         self.runs.iter().filter_map(move |run| {
@@ -266,6 +274,22 @@ impl RowReport {
                 GradientNorm { name, norm: (sum / last.len() as f64) as f32 }
             })
             .collect()
+    }
+
+    /// Share of neurons and steps at which the surrogate gradient was zero, mean over the layers and runs.
+    pub fn zero_gradient(&self) -> Option<f64> {
+        let layers = self.layers();
+        let active = all_mean(layers.iter().map(|layer| layer.active_gradient.map(f64::from)))?;
+        Some(1.0 - active)
+    }
+
+    /// Gradient norms of the first and of the last weight of the network in the last epoch, mean over the runs.
+    pub fn first_and_last_gradient(&self) -> Option<(f64, f64)> {
+        let norms = self.gradient_norms();
+        let mut weights = norms.iter().filter(|gradient| gradient.name.ends_with("weight"));
+        let first = weights.next()?;
+        let last = weights.next_back()?;
+        Some((f64::from(first.norm), f64::from(last.norm)))
     }
 
     /// Accuracy after each time step, mean over the runs; empty if a run has none or another number of steps.

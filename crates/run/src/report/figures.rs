@@ -45,9 +45,11 @@ pub(crate) fn sections(report: &TableReport) -> Vec<Section> {
 
 /// Accuracy and loss by epoch, the two charts of a row side by side.
 fn learning_curves(report: &TableReport) -> Vec<Figure> {
-    let accuracy =
-        curves(report, "Test accuracy", "%", |epoch| Some(100.0 * epoch.test.as_ref()?.accuracy));
-    let loss = curves(report, "Training loss", "mean loss", |epoch| Some(epoch.train.loss));
+    let accuracy = curves(report, "Test accuracy", "test accuracy, %", |epoch| {
+        Some(100.0 * epoch.test.as_ref()?.accuracy)
+    });
+    let loss =
+        curves(report, "Training loss", "mean training loss", |epoch| Some(epoch.train.loss));
     if accuracy.len() != loss.len() {
         return [accuracy, loss].concat();
     }
@@ -68,7 +70,7 @@ fn curves(
         .filter(|(_, points)| !points.is_empty())
         .collect();
     in_charts(report, &lines, |series, row| {
-        let title = row.map_or_else(|| title.to_owned(), |row| format!("{title}: {}", row.label));
+        let title = row.map_or_else(|| title.to_owned(), RowReport::full_label);
         LineChart {
             title,
             x_label: "epoch".to_owned(),
@@ -114,7 +116,7 @@ fn by_time_step(report: &TableReport) -> Vec<Figure> {
         .collect();
     in_charts(report, &lines, |series, row| {
         LineChart {
-            title: row.map_or_else(|| "Test accuracy".to_owned(), |row| row.label.clone()),
+            title: row.map_or_else(|| "Test accuracy".to_owned(), RowReport::full_label),
             x_label: "time steps".to_owned(),
             y_label: "test accuracy, %".to_owned(),
             whole_x: true,
@@ -131,7 +133,7 @@ fn in_charts(
     draw: impl Fn(Vec<Series>, Option<&RowReport>) -> Figure,
 ) -> Vec<Figure> {
     let series = |row: &RowReport, points: &[Point], color| Series {
-        label: row.label.clone(),
+        label: row.full_label(),
         points: points.to_vec(),
         color,
     };
@@ -197,7 +199,7 @@ fn bars(
                 }),
             };
             BarChart {
-                title: row.label.clone(),
+                title: row.full_label(),
                 value_label: value_label.to_owned(),
                 reference_label: compared.map(|(row, _)| row.label.clone()),
                 full: Some(full),

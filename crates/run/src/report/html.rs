@@ -7,6 +7,7 @@ use crate::report::cells::{
     Cells, NOTHING, PUBLISHED_HEADER, accuracy_header, command, difference_header, protocol,
     scale_note,
 };
+use crate::report::diagnostics;
 use crate::report::figures::{Section, sections};
 use crate::svg::{self, escape};
 use crate::table::{RowReport, TableReport};
@@ -32,6 +33,7 @@ pub fn html(report: &TableReport) -> String {
     for (index, section) in sections(report).into_iter().enumerate() {
         push_figures(&mut out, section, index == 0);
     }
+    push_diagnostics(&mut out, report);
     push_health(&mut out, report);
     push_list(&mut out, "Protocol", &protocol(report));
     push_list(&mut out, "Deviations from the papers", &report.deviations);
@@ -158,6 +160,28 @@ fn push_figures(out: &mut String, section: Section, open: bool) {
     out.push_str(if folded { "</details>\n</section>\n" } else { "</section>\n" });
 }
 
+fn push_diagnostics(out: &mut String, report: &TableReport) {
+    let rows = diagnostics::rows(report);
+    if rows.is_empty() {
+        return;
+    }
+    let _ =
+        writeln!(out, "<section>\n<h2>Diagnostics</h2>\n<p>{}</p>", prose(diagnostics::CAPTION));
+    out.push_str("<div class=\"scroll\"><table class=\"plain\"><thead><tr>");
+    for header in diagnostics::HEADERS {
+        let _ = write!(out, "<th scope=\"col\">{}</th>", prose(header));
+    }
+    out.push_str("</tr></thead><tbody>\n");
+    for [method, values @ ..] in rows {
+        let _ = write!(out, "<tr><th scope=\"row\">{}</th>", prose(&method));
+        for value in values {
+            let _ = write!(out, "<td>{}</td>", prose(&value));
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</tbody></table></div>\n</section>\n");
+}
+
 /// Layer by layer, what tells a healthy network from a dead one.
 fn push_health(out: &mut String, report: &TableReport) {
     let rows: Vec<_> = report
@@ -174,7 +198,7 @@ fn push_health(out: &mut String, report: &TableReport) {
         let _ = write!(
             out,
             "<details><summary>{}</summary>\n<table class=\"plain\"><thead><tr>",
-            prose(&row.label)
+            prose(&row.full_label())
         );
         for header in ["Layer", "Firing rate", "Dead, %", "Saturated, %", "Gradient not zero, %"] {
             let _ = write!(out, "<th scope=\"col\">{header}</th>");

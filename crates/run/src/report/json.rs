@@ -39,6 +39,8 @@ struct Row<'a> {
     images_per_second: Option<f64>,
     energy_joules: Option<f64>,
     accuracy_per_step: Vec<f64>,
+    zero_gradient: Option<f64>,
+    gradient_norm: Option<FirstAndLast>,
     runs: Vec<Run<'a>>,
 }
 
@@ -65,6 +67,12 @@ struct PublishedValue<'a> {
     source: crate::table::Source,
     dataset: &'a str,
     network: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct FirstAndLast {
+    first: f64,
+    last: f64,
 }
 
 #[derive(Serialize)]
@@ -122,6 +130,10 @@ fn row<'a>(report: &TableReport, row: &'a RowReport) -> Row<'a> {
         images_per_second: row.images_per_second(),
         energy_joules: row.energy(),
         accuracy_per_step: row.accuracy_per_step(),
+        zero_gradient: row.zero_gradient(),
+        gradient_norm: row
+            .first_and_last_gradient()
+            .map(|(first, last)| FirstAndLast { first, last }),
         runs: row
             .runs
             .iter()
@@ -180,6 +192,11 @@ mod tests {
         assert_eq!(tet["published"]["source"], "third-party");
         assert_eq!(tet["seconds"], 12.0);
         assert!((tet["firing_rate"].as_f64().unwrap() - 0.15).abs() < 1e-7);
+
+        assert!((tet["zero_gradient"].as_f64().unwrap() - 0.6).abs() < 1e-7);
+        assert!((tet["gradient_norm"]["first"].as_f64().unwrap() - 0.03).abs() < 1e-8);
+        assert!((tet["gradient_norm"]["last"].as_f64().unwrap() - 0.3).abs() < 1e-7);
+        assert_eq!(tet["accuracy_per_step"].as_array().unwrap().len(), 4);
 
         let single = &rows[2];
         assert_eq!(single["accuracy"]["runs"], 1);

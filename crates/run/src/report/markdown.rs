@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::report::cells::{
     Cells, PUBLISHED_HEADER, accuracy_header, command, difference_header, protocol, scale_note,
 };
+use crate::report::diagnostics;
 use crate::table::TableReport;
 
 /// Renders the report as Markdown that ends with a line break.
@@ -41,6 +42,7 @@ pub fn markdown(report: &TableReport) -> String {
             ],
         );
     }
+    push_diagnostics(&mut out, report);
     push_list(&mut out, "Protocol", &protocol(report));
     push_list(&mut out, "Deviations", &report.deviations);
     let environment: Vec<String> =
@@ -52,6 +54,19 @@ pub fn markdown(report: &TableReport) -> String {
 
 fn push_cells(out: &mut String, cells: &[String; 6]) {
     let _ = writeln!(out, "| {} |", cells.join(" | "));
+}
+
+fn push_diagnostics(out: &mut String, report: &TableReport) {
+    let rows = diagnostics::rows(report);
+    if rows.is_empty() {
+        return;
+    }
+    let _ = write!(out, "\n## Diagnostics\n\n{}\n\n", diagnostics::CAPTION);
+    push_cells(out, &diagnostics::HEADERS.map(escape));
+    out.push_str("|---|---:|---:|---:|---:|---:|\n");
+    for row in rows {
+        push_cells(out, &row.map(|cell| escape(&cell)));
+    }
 }
 
 /// The value, and behind it in brackets what explains it.
