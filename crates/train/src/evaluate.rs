@@ -1,0 +1,158 @@
+//! Evaluation: loss, accuracy per time step and firing rates over a data set, without gradients.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use candlewick_core::Key;
+use candlewick_encode::Loader;
+use candlewick_run::{EvaluationMetrics, LayerMetrics};
+
+use crate::checkpoint::Checkpoint;
+use crate::error::{Error, Result};
+use crate::loaders;
+use crate::model::{LayerCounts, Model, Outputs, Pass};
+use crate::objective::{Moment, Objective};
+use crate::scores::Scores;
+
+/// What an evaluation measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Time steps T.
+    pub time_steps: usize,
+    /// Number of samples.
+    pub samples: u64,
+    /// Loss and accuracies.
+    pub metrics: EvaluationMetrics,
+    /// One entry per spiking layer, in the order of the network.
+    pub layers: Vec<LayerMetrics>,
+}
+
+/// Evaluates `model` at `time_steps` on an epoch of the loader that fits; `None` if `stop` was set
+/// in the middle. `heard` is told the batches done and in all.
+///
+/// # Errors
+/// If no loader gives inputs for that many time steps, or a layer fails.
+pub fn evaluate(
+    model: &dyn Model,
+    objective: &dyn Objective,
+    data: &[Loader],
+    time_steps: usize,
+    stop: &AtomicBool,
+    mut heard: impl FnMut(u64, u64),
+) -> Result<Option<Evaluation>> {
+    let loader = loaders::fitting(data, time_steps)?;
+    let moment = Moment { epoch: 0, step: 0, progress: 1.0, training: false };
+    let weights = objective.output_weights(time_steps);
+    let mut sums = Sums { right: vec![0; time_steps], ..Sums::default() };
+    let batches = loader.batches() as u64;
+    for (number, batch) in loader.epoch(0, 0).map_err(loaders::failed)?.enumerate() {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let batch = batch.map_err(loaders::failed)?;
+        let mut pass = Pass {
+            time_steps,
+            training: false,
+            key: Key::new(0).named("evaluation").at(number as u64),
+            observe: true,
+            layers: Vec::new(),
+        };
+        let outputs = model.forward(&batch.input, &mut pass)?;
+        // Whatever graph the network kept ends here.
+        let outputs = Outputs { logits: outputs.logits.detach(), side: Vec::new() };
+        let labels = batch.labels.to_vec1::<u32>()?;
+        let scores = Scores::new(&outputs.logits)?;
+        loaders::same_time_steps(scores.time_steps(), time_steps)?;
+        let loss = objective.loss(&outputs, &batch.labels, &moment)?.to_scalar::<f32>()?;
+        sums.samples += labels.len() as u64;
+        sums.loss += f64::from(loss) * labels.len() as f64;
+        for (sum, right) in sums.right.iter_mut().zip(scores.right_up_to(&weights, &labels)) {
+            *sum += right;
+        }
+        add_counts(&mut sums.layers, pass.layers);
+        heard(number as u64 + 1, batches);
+    }
+    Ok(Some(sums.evaluation(time_steps)))
+}
+
+/// Loads the weights of a checkpoint and evaluates them at each of `time_steps` (the time
+/// scalability of TET, section 5.3).
+///
+/// # Errors
+/// If the checkpoint does not fit to the network, and as [`evaluate`].
+pub fn evaluate_checkpoint(
+    path: &Path,
+    model: &dyn Model,
+    objective: &mut dyn Objective,
+    data: &[Loader],
+    time_steps: &[usize],
+) -> Result<Vec<Evaluation>> {
+    let checkpoint = Checkpoint::open(path)?;
+    checkpoint.load_parameters(model.parameters())?;
+    checkpoint.load_objective(objective)?;
+    let never = AtomicBool::new(false);
+    let mut evaluations = Vec::new();
+    for &time_steps in time_steps {
+        let evaluation = evaluate(model, objective, data, time_steps, &never, |_, _| ())?;
+        evaluations.extend(evaluation);
+    }
+    Ok(evaluations)
+}
+
+/// Sums over the batches.
+#[derive(Default)]
+struct Sums {
+    samples: u64,
+    loss: f64,
+    right: Vec<u64>,
+    layers: Vec<LayerCounts>,
+}
+
+impl Sums {
+    fn evaluation(self, time_steps: usize) -> Evaluation {
+        let samples = self.samples.max(1) as f64;
+        let accuracy = |right: u64| right as f64 / samples;
+        Evaluation {
+            time_steps,
+            samples: self.samples,
+            metrics: EvaluationMetrics {
+                loss: self.loss / samples,
+                accuracy: accuracy(self.right.last().copied().unwrap_or(0)),
+                accuracy_per_step: self.right.iter().map(|&right| accuracy(right) as f32).collect(),
+            },
+            layers: self.layers.into_iter().map(health).collect(),
+        }
+    }
+}
+
+/// Adds the counts of a batch to those of the batches before.
+fn add_counts(sums: &mut Vec<LayerCounts>, counts: Vec<LayerCounts>) {
+    if sums.is_empty() {
+        *sums = counts;
+        return;
+    }
+    for (sum, count) in sums.iter_mut().zip(counts) {
+        sum.spikes += count.spikes;
+        sum.chances += count.chances;
+    }
+}
+
+fn health(counts: LayerCounts) -> LayerMetrics {
+    LayerMetrics {
+        firing_rate: (counts.spikes as f64 / counts.chances.max(1) as f64) as f32,
+        name: counts.name,
+        dead: None,
+        active_gradient: None,
+        saturated: None,
+    }
+}
+
+impl Evaluation {
+    /// The evaluation, unless its loss is not a number that can be recorded.
+    pub(crate) fn finite(self, quantity: &'static str, epoch: u32, step: u64) -> Result<Self> {
+        if self.metrics.loss.is_finite() {
+            return Ok(self);
+        }
+        Err(Error::Diverged { quantity, layer: None, epoch, step })
+    }
+}

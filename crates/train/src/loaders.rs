@@ -1,0 +1,37 @@
+//! The choice of a loader by its time steps, and what can be wrong with it.
+
+use candlewick_core::Error as CoreError;
+use candlewick_encode::Loader;
+
+use crate::error::{Error, Result};
+
+/// The first loader whose input fits to T time steps: it has T of them, or one for all.
+pub(crate) fn fitting(loaders: &[Loader], time_steps: usize) -> Result<&Loader> {
+    let fits = |loader: &&Loader| [1, time_steps].contains(&loader.input_steps());
+    loaders.iter().find(fits).ok_or_else(|| {
+        let steps: Vec<String> =
+            loaders.iter().map(|loader| loader.input_steps().to_string()).collect();
+        Error::Core(CoreError::Setting {
+            field: "time steps of the input".into(),
+            expected: format!("{time_steps}, or 1 for all steps"),
+            got: if steps.is_empty() { "no data".into() } else { steps.join(", ") },
+        })
+    })
+}
+
+/// An error of the loader.
+pub(crate) fn failed(error: candlewick_encode::Error) -> Error {
+    Error::Data(Box::new(error))
+}
+
+/// Refuses logits of another number of time steps than the network was asked for.
+pub(crate) fn same_time_steps(got: usize, expected: usize) -> Result<()> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(Error::Core(CoreError::Shape {
+        what: "time steps of the network's output".into(),
+        expected: expected.to_string(),
+        got: got.to_string(),
+    }))
+}

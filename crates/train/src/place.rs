@@ -1,0 +1,90 @@
+//! The place in a training, as checkpoints hold it.
+
+use candlewick_core::parameters::Parameters;
+use candlewick_run::{GradientNorm, Selection, TrainMetrics};
+use serde::{Deserialize, Serialize};
+
+/// Where a training is, and the sums of the epoch that it is in.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Place {
+    /// Epochs done.
+    pub(crate) epoch: u32,
+    /// Steps done in this epoch; all of them if only its evaluation is missing.
+    pub(crate) step: u64,
+    /// Steps of the optimizer since it began or began anew.
+    pub(crate) optimizer_steps: u64,
+    /// What the epoch has measured so far.
+    pub(crate) sums: EpochSums,
+}
+
+/// Sums over the steps of an epoch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EpochSums {
+    /// Σ loss · samples.
+    pub(crate) loss: f64,
+    /// Samples that were classified rightly.
+    pub(crate) right: u64,
+    /// Samples seen.
+    pub(crate) samples: u64,
+    /// Steps done.
+    pub(crate) steps: u64,
+    /// Learning rate of the last step.
+    pub(crate) learning_rate: f64,
+    /// Σ norm of the gradient of each learned parameter, before clipping.
+    pub(crate) norms: Vec<f64>,
+    /// Wall-clock seconds. An epoch that is done starts again at 0, so that a checkpoint between
+    /// two epochs holds no clock.
+    pub(crate) seconds: f64,
+}
+
+impl EpochSums {
+    /// Adds a step.
+    pub(crate) fn add(
+        &mut self,
+        loss: f64,
+        right: u64,
+        samples: u64,
+        learning_rate: f64,
+        squared_norms: &[f64],
+    ) {
+        self.loss += loss * samples as f64;
+        self.right += right;
+        self.samples += samples;
+        self.steps += 1;
+        self.learning_rate = learning_rate;
+        self.norms.resize(squared_norms.len(), 0.0);
+        for (sum, squared) in self.norms.iter_mut().zip(squared_norms) {
+            *sum += squared.sqrt();
+        }
+    }
+
+    /// Means over the samples so far.
+    pub(crate) fn train_metrics(&self) -> TrainMetrics {
+        let samples = self.samples.max(1) as f64;
+        TrainMetrics { loss: self.loss / samples, accuracy: self.right as f64 / samples }
+    }
+
+    /// Means over the steps, in the order of the parameters.
+    pub(crate) fn gradient_norms(&self, parameters: &Parameters) -> Vec<GradientNorm> {
+        let steps = self.steps.max(1) as f64;
+        let norm = |sum: &f64| (sum / steps) as f32;
+        let named = parameters.learned().zip(&self.norms);
+        named
+            .map(|(parameter, sum)| GradientNorm { name: parameter.name.clone(), norm: norm(sum) })
+            .collect()
+    }
+}
+
+/// What the checkpoint of the best epoch says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BestPlace {
+    /// The data on which it is the best.
+    pub(crate) selection: Selection,
+    /// Number of the epoch, from 1.
+    pub(crate) epoch: u32,
+    /// Accuracy there, from 0 to 1.
+    pub(crate) accuracy: f64,
+}

@@ -1,0 +1,227 @@
+//! What a training is, as data: stages, optimizer, schedule, clipping.
+
+use candlewick_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::optimizer::{AnyOptimizer, Groups, Sgd, in_range, non_negative};
+use crate::schedule::Schedule;
+
+/// Epochs with the same number of time steps.
+///
+/// Several stages are time-inheritance training (TET, Deng et al., ICLR 2022, section 4.3): weights
+/// and statistics carry over from short to long.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// Number of epochs, ≥ 1.
+    pub epochs: u32,
+    /// Time steps T, ≥ 1.
+    pub time_steps: usize,
+    /// Factor on the optimizer's learning rate in this stage, ≥ 0.
+    #[serde(default = "one")]
+    pub learning_rate_factor: f64,
+    /// Whether schedule and optimizer state begin anew with this stage. The TET paper does not say;
+    /// otherwise the schedule spans the stage before, too.
+    #[serde(default = "yes")]
+    pub restart: bool,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Stage {
+    /// A stage with the optimizer's own learning rate.
+    pub fn new(epochs: u32, time_steps: usize) -> Self {
+        Self { epochs, time_steps, learning_rate_factor: one(), restart: yes() }
+    }
+}
+
+/// The settings of a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Epochs and time steps, one stage after the other; at least one.
+    pub stages: Vec<Stage>,
+    /// The rule that updates the parameters.
+    pub optimizer: AnyOptimizer,
+    /// How it treats parameters by their role.
+    pub groups: Groups,
+    /// The course of the learning rate.
+    pub schedule: Schedule,
+    /// Largest norm of all gradients together, > 0; not clipped if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// Epochs between two evaluations on validation and test data, ≥ 1; the last epoch always has
+    /// one.
+    pub evaluate_every: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            stages: Vec::new(),
+            optimizer: AnyOptimizer::Sgd(Sgd::default()),
+            groups: Groups::default(),
+            schedule: Schedule::default(),
+            clip_norm: None,
+            evaluate_every: 1,
+        }
+    }
+}
+
+/// An epoch within its stages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Span {
+    /// The stage that the epoch belongs to.
+    pub(crate) stage: Stage,
+    /// Whether optimizer and schedule begin anew with this epoch.
+    pub(crate) restarts: bool,
+    /// The epoch with which the schedule began.
+    pub(crate) schedule_start: u32,
+    /// The number of epochs that the schedule spans.
+    pub(crate) schedule_epochs: u32,
+}
+
+impl Settings {
+    /// Number of epochs of all stages.
+    pub fn epochs(&self) -> u32 {
+        self.stages.iter().map(|stage| stage.epochs).sum()
+    }
+
+    /// Time steps of the last stage, with which the trained network is used.
+    pub fn time_steps(&self) -> usize {
+        self.stages.last().map_or(0, |stage| stage.time_steps)
+    }
+
+    /// Checks the ranges of all settings.
+    ///
+    /// # Errors
+    /// Names the field.
+    pub fn check(&self) -> Result<()> {
+        let setting = |field: String, expected: &str, got: String| {
+            Err(Error::Setting { field, expected: expected.into(), got })
+        };
+        if self.stages.is_empty() {
+            return setting("stages".into(), "at least one stage", "none".into());
+        }
+        for (index, stage) in self.stages.iter().enumerate() {
+            if stage.epochs == 0 {
+                return setting(format!("stages.{index}.epochs"), "at least 1", "0".into());
+            }
+            if stage.time_steps == 0 {
+                return setting(format!("stages.{index}.time_steps"), "at least 1", "0".into());
+            }
+            let field = format!("stages.{index}.learning_rate_factor");
+            non_negative(&field, stage.learning_rate_factor)?;
+            if index == 0 || stage.restart {
+                let first = self.stages[..index].iter().map(|stage| stage.epochs).sum();
+                self.schedule.check(self.span(first).schedule_epochs)?;
+            }
+        }
+        self.optimizer.check()?;
+        self.groups.check()?;
+        if let Some(norm) = self.clip_norm {
+            in_range("clip_norm", norm, "a finite number > 0", norm > 0.0 && norm.is_finite())?;
+        }
+        if self.evaluate_every == 0 {
+            return setting("evaluate_every".into(), "at least 1", "0".into());
+        }
+        Ok(())
+    }
+
+    /// Where epoch number `epoch`, from 0, stands; the last epoch stands for all after it.
+    ///
+    /// # Panics
+    /// If there are no stages.
+    pub(crate) fn span(&self, epoch: u32) -> Span {
+        let mut first = 0;
+        let mut schedule_start = 0;
+        let mut current = 0;
+        for (index, stage) in self.stages.iter().enumerate() {
+            if index > 0 && epoch < first {
+                break;
+            }
+            if stage.restart {
+                schedule_start = first;
+            }
+            current = index;
+            first += stage.epochs;
+        }
+        let stage = self.stages[current];
+        let later = self.stages[current + 1..].iter().take_while(|stage| !stage.restart);
+        let end = first + later.map(|stage| stage.epochs).sum::<u32>();
+        Span {
+            stage,
+            restarts: current > 0 && epoch == schedule_start,
+            schedule_start,
+            schedule_epochs: end - schedule_start,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(restart: bool) -> Settings {
+        let mut last = Stage::new(2, 6);
+        last.restart = restart;
+        Settings { stages: vec![Stage::new(3, 2), last], ..Settings::default() }
+    }
+
+    #[test]
+    fn a_stage_begins_the_schedule_anew_or_goes_on_with_it() {
+        let anew = settings(true);
+        assert_eq!((anew.epochs(), anew.time_steps()), (5, 6));
+        // Epoch: time steps, restarts, start and length of the schedule.
+        let expected =
+            [(0, 2, false, 0, 3), (2, 2, false, 0, 3), (3, 6, true, 3, 2), (4, 6, false, 3, 2)];
+        let mut visited = 0;
+        for (epoch, time_steps, restarts, start, length) in expected {
+            let span = anew.span(epoch);
+            assert_eq!(span.stage.time_steps, time_steps);
+            assert_eq!(
+                (span.restarts, span.schedule_start, span.schedule_epochs),
+                (restarts, start, length),
+                "epoch {epoch}"
+            );
+            let whole = settings(false).span(epoch);
+            assert_eq!(whole.stage.time_steps, time_steps);
+            assert_eq!(
+                (whole.restarts, whole.schedule_start, whole.schedule_epochs),
+                (false, 0, 5)
+            );
+            visited += 1;
+        }
+        assert_eq!(visited, 4);
+    }
+
+    #[test]
+    fn settings_out_of_range_name_their_field() {
+        let refused = [
+            ("stages = []", "stages: expected at least one stage"),
+            ("stages = [{ epochs = 0, time_steps = 2 }]", "stages.0.epochs"),
+            ("stages = [{ epochs = 1, time_steps = 0 }]", "stages.0.time_steps"),
+            ("clip_norm = 0.0\nstages = [{ epochs = 1, time_steps = 2 }]", "clip_norm"),
+            ("evaluate_every = 0\nstages = [{ epochs = 1, time_steps = 2 }]", "evaluate_every"),
+            (
+                "stages = [{ epochs = 1, time_steps = 2 }]\n[schedule]\nwarm_up_epochs = 2",
+                "schedule.warm_up_epochs",
+            ),
+        ];
+        let mut visited = 0;
+        for (recipe, start) in refused {
+            let settings: Settings = toml::from_str(recipe).unwrap();
+            let message = settings.check().unwrap_err().to_string();
+            assert!(message.starts_with(start), "{message}");
+            visited += 1;
+        }
+        assert_eq!(visited, 6);
+        assert!(settings(true).check().is_ok());
+    }
+}

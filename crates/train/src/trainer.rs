@@ -1,0 +1,459 @@
+//! The loop: batch → forward → loss → backward → clip → step, then evaluation and a checkpoint.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use candlewick_core::Key;
+use candlewick_encode::{Batch, Loader};
+use candlewick_run::{EpochMetrics, RunDirectory, Status, Summary, Timing};
+
+use crate::checkpoint::{self, Checkpoint};
+use crate::error::{Error, Result};
+use crate::evaluate::{Evaluation, evaluate};
+use crate::gradients::{Gradients, is_finite};
+use crate::history::History;
+use crate::loaders;
+use crate::model::{Model, Pass};
+use crate::objective::{Moment, Objective};
+use crate::optimizer::Optimizer;
+use crate::pace::Pace;
+use crate::place::{BestPlace, Place};
+use crate::progress::{Event, Progress, StepReport};
+use crate::scores::Scores;
+use crate::settings::{Settings, Span};
+
+/// File name of the checkpoint from which a run goes on, below the run's checkpoints.
+pub const LAST: &str = "last.safetensors";
+/// File name of the weights of the best epoch: on the validation data if there is some, else on
+/// the test data.
+pub const BEST: &str = "best.safetensors";
+
+/// Everything that a training needs.
+#[expect(missing_debug_implementations, reason = "holds the caller's trait objects")]
+pub struct Task<'a> {
+    /// The network; its parameters are changed in place.
+    pub model: &'a dyn Model,
+    /// What is minimized.
+    pub objective: &'a mut dyn Objective,
+    /// Stages, optimizer, schedule.
+    pub settings: &'a Settings,
+    /// The root of the run's random streams.
+    pub key: Key,
+    /// The training data: one loader per number of time steps, or one whose input is the same at
+    /// all steps.
+    pub train: &'a [Loader],
+    /// Held-out training data, in the same form; empty if there is none.
+    pub validation: &'a [Loader],
+    /// The test data, in the same form.
+    pub test: &'a [Loader],
+    /// Name of the data set, for the summary.
+    pub dataset: &'a str,
+    /// Where to record the run and to go on from; without it nothing is written.
+    pub run: Option<&'a mut RunDirectory>,
+    /// How often to write checkpoints beside those at the end of each epoch.
+    pub cadence: Cadence,
+    /// Hears how it goes.
+    pub progress: &'a mut dyn Progress,
+    /// When it is set, the training writes a checkpoint after the current step and ends.
+    pub stop: &'a AtomicBool,
+}
+
+/// How often checkpoints are written within an epoch; it changes no result.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cadence {
+    /// Seconds between two checkpoints.
+    pub seconds: Option<f64>,
+    /// Steps of an epoch between two checkpoints.
+    pub steps: Option<u64>,
+}
+
+impl Default for Cadence {
+    fn default() -> Self {
+        Self { seconds: Some(30.0), steps: None }
+    }
+}
+
+/// How a training ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ended {
+    /// All epochs are done.
+    Complete(Box<Summary>),
+    /// It was stopped, and goes on from here when it is started again.
+    Interrupted {
+        /// Epochs done.
+        epoch: u32,
+        /// Steps done in this epoch.
+        step: u64,
+    },
+}
+
+/// Trains, from the run's last checkpoint if there is one, and records it in the run directory.
+///
+/// # Errors
+/// [`Error::Diverged`] if a loss or gradient is not finite, [`Error::Checkpoint`] if the checkpoint
+/// is damaged or of another network, and what settings, data and layers have to say. The manifest
+/// of the run then tells the reason.
+pub fn train(task: Task<'_>) -> Result<Ended> {
+    let mut trainer = Trainer::start(task)?;
+    let outcome = trainer.run();
+    if let (Err(error), Some(run)) = (&outcome, &mut trainer.task.run) {
+        let reason = in_words(error);
+        let status = match error {
+            Error::Diverged { .. } => Status::Diverged { reason },
+            _ => Status::Failed { reason },
+        };
+        // The error that ended the training is the one to report.
+        let _ = run.set_status(status);
+    }
+    outcome
+}
+
+struct Trainer<'a> {
+    task: Task<'a>,
+    optimizer: Optimizer,
+    place: Place,
+    history: History,
+    pace: Pace,
+    last_save: Instant,
+}
+
+impl<'a> Trainer<'a> {
+    /// At the start, or where the last checkpoint of the run was written.
+    fn start(mut task: Task<'a>) -> Result<Self> {
+        task.settings.check()?;
+        for stage in &task.settings.stages {
+            loaders::fitting(task.train, stage.time_steps)?;
+            loaders::fitting(task.test, stage.time_steps)?;
+        }
+        let parameters = task.model.parameters();
+        let mut optimizer =
+            Optimizer::new(&task.settings.optimizer, task.settings.groups, parameters)?;
+        let mut place = Place::default();
+        let mut history = History::default();
+        if let Some(run) = &mut task.run {
+            let path = run.checkpoints().join(LAST);
+            if path.is_file() {
+                let checkpoint = Checkpoint::open(&path)?;
+                place = checkpoint.place()?;
+                checkpoint.load_parameters(parameters)?;
+                checkpoint.load_optimizer(&mut optimizer, place.optimizer_steps, parameters)?;
+                checkpoint.load_objective(task.objective)?;
+            }
+            run.rewind(place.epoch)?;
+            history = History::read(run)?;
+        }
+        let pace = Pace::default();
+        Ok(Self { task, optimizer, place, history, pace, last_save: Instant::now() })
+    }
+
+    fn run(&mut self) -> Result<Ended> {
+        let epochs = self.task.settings.epochs();
+        self.announce()?;
+        while self.place.epoch < epochs {
+            let span = self.task.settings.span(self.place.epoch);
+            if !self.train_epoch(span)? || !self.finish_epoch(span)? {
+                return self.interrupt();
+            }
+        }
+        self.summarize()
+    }
+
+    /// The steps of an epoch that are not done yet; `false` if the training was stopped.
+    fn train_epoch(&mut self, span: Span) -> Result<bool> {
+        let (train, stop) = (self.task.train, self.task.stop);
+        let loader = loaders::fitting(train, span.stage.time_steps)?;
+        let steps = loader.batches() as u64;
+        if span.restarts && self.place.step == 0 {
+            let Settings { optimizer, groups, .. } = self.task.settings;
+            self.optimizer = Optimizer::new(optimizer, *groups, self.task.model.parameters())?;
+        }
+        if self.place.step >= steps {
+            return Ok(true);
+        }
+        let mut batches = loader
+            .epoch(u64::from(self.place.epoch), self.place.step as usize)
+            .map_err(loaders::failed)?;
+        while self.place.step < steps {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            let start = Instant::now();
+            let batch = batches.next().ok_or(Error::EpochLength {
+                epoch: self.place.epoch + 1,
+                expected: steps,
+                got: self.place.step,
+            })?;
+            let batch = batch.map_err(loaders::failed)?;
+            self.step(&batch, span, steps)?;
+            self.place.step += 1;
+            let seconds = start.elapsed().as_secs_f64();
+            self.place.sums.seconds += seconds;
+            self.pace.trained(batch.indices.len(), span.stage.time_steps, seconds);
+            self.report_step(steps);
+            self.save_now_and_then(steps)?;
+        }
+        let moment = self.moment(steps, true);
+        self.task.objective.end_epoch(&moment);
+        Ok(true)
+    }
+
+    /// One step of the optimizer.
+    fn step(&mut self, batch: &Batch, span: Span, steps: u64) -> Result<()> {
+        let (epoch, step) = (self.place.epoch, self.place.step);
+        let parameters = self.task.model.parameters();
+        let mut pass = Pass {
+            time_steps: span.stage.time_steps,
+            training: true,
+            key: self.task.key.named("step").at(u64::from(epoch)).at(step),
+            observe: false,
+            layers: Vec::new(),
+        };
+        let outputs = self.task.model.forward(&batch.input, &mut pass)?;
+        let moment = self.moment(steps, true);
+        let loss = self.task.objective.loss(&outputs, &batch.labels, &moment)?;
+        let value = f64::from(loss.to_scalar::<f32>()?);
+        if !value.is_finite() {
+            return Err(self.diverged("loss", self.first_bad_parameter()?));
+        }
+        let mut gradients = Gradients::take(parameters, loss.backward()?)?;
+        let scores = Scores::new(&outputs.logits.detach())?;
+        loaders::same_time_steps(scores.time_steps(), span.stage.time_steps)?;
+        // The graph, and with it the activations, ends before the step.
+        drop((loss, outputs));
+
+        let norms = gradients.squared_norms()?;
+        if let Some(bad) = norms.iter().position(|norm| !norm.is_finite()) {
+            let name = parameters.learned().nth(bad).map(|parameter| parameter.name.clone());
+            return Err(self.diverged("gradient", name));
+        }
+        if let Some(max_norm) = self.task.settings.clip_norm {
+            gradients.clip(&norms, max_norm)?;
+        }
+        let schedule_step = u64::from(epoch - span.schedule_start) * steps + step;
+        let schedule = &self.task.settings.schedule;
+        let factor = span.stage.learning_rate_factor
+            * schedule.factor(schedule_step, steps, span.schedule_epochs);
+        self.optimizer.step(factor, parameters, &gradients)?;
+
+        let labels = batch.labels.to_vec1::<u32>()?;
+        self.task.objective.after_step(parameters)?;
+        self.task.objective.observe(&scores, &labels);
+        let weights = self.task.objective.output_weights(scores.time_steps());
+        let right = scores.right_up_to(&weights, &labels).last().copied().unwrap_or(0);
+        let learning_rate = self.task.settings.optimizer.learning_rate() * factor;
+        self.place.sums.add(value, right, labels.len() as u64, learning_rate, &norms);
+        Ok(())
+    }
+
+    /// Evaluates, records and saves the epoch; `false` if the training was stopped before.
+    fn finish_epoch(&mut self, span: Span) -> Result<bool> {
+        let settings = self.task.settings;
+        let epoch = self.place.epoch + 1;
+        let start = Instant::now();
+        let mut validation = None;
+        let mut test = None;
+        let due = epoch.is_multiple_of(settings.evaluate_every) || epoch == settings.epochs();
+        if due {
+            if !self.task.validation.is_empty() {
+                let Some(evaluation) = self.evaluate("validation", span)? else {
+                    return Ok(false);
+                };
+                validation = Some(evaluation.finite("validation loss", epoch, self.place.step)?);
+            }
+            let Some(evaluation) = self.evaluate("test", span)? else {
+                return Ok(false);
+            };
+            test = Some(evaluation.finite("test loss", epoch, self.place.step)?);
+        }
+        let evaluation_seconds = due.then(|| start.elapsed().as_secs_f64());
+
+        let sums = std::mem::take(&mut self.place.sums);
+        let (layers, test) = test.map(|test| (test.layers, test.metrics)).unzip();
+        let metrics = EpochMetrics {
+            epoch,
+            time_steps: span.stage.time_steps,
+            learning_rate: sums.learning_rate,
+            train: sums.train_metrics(),
+            validation: validation.map(|validation| validation.metrics),
+            test,
+            layers: layers.unwrap_or_default(),
+            gradient_norms: sums.gradient_norms(self.task.model.parameters()),
+            methods: self.task.objective.report(),
+        };
+        let timing = Timing {
+            epoch,
+            train_seconds: sums.seconds,
+            evaluation_seconds,
+            images_per_second: sums.samples as f64 / sums.seconds.max(1e-9),
+            resident_bytes: crate::pace::resident_bytes(),
+        };
+        if let Some(run) = &self.task.run {
+            run.append_metrics(&metrics)?;
+            run.append_timing(&timing)?;
+        }
+        self.task.progress.event(&Event::Epoch { metrics: &metrics, timing: &timing });
+        let best = self.history.is_best(&metrics, settings.time_steps());
+        self.history.push(metrics, timing);
+        if let Some(best) = best {
+            self.save_best(&best)?;
+        }
+        self.place.epoch = epoch;
+        self.place.step = 0;
+        self.save()?;
+        Ok(true)
+    }
+
+    fn evaluate(&mut self, split: &'static str, span: Span) -> Result<Option<Evaluation>> {
+        let Task { model, validation, test, stop, .. } = self.task;
+        let data = if split == "test" { test } else { validation };
+        let progress = &mut *self.task.progress;
+        let start = Instant::now();
+        let heard = |batch, batches| progress.event(&Event::Evaluating { split, batch, batches });
+        let time_steps = span.stage.time_steps;
+        let evaluation = evaluate(model, self.task.objective, data, time_steps, stop, heard)?;
+        if let Some(evaluation) = &evaluation {
+            let seconds = start.elapsed().as_secs_f64();
+            self.pace.evaluated(evaluation.samples as usize, time_steps, seconds);
+        }
+        Ok(evaluation)
+    }
+
+    /// Where the training is after the steps that are done.
+    fn moment(&self, steps: u64, training: bool) -> Moment {
+        let Place { epoch, step, .. } = self.place;
+        let epochs = f64::from(epoch) + step as f64 / steps as f64;
+        let progress = epochs / f64::from(self.task.settings.epochs());
+        Moment { epoch, step, progress, training }
+    }
+
+    fn diverged(&self, quantity: &'static str, layer: Option<String>) -> Error {
+        let Place { epoch, step, .. } = self.place;
+        Error::Diverged { quantity, layer, epoch: epoch + 1, step: step + 1 }
+    }
+
+    fn first_bad_parameter(&self) -> Result<Option<String>> {
+        for parameter in self.task.model.parameters().iter() {
+            if !is_finite(&parameter.variable)? {
+                return Ok(Some(parameter.name.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    fn announce(&mut self) -> Result<()> {
+        let Place { epoch, step, .. } = self.place;
+        let settings = self.task.settings;
+        let loader = loaders::fitting(self.task.train, settings.span(epoch).stage.time_steps)?;
+        let steps = loader.batches() as u64;
+        let epochs = settings.epochs();
+        self.task.progress.event(&Event::Started { epoch, step, epochs, steps });
+        Ok(())
+    }
+
+    fn report_step(&mut self, steps: u64) {
+        let sums = &self.place.sums;
+        let train = sums.train_metrics();
+        let report = StepReport {
+            epoch: self.place.epoch + 1,
+            epochs: self.task.settings.epochs(),
+            step: self.place.step,
+            steps,
+            loss: train.loss,
+            accuracy: train.accuracy,
+            learning_rate: sums.learning_rate,
+            images_per_second: self.pace.images_per_second(),
+            seconds_left: self.seconds_left(steps),
+        };
+        self.task.progress.event(&Event::Step(report));
+    }
+
+    fn seconds_left(&self, steps: u64) -> f64 {
+        let Task { settings, train, validation, test, .. } = &self.task;
+        let samples = |loaders: &[Loader]| loaders.first().map_or(0, Loader::samples) as f64;
+        let share_left = 1.0 - self.place.step as f64 / steps.max(1) as f64;
+        (self.place.epoch..settings.epochs())
+            .map(|epoch| {
+                let time_steps = settings.span(epoch).stage.time_steps as f64;
+                let share = if epoch == self.place.epoch { share_left } else { 1.0 };
+                let every = f64::from(settings.evaluate_every);
+                let evaluated = (samples(validation) + samples(test)) / every;
+                self.pace.seconds(share * samples(train) * time_steps, evaluated * time_steps)
+            })
+            .sum()
+    }
+
+    fn save_now_and_then(&mut self, steps: u64) -> Result<()> {
+        let Cadence { seconds, steps: every } = self.task.cadence;
+        let step = self.place.step;
+        let late = seconds.is_some_and(|limit| self.last_save.elapsed().as_secs_f64() >= limit);
+        let due = every.is_some_and(|every| step.is_multiple_of(every.max(1)));
+        // The end of the epoch has a checkpoint of its own.
+        if step < steps && (late || due) {
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<()> {
+        self.last_save = Instant::now();
+        self.place.optimizer_steps = self.optimizer.steps();
+        let Some(path) = self.checkpoint_path(LAST) else {
+            return Ok(());
+        };
+        let parameters = self.task.model.parameters();
+        let optimizer = Some(&self.optimizer);
+        checkpoint::save(&path, parameters, optimizer, self.task.objective, &self.place)?;
+        self.task.progress.event(&Event::Checkpoint { path: &path });
+        Ok(())
+    }
+
+    fn save_best(&mut self, best: &BestPlace) -> Result<()> {
+        let Some(path) = self.checkpoint_path(BEST) else {
+            return Ok(());
+        };
+        let parameters = self.task.model.parameters();
+        checkpoint::save(&path, parameters, None, self.task.objective, best)
+    }
+
+    fn checkpoint_path(&self, name: &str) -> Option<PathBuf> {
+        self.task.run.as_ref().map(|run| run.checkpoints().join(name))
+    }
+
+    fn interrupt(&mut self) -> Result<Ended> {
+        self.save()?;
+        if let Some(run) = &mut self.task.run {
+            run.set_status(Status::Interrupted)?;
+        }
+        let Place { epoch, step, .. } = self.place;
+        Ok(Ended::Interrupted { epoch, step })
+    }
+
+    fn summarize(&mut self) -> Result<Ended> {
+        let parameters = self.task.model.parameters().count() as u64;
+        let (seed, recipe_hash) = self.task.run.as_ref().map_or((0, String::new()), |run| {
+            (run.manifest().seed, run.manifest().recipe_hash.clone())
+        });
+        let summary = self.history.summary(self.task.dataset, seed, recipe_hash, parameters);
+        let summary = summary.ok_or_else(|| Error::EpochLength {
+            epoch: self.place.epoch,
+            expected: u64::from(self.task.settings.epochs()),
+            got: self.history.len() as u64,
+        })?;
+        if let Some(run) = &mut self.task.run {
+            run.complete(&summary)?;
+        }
+        Ok(Ended::Complete(Box::new(summary)))
+    }
+}
+
+/// An error with its causes.
+fn in_words(error: &Error) -> String {
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        words = format!("{words}: {cause}");
+        source = cause.source();
+    }
+    words
+}
