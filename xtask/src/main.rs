@@ -1,4 +1,4 @@
-//! Development tasks of the workspace: `cargo xtask reproduce | tidy | ci | golden`.
+//! Development tasks of the workspace: `cargo xtask reproduce | tidy | ci | golden | new`.
 //!
 //! It starts cargo and the `candlewick` binary and never links candle, so that it builds in seconds.
 
@@ -6,6 +6,7 @@
 
 mod ci;
 mod golden;
+mod new;
 mod process;
 mod reproduce;
 mod tidy;
@@ -33,6 +34,9 @@ cargo xtask ci [--only STEP]... [--skip STEP]...
 cargo xtask golden [--python PATH] [--run] [NAME]...
     Lists the scripts that make golden values; with --run, runs those whose path contains a NAME.
 
+cargo xtask new surrogate|neuron NAME [--like COMPONENT]
+    Writes the file of a component as a copy of another, and registers it.
+
 Exit codes: 0 fine, 1 a task failed, 2 wrong usage; `reproduce` passes on those of `candlewick`.
 ";
 
@@ -56,7 +60,7 @@ fn run(task: &str, arguments: &[String]) -> Result<ExitCode> {
     let wants_help = arguments.iter().any(|argument| argument == "--help");
     match task {
         "reproduce" => reproduce::run(&Workspace::find()?, arguments),
-        "tidy" | "ci" | "golden" if wants_help => Ok(usage()),
+        "tidy" | "ci" | "golden" | "new" if wants_help => Ok(usage()),
         "tidy" if arguments.is_empty() => tidy::run(&Workspace::find()?),
         "tidy" => Ok(misuse("tidy takes no arguments")),
         "ci" => match ci::Choice::parse(arguments) {
@@ -65,6 +69,10 @@ fn run(task: &str, arguments: &[String]) -> Result<ExitCode> {
         },
         "golden" => match golden::Request::parse(arguments) {
             Ok(request) => golden::run(&Workspace::find()?, &request),
+            Err(problem) => Ok(misuse(&problem)),
+        },
+        "new" => match new::Request::parse(arguments) {
+            Ok(request) => new::run(&Workspace::find()?, &request),
             Err(problem) => Ok(misuse(&problem)),
         },
         "help" | "--help" | "-h" => Ok(usage()),

@@ -1,5 +1,6 @@
 //! How every source file begins, and what none of them contains.
 
+use crate::new::TO_BE_WRITTEN;
 use crate::tidy::{Tree, Violation};
 
 /// Where printing is the job: programs, and what runs only under cargo's test and bench harnesses.
@@ -16,6 +17,12 @@ pub(crate) fn check(tree: &Tree) -> Vec<Violation> {
         }
         for (index, line) in text.lines().enumerate() {
             let code = line.trim_start();
+            if code.starts_with(TO_BE_WRITTEN)
+                || code.starts_with(&TO_BE_WRITTEN.replace("//!", "///"))
+            {
+                let message = "this line is still to be written: replace it by what it asks for";
+                violations.push(Violation::new(path, index + 1, message));
+            }
             if silences_a_lint(code) {
                 let message = "a lint is silenced: use `#[expect(…, reason = \"…\")]`, which says why and when it is over";
                 violations.push(Violation::new(path, index + 1, message));
@@ -62,12 +69,14 @@ mod tests {
                 "use std::fmt;\n    #[allow(dead_code)]\nfn f() { println!(\"x\"); }\n",
             ),
             ("crates/cli/src/main.rs", "//! Main.\nfn main() { println!(\"x\"); }\n"),
+            ("crates/run/src/new.rs", "//! New.\n    /// To be written: its equation.\n"),
             ("crates/run/tests/t.rs", "//! T.\nfn f() { eprintln!(\"x\"); }\n"),
         ]);
         let found: Vec<(String, usize)> =
             check(&tree).into_iter().map(|violation| (violation.path, violation.line)).collect();
         let bad = "crates/run/src/bad.rs".to_owned();
-        assert_eq!(found, [(bad.clone(), 1), (bad.clone(), 2), (bad, 3)]);
+        let new = "crates/run/src/new.rs".to_owned();
+        assert_eq!(found, [(bad.clone(), 1), (bad.clone(), 2), (bad, 3), (new, 2)]);
     }
 
     #[test]
