@@ -68,7 +68,7 @@ pub(crate) fn run(workspace: &Workspace, request: &Request) -> Result<ExitCode> 
     println!("{}/{name}.rs: write its citation, its equations and its cases", request.folder);
     println!("{}/lib.rs: say in one line what {} is", request.folder, camel_case(name));
     println!(
-        "then: cargo test --package candlewick-{}",
+        "then: cargo fmt, and cargo test --package candlewick-{}",
         request.folder.split('/').nth(1).unwrap_or_default()
     );
     Ok(ExitCode::SUCCESS)
@@ -84,8 +84,14 @@ fn component(text: &str, like: &str, name: &str) -> String {
     ];
     let opening: Vec<String> =
         opening.iter().map(|line| format!("{TO_BE_WRITTEN} {line}")).collect();
-    let body = rest.join("\n").replace(&camel_case(like), &camel_case(name));
-    format!("{}\n{}\n", opening.join("\n"), body.replace(like, name).trim_end())
+    let spaced = |name: &str| name.replace('_', " ");
+    let renamed = rest.iter().map(|line| {
+        let line = line.replace(&camel_case(like), &camel_case(name));
+        let is_prose = line.trim_start().starts_with("//");
+        line.replace(like, &if is_prose { spaced(name) } else { name.to_owned() })
+    });
+    let body: Vec<String> = renamed.collect();
+    format!("{}\n{}\n", opening.join("\n"), body.join("\n").trim_end())
 }
 
 /// `lib.rs` with the module, its re-export and its registry line, each behind the last of its kind.
@@ -150,7 +156,7 @@ mod tests {
         let (opening, rest) = copy.split_once("\n\n").unwrap();
         assert_eq!(opening.lines().filter(|line| line.starts_with(TO_BE_WRITTEN)).count(), 3);
         assert_eq!(opening.lines().count(), 3);
-        assert_eq!(rest, "/// Settings of the flat_top.\nstruct FlatTop;\n");
+        assert_eq!(rest, "/// Settings of the flat top.\nstruct FlatTop;\n");
     }
 
     #[test]
