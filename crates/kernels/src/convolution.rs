@@ -84,10 +84,7 @@ impl Conv2d {
     }
 
     pub(crate) fn check(&self, input: usize, weight: usize, output: usize) {
-        assert!(
-            self.stride[0] > 0 && self.stride[1] > 0,
-            "the stride of a convolution is 0"
-        );
+        assert!(self.stride[0] > 0 && self.stride[1] > 0, "the stride of a convolution is 0");
         assert_eq!(input, self.input_len(), "elements of the input");
         assert_eq!(weight, self.weight_len(), "elements of the weight");
         assert_eq!(output, self.output_len(), "elements of the output");
@@ -108,32 +105,22 @@ impl Conv2d {
         let (patch, out) = (self.patch_len(), self.out_channels);
         let weight = Matrix::new(weight, [patch, out]);
         let tile = (TILE_BYTES / (4 * patch.max(1))).clamp(64, 256);
-        output
-            .par_chunks_mut(tile * out)
-            .enumerate()
-            .for_each(|(index, output)| {
-                let first = index * tile;
-                let pixels = output.len() / out;
-                if let Some(bias) = bias {
-                    output
-                        .chunks_exact_mut(out)
-                        .for_each(|row| row.copy_from_slice(bias));
-                }
-                if self.is_pointwise() {
-                    let patches = Matrix::new(&input[first * patch..], [pixels, patch]);
-                    multiply(patches, weight, bias.is_some(), output);
-                    return;
-                }
-                with_floats(pixels * patch, |patches| {
-                    self.patches(input, first, 0..self.taps(), patches);
-                    multiply(
-                        Matrix::new(patches, [pixels, patch]),
-                        weight,
-                        bias.is_some(),
-                        output,
-                    );
-                });
+        output.par_chunks_mut(tile * out).enumerate().for_each(|(index, output)| {
+            let first = index * tile;
+            let pixels = output.len() / out;
+            if let Some(bias) = bias {
+                output.chunks_exact_mut(out).for_each(|row| row.copy_from_slice(bias));
+            }
+            if self.is_pointwise() {
+                let patches = Matrix::new(&input[first * patch..], [pixels, patch]);
+                multiply(patches, weight, bias.is_some(), output);
+                return;
+            }
+            with_floats(pixels * patch, |patches| {
+                self.patches(input, first, 0..self.taps(), patches);
+                multiply(Matrix::new(patches, [pixels, patch]), weight, bias.is_some(), output);
             });
+        });
     }
 
     /// `grad_weight[kernel_h, kernel_w, in, out]`: the gradient of the weight.
@@ -158,34 +145,19 @@ impl Conv2d {
         };
         let block_taps = |block: usize| block * per_block..taps.min((block + 1) * per_block);
         if groups == 1 {
-            grad_weight
-                .par_chunks_mut(per_block * tap)
-                .enumerate()
-                .for_each(|(block, part)| {
-                    self.add_weight_gradient(input, grad_output, block_taps(block), range(0), part);
-                });
+            grad_weight.par_chunks_mut(per_block * tap).enumerate().for_each(|(block, part)| {
+                self.add_weight_gradient(input, grad_output, block_taps(block), range(0), part);
+            });
             return;
         }
         with_floats(groups * taps * tap, |partial| {
             // [groups, taps, in, out]; blocks of the last group element may be shorter.
-            partial
-                .par_chunks_mut(taps * tap)
-                .enumerate()
-                .for_each(|(group, partial)| {
-                    partial
-                        .par_chunks_mut(per_block * tap)
-                        .enumerate()
-                        .for_each(|(block, part)| {
-                            let pixels = range(group);
-                            self.add_weight_gradient(
-                                input,
-                                grad_output,
-                                block_taps(block),
-                                pixels,
-                                part,
-                            );
-                        });
+            partial.par_chunks_mut(taps * tap).enumerate().for_each(|(group, partial)| {
+                partial.par_chunks_mut(per_block * tap).enumerate().for_each(|(block, part)| {
+                    let pixels = range(group);
+                    self.add_weight_gradient(input, grad_output, block_taps(block), pixels, part);
                 });
+            });
             add_parts(partial, grad_weight);
         });
     }
@@ -223,16 +195,8 @@ impl Conv2d {
     /// # Panics
     /// If a slice does not have the number of elements of its shape.
     pub fn bias_gradient(&self, grad_output: &[f32], grad_bias: &mut [f32]) {
-        assert_eq!(
-            grad_output.len(),
-            self.output_len(),
-            "elements of the output gradient"
-        );
-        assert_eq!(
-            grad_bias.len(),
-            self.out_channels,
-            "elements of the bias gradient"
-        );
+        assert_eq!(grad_output.len(), self.output_len(), "elements of the output gradient");
+        assert_eq!(grad_bias.len(), self.out_channels, "elements of the bias gradient");
         column_sums(grad_output, grad_bias);
     }
 
@@ -268,9 +232,8 @@ impl Conv2d {
                 // Columns start..start + run of the padded row; the inner ones exist.
                 let start = x * self.stride[1] + kx;
                 let left = self.padding[1].saturating_sub(start).min(run);
-                let right = (start + run)
-                    .saturating_sub(self.padding[1] + self.width)
-                    .min(run - left);
+                let right =
+                    (start + run).saturating_sub(self.padding[1] + self.width).min(run - left);
                 let inner = run - left - right;
                 part[..left * channels].fill(0.0);
                 if inner > 0 {
@@ -297,18 +260,12 @@ impl Conv2d {
 pub(crate) fn add_parts(parts: &[f32], total: &mut [f32]) {
     const CHUNK: usize = 4096;
     let length = total.len();
-    total
-        .par_chunks_mut(CHUNK)
-        .enumerate()
-        .for_each(|(index, total)| {
-            let first = index * CHUNK;
-            let range = first..first + total.len();
-            total.copy_from_slice(&parts[range.clone()]);
-            for part in parts.chunks_exact(length).skip(1) {
-                total
-                    .iter_mut()
-                    .zip(&part[range.clone()])
-                    .for_each(|(total, part)| *total += part);
-            }
-        });
+    total.par_chunks_mut(CHUNK).enumerate().for_each(|(index, total)| {
+        let first = index * CHUNK;
+        let range = first..first + total.len();
+        total.copy_from_slice(&parts[range.clone()]);
+        for part in parts.chunks_exact(length).skip(1) {
+            total.iter_mut().zip(&part[range.clone()]).for_each(|(total, part)| *total += part);
+        }
+    });
 }

@@ -33,25 +33,18 @@ impl Conv2d {
             return;
         }
         let classes = self.classes();
-        let patch = classes
-            .iter()
-            .map(|class| class.taps.len())
-            .max()
-            .unwrap_or(0);
+        let patch = classes.iter().map(|class| class.taps.len()).max().unwrap_or(0);
         let tile = (TILE_BYTES / (4 * (patch * self.out_channels).max(1))).clamp(64, 256);
         let tile = tile * classes.len();
         with_floats(weight.len(), |transposed| {
             self.transpose(weight, &classes, transposed);
             let transposed = &*transposed;
             let chunk = tile * self.in_channels;
-            grad_input
-                .par_chunks_mut(chunk)
-                .enumerate()
-                .for_each(|(index, grad_input)| {
-                    for class in &classes {
-                        self.add_class(class, grad_output, transposed, index * tile, grad_input);
-                    }
-                });
+            grad_input.par_chunks_mut(chunk).enumerate().for_each(|(index, grad_input)| {
+                for class in &classes {
+                    self.add_class(class, grad_output, transposed, index * tile, grad_input);
+                }
+            });
         });
     }
 
@@ -66,18 +59,10 @@ impl Conv2d {
                 };
                 let mut taps = Vec::new();
                 for ky in (0..self.kernel[0]).filter(|&k| meets(0, k)) {
-                    taps.extend(
-                        (0..self.kernel[1])
-                            .filter(|&k| meets(1, k))
-                            .map(|kx| [ky, kx]),
-                    );
+                    taps.extend((0..self.kernel[1]).filter(|&k| meets(1, k)).map(|kx| [ky, kx]));
                 }
                 let length = taps.len() * self.in_channels * self.out_channels;
-                classes.push(Class {
-                    offset,
-                    taps,
-                    start,
-                });
+                classes.push(Class { offset, taps, start });
                 start += length;
             }
         }
@@ -91,25 +76,20 @@ impl Conv2d {
         if size == 0 {
             return;
         }
-        let order: Vec<[usize; 2]> = classes
-            .iter()
-            .flat_map(|class| class.taps.iter().copied())
-            .collect();
-        transposed
-            .par_chunks_exact_mut(size)
-            .zip(&order)
-            .for_each(|(target, [ky, kx])| {
-                let source = &weight[(ky * self.kernel[1] + kx) * size..][..size];
-                // Blocks keep both sides in cache.
-                for first in (0..inputs).step_by(16) {
-                    let last = inputs.min(first + 16);
-                    for o in 0..outputs {
-                        for i in first..last {
-                            target[o * inputs + i] = source[i * outputs + o];
-                        }
+        let order: Vec<[usize; 2]> =
+            classes.iter().flat_map(|class| class.taps.iter().copied()).collect();
+        transposed.par_chunks_exact_mut(size).zip(&order).for_each(|(target, [ky, kx])| {
+            let source = &weight[(ky * self.kernel[1] + kx) * size..][..size];
+            // Blocks keep both sides in cache.
+            for first in (0..inputs).step_by(16) {
+                let last = inputs.min(first + 16);
+                for o in 0..outputs {
+                    for i in first..last {
+                        target[o * inputs + i] = source[i * outputs + o];
                     }
                 }
-            });
+            }
+        });
     }
 
     /// Writes the gradients of the pixels of one class among those from `first` on.

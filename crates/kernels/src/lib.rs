@@ -4,16 +4,23 @@
 //! depend on the number of threads) and is written once for all instruction sets.
 
 pub mod convolution;
+mod convolution_gradient;
 pub mod linear;
+mod masked_gradient;
+mod matrix;
 pub mod neuron;
 pub mod normalization;
 pub mod optimizer;
 pub mod pool;
 pub mod random;
 pub mod real;
-pub mod scan;
-pub mod simd;
-mod convolution_gradient;
-mod matrix;
 mod reduce;
+pub mod scan;
 mod scratch;
+mod shared;
+pub mod simd;
+mod sparse_convolution;
+mod sparse_gradient;
+mod spike_lists;
+pub mod spikes;
+mod vector;

@@ -35,9 +35,7 @@ impl Linear {
         if let Some(bias) = bias {
             assert_eq!(bias.len(), self.outputs, "elements of the bias");
             if self.outputs > 0 {
-                output
-                    .chunks_exact_mut(self.outputs)
-                    .for_each(|row| row.copy_from_slice(bias));
+                output.chunks_exact_mut(self.outputs).for_each(|row| row.copy_from_slice(bias));
             }
         }
         let weight = Matrix::new(weight, [self.inputs, self.outputs]);
@@ -64,16 +62,12 @@ impl Linear {
             return;
         }
         let grad_output = Matrix::new(grad_output, [self.rows, self.outputs]);
-        grad_weight
-            .par_chunks_mut(COLUMNS * self.outputs)
-            .enumerate()
-            .for_each(|(block, part)| {
-                let first = block * COLUMNS;
-                let shape = [part.len() / self.outputs, self.rows];
-                let input =
-                    Matrix::strided(input.get(first..).unwrap_or(&[]), shape, [1, self.inputs]);
-                multiply(input, grad_output, false, part);
-            });
+        grad_weight.par_chunks_mut(COLUMNS * self.outputs).enumerate().for_each(|(block, part)| {
+            let first = block * COLUMNS;
+            let shape = [part.len() / self.outputs, self.rows];
+            let input = Matrix::strided(input.get(first..).unwrap_or(&[]), shape, [1, self.inputs]);
+            multiply(input, grad_output, false, part);
+        });
     }
 
     /// `grad_bias[out] = Σ_rows grad_output[row, out]`.
@@ -81,35 +75,15 @@ impl Linear {
     /// # Panics
     /// If a slice does not have the number of elements of its shape.
     pub fn bias_gradient(&self, grad_output: &[f32], grad_bias: &mut [f32]) {
-        assert_eq!(
-            grad_output.len(),
-            self.rows * self.outputs,
-            "elements of the output gradient"
-        );
-        assert_eq!(
-            grad_bias.len(),
-            self.outputs,
-            "elements of the bias gradient"
-        );
+        assert_eq!(grad_output.len(), self.rows * self.outputs, "elements of the output gradient");
+        assert_eq!(grad_bias.len(), self.outputs, "elements of the bias gradient");
         column_sums(grad_output, grad_bias);
     }
 
     fn check(&self, input: &[f32], weight: &[f32], output: &[f32]) {
-        assert_eq!(
-            input.len(),
-            self.rows * self.inputs,
-            "elements of the input"
-        );
-        assert_eq!(
-            weight.len(),
-            self.inputs * self.outputs,
-            "elements of the weight"
-        );
-        assert_eq!(
-            output.len(),
-            self.rows * self.outputs,
-            "elements of the output"
-        );
+        assert_eq!(input.len(), self.rows * self.inputs, "elements of the input");
+        assert_eq!(weight.len(), self.inputs * self.outputs, "elements of the weight");
+        assert_eq!(output.len(), self.rows * self.outputs, "elements of the output");
     }
 }
 
@@ -120,41 +94,27 @@ fn product(rows: usize, lhs: &[f32], rhs: Matrix<'_>, accumulate: bool, output: 
         return;
     }
     if rows >= MANY_ROWS {
-        output
-            .par_chunks_mut(ROWS * columns)
-            .enumerate()
-            .for_each(|(block, output)| {
-                let shape = [output.len() / columns, inner];
-                let lhs = Matrix::new(&lhs[block * ROWS * inner..], shape);
-                multiply(lhs, rhs, accumulate, output);
-            });
+        output.par_chunks_mut(ROWS * columns).enumerate().for_each(|(block, output)| {
+            let shape = [output.len() / columns, inner];
+            let lhs = Matrix::new(&lhs[block * ROWS * inner..], shape);
+            multiply(lhs, rhs, accumulate, output);
+        });
         return;
     }
     let lhs = Matrix::new(lhs, [rows, inner]);
     // Each block of columns is made as a contiguous panel, then the panels are put side by side.
     with_floats(rows * columns, |panels| {
-        panels
-            .par_chunks_mut(rows * COLUMNS)
-            .enumerate()
-            .for_each(|(block, panel)| {
-                let first = block * COLUMNS;
-                multiply(
-                    lhs,
-                    rhs.columns(first..first + panel.len() / rows),
-                    false,
-                    panel,
-                );
-            });
+        panels.par_chunks_mut(rows * COLUMNS).enumerate().for_each(|(block, panel)| {
+            let first = block * COLUMNS;
+            multiply(lhs, rhs.columns(first..first + panel.len() / rows), false, panel);
+        });
         for (block, panel) in panels.chunks(rows * COLUMNS).enumerate() {
             let width = panel.len() / rows;
             for (row, panel) in panel.chunks_exact(width).enumerate() {
                 let first = row * columns + block * COLUMNS;
                 let output = &mut output[first..first + width];
                 if accumulate {
-                    output
-                        .iter_mut()
-                        .zip(panel)
-                        .for_each(|(output, value)| *output += value);
+                    output.iter_mut().zip(panel).for_each(|(output, value)| *output += value);
                 } else {
                     output.copy_from_slice(panel);
                 }

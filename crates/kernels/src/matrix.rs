@@ -19,26 +19,15 @@ impl<'a> Matrix<'a> {
 
     /// A matrix whose neighbors are `strides` elements apart.
     pub(crate) fn strided(data: &'a [f32], shape: [usize; 2], strides: [usize; 2]) -> Self {
-        assert!(
-            span(shape, strides) <= data.len(),
-            "a matrix reaches beyond its slice"
-        );
-        Self {
-            data,
-            shape,
-            strides,
-        }
+        assert!(span(shape, strides) <= data.len(), "a matrix reaches beyond its slice");
+        Self { data, shape, strides }
     }
 
     /// The same numbers with rows and columns exchanged.
     pub(crate) fn transposed(self) -> Self {
         let [rows, columns] = self.shape;
         let [row, column] = self.strides;
-        Self {
-            shape: [columns, rows],
-            strides: [column, row],
-            ..self
-        }
+        Self { shape: [columns, rows], strides: [column, row], ..self }
     }
 
     /// Rows and columns.
@@ -48,10 +37,7 @@ impl<'a> Matrix<'a> {
 
     /// The part with these columns.
     pub(crate) fn columns(self, range: Range<usize>) -> Self {
-        let data = self
-            .data
-            .get(range.start * self.strides[1]..)
-            .unwrap_or(&[]);
+        let data = self.data.get(range.start * self.strides[1]..).unwrap_or(&[]);
         Self::strided(data, [self.shape[0], range.len()], self.strides)
     }
 }

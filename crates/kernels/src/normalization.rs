@@ -53,29 +53,16 @@ pub fn normalize(
     let channels = statistics.channels();
     count_rows(input, channels);
     assert_eq!(output.len(), input.len(), "elements of the output");
-    assert_eq!(
-        [gamma.len(), beta.len()],
-        [channels; 2],
-        "channels of gamma and beta"
-    );
+    assert_eq!([gamma.len(), beta.len()], [channels; 2], "channels of gamma and beta");
     if input.is_empty() {
         return;
     }
     let scale = statistics.scales(gamma);
     let chunk = rows_per_task(channels) * channels;
-    output
-        .par_chunks_mut(chunk)
-        .zip(input.par_chunks(chunk))
-        .for_each(|(output, input)| {
-            let mean = statistics.mean;
-            dispatch(Normalize {
-                input,
-                mean,
-                scale: &scale,
-                beta,
-                output,
-            });
-        });
+    output.par_chunks_mut(chunk).zip(input.par_chunks(chunk)).for_each(|(output, input)| {
+        let mean = statistics.mean;
+        dispatch(Normalize { input, mean, scale: &scale, beta, output });
+    });
 }
 
 /// Mean and variance of each channel, from the batch or running.
@@ -91,11 +78,7 @@ pub struct Statistics<'a> {
 
 impl Statistics<'_> {
     fn channels(&self) -> usize {
-        assert_eq!(
-            self.variance.len(),
-            self.mean.len(),
-            "channels of the variance"
-        );
+        assert_eq!(self.variance.len(), self.mean.len(), "channels of the variance");
         self.mean.len()
     }
 
@@ -138,29 +121,14 @@ pub fn normalize_gradient(
     through_statistics: bool,
     gradients: Gradients<'_>,
 ) {
-    let Gradients {
-        input: grad_input,
-        gamma: grad_gamma,
-        beta: grad_beta,
-    } = gradients;
+    let Gradients { input: grad_input, gamma: grad_gamma, beta: grad_beta } = gradients;
     let channels = statistics.channels();
     let rows = count_rows(input, channels);
-    assert_eq!(
-        grad_output.len(),
-        input.len(),
-        "elements of the output gradient"
-    );
-    assert_eq!(
-        grad_input.len(),
-        input.len(),
-        "elements of the input gradient"
-    );
+    assert_eq!(grad_output.len(), input.len(), "elements of the output gradient");
+    assert_eq!(grad_input.len(), input.len(), "elements of the input gradient");
     assert_eq!(gamma.len(), channels, "channels of gamma");
     let lengths = [grad_gamma.len(), grad_beta.len()];
-    assert_eq!(
-        lengths, [channels; 2],
-        "channels of the gradients of gamma and beta"
-    );
+    assert_eq!(lengths, [channels; 2], "channels of the gradients of gamma and beta");
     if rows == 0 {
         grad_gamma.fill(0.0);
         grad_beta.fill(0.0);
@@ -192,29 +160,16 @@ pub fn normalize_gradient(
         }
     }
     let slices = grad_input.par_chunks_mut(chunk);
-    slices
-        .zip(input.par_chunks(chunk))
-        .zip(grad_output.par_chunks(chunk))
-        .for_each(|((output, input), grad)| {
+    slices.zip(input.par_chunks(chunk)).zip(grad_output.par_chunks(chunk)).for_each(
+        |((output, input), grad)| {
             let (scale, slope, offset) = (&scale[..], &slope[..], &offset[..]);
             if through_statistics {
-                dispatch(InputGradient {
-                    input,
-                    grad,
-                    mean,
-                    scale,
-                    slope,
-                    offset,
-                    output,
-                });
+                dispatch(InputGradient { input, grad, mean, scale, slope, offset, output });
             } else {
-                dispatch(Multiply {
-                    grad,
-                    factors: scale,
-                    output,
-                });
+                dispatch(Multiply { grad, factors: scale, output });
             }
-        });
+        },
+    );
 }
 
 fn count_rows(input: &[f32], channels: usize) -> usize {
@@ -318,18 +273,10 @@ impl Kernel for Normalize<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self {
-            input,
-            mean,
-            scale,
-            beta,
-            output,
-        } = self;
+        let Self { input, mean, scale, beta, output } = self;
         let channels = mean.len();
         let (scale, beta) = (&scale[..channels], &beta[..channels]);
-        let rows = output
-            .chunks_exact_mut(channels)
-            .zip(input.chunks_exact(channels));
+        let rows = output.chunks_exact_mut(channels).zip(input.chunks_exact(channels));
         for (output, input) in rows {
             for channel in 0..channels {
                 output[channel] = (input[channel] - mean[channel]) * scale[channel] + beta[channel];
@@ -353,20 +300,10 @@ impl Kernel for InputGradient<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self {
-            input,
-            grad,
-            mean,
-            scale,
-            slope,
-            offset,
-            output,
-        } = self;
+        let Self { input, grad, mean, scale, slope, offset, output } = self;
         let channels = mean.len();
         let (scale, slope, offset) = (&scale[..channels], &slope[..channels], &offset[..channels]);
-        let rows = output
-            .chunks_exact_mut(channels)
-            .zip(input.chunks_exact(channels));
+        let rows = output.chunks_exact_mut(channels).zip(input.chunks_exact(channels));
         for ((output, input), grad) in rows.zip(grad.chunks_exact(channels)) {
             for channel in 0..channels {
                 output[channel] = scale[channel] * grad[channel]
@@ -388,10 +325,7 @@ impl Kernel for Multiply<'_> {
     #[inline(always)]
     fn call(self) {
         let channels = self.factors.len();
-        let rows = self
-            .output
-            .chunks_exact_mut(channels)
-            .zip(self.grad.chunks_exact(channels));
+        let rows = self.output.chunks_exact_mut(channels).zip(self.grad.chunks_exact(channels));
         for (output, grad) in rows {
             for ((output, grad), factor) in output.iter_mut().zip(grad).zip(self.factors) {
                 *output = grad * factor;

@@ -32,30 +32,17 @@ impl Sgd {
     /// If the slices differ in length.
     pub fn step(&self, parameters: &mut [f32], gradient: &[f32], velocity: &mut [f32]) {
         assert_eq!(gradient.len(), parameters.len(), "elements of the gradient");
-        let tasks = parameters
-            .par_chunks_mut(TASK)
-            .zip(gradient.par_chunks(TASK));
+        let tasks = parameters.par_chunks_mut(TASK).zip(gradient.par_chunks(TASK));
         if self.momentum == 0.0 {
             tasks.for_each(|(parameters, gradient)| {
-                dispatch(PlainStep {
-                    sgd: self,
-                    parameters,
-                    gradient,
-                });
+                dispatch(PlainStep { sgd: self, parameters, gradient });
             });
             return;
         }
         assert_eq!(velocity.len(), gradient.len(), "elements of the velocity");
-        tasks
-            .zip(velocity.par_chunks_mut(TASK))
-            .for_each(|((parameters, gradient), velocity)| {
-                dispatch(MomentumStep {
-                    sgd: self,
-                    parameters,
-                    gradient,
-                    velocity,
-                });
-            });
+        tasks.zip(velocity.par_chunks_mut(TASK)).for_each(|((parameters, gradient), velocity)| {
+            dispatch(MomentumStep { sgd: self, parameters, gradient, velocity });
+        });
     }
 }
 
@@ -70,11 +57,7 @@ impl Kernel for PlainStep<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Sgd {
-            learning_rate,
-            weight_decay,
-            ..
-        } = *self.sgd;
+        let Sgd { learning_rate, weight_decay, .. } = *self.sgd;
         for (p, g) in self.parameters.iter_mut().zip(self.gradient) {
             *p -= learning_rate * (g + weight_decay * *p);
         }
@@ -93,24 +76,11 @@ impl Kernel for MomentumStep<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Sgd {
-            learning_rate,
-            momentum,
-            weight_decay,
-            nesterov,
-        } = *self.sgd;
+        let Sgd { learning_rate, momentum, weight_decay, nesterov } = *self.sgd;
         // The step is `along_gradient · g + along_velocity · m`.
-        let (along_gradient, along_velocity) = if nesterov {
-            (learning_rate, learning_rate * momentum)
-        } else {
-            (0.0, learning_rate)
-        };
-        for ((p, g), m) in self
-            .parameters
-            .iter_mut()
-            .zip(self.gradient)
-            .zip(self.velocity)
-        {
+        let (along_gradient, along_velocity) =
+            if nesterov { (learning_rate, learning_rate * momentum) } else { (0.0, learning_rate) };
+        for ((p, g), m) in self.parameters.iter_mut().zip(self.gradient).zip(self.velocity) {
             let g = g + weight_decay * *p;
             *m = momentum * *m + g;
             *p -= along_gradient * g + along_velocity * *m;
@@ -148,11 +118,7 @@ impl AdamW {
     ) {
         assert!(step > 0, "steps count from 1");
         let lengths = [gradient.len(), first_moment.len(), second_moment.len()];
-        assert_eq!(
-            lengths,
-            [parameters.len(); 3],
-            "elements of gradient and moments"
-        );
+        assert_eq!(lengths, [parameters.len(); 3], "elements of gradient and moments");
         let correction = |beta: f32| 1.0 - f64::from(beta).powf(step as f64);
         let factors = Factors {
             keep: 1.0 - self.learning_rate * self.weight_decay,
@@ -162,20 +128,9 @@ impl AdamW {
         parameters
             .par_chunks_mut(TASK)
             .zip(gradient.par_chunks(TASK))
-            .zip(
-                first_moment
-                    .par_chunks_mut(TASK)
-                    .zip(second_moment.par_chunks_mut(TASK)),
-            )
+            .zip(first_moment.par_chunks_mut(TASK).zip(second_moment.par_chunks_mut(TASK)))
             .for_each(|((parameters, gradient), (first, second))| {
-                dispatch(AdamStep {
-                    adam: self,
-                    factors,
-                    parameters,
-                    gradient,
-                    first,
-                    second,
-                });
+                dispatch(AdamStep { adam: self, factors, parameters, gradient, first, second });
             });
     }
 }
@@ -202,12 +157,7 @@ impl Kernel for AdamStep<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let AdamW {
-            beta1,
-            beta2,
-            epsilon,
-            ..
-        } = *self.adam;
+        let AdamW { beta1, beta2, epsilon, .. } = *self.adam;
         let Factors { keep, size, root } = self.factors;
         let moments = self.first.iter_mut().zip(self.second);
         for ((p, g), (m, v)) in self.parameters.iter_mut().zip(self.gradient).zip(moments) {
@@ -220,10 +170,8 @@ impl Kernel for AdamStep<'_> {
 
 /// The sum of squares, in f64 over a fixed partition: the squared norm of a gradient.
 pub fn sum_of_squares(values: &[f32]) -> f64 {
-    let parts: Vec<f64> = values
-        .par_chunks(TASK)
-        .map(|values| dispatch(SumOfSquares { values }))
-        .collect();
+    let parts: Vec<f64> =
+        values.par_chunks(TASK).map(|values| dispatch(SumOfSquares { values })).collect();
     parts.iter().sum()
 }
 
@@ -239,11 +187,7 @@ impl Kernel for SumOfSquares<'_> {
         // Fixed lanes, so that the sum is the same on every instruction set.
         let mut lanes = [0.0_f64; 16];
         let blocks = self.values.chunks_exact(lanes.len());
-        let rest: f64 = blocks
-            .remainder()
-            .iter()
-            .map(|&x| f64::from(x) * f64::from(x))
-            .sum();
+        let rest: f64 = blocks.remainder().iter().map(|&x| f64::from(x) * f64::from(x)).sum();
         for block in blocks {
             for (lane, &value) in lanes.iter_mut().zip(block) {
                 *lane += f64::from(value) * f64::from(value);

@@ -30,15 +30,7 @@ impl Pool2d {
     /// The pooling over all pixels of each image.
     pub fn global(images: usize, height: usize, width: usize, channels: usize) -> Self {
         let kernel = [height, width];
-        Self {
-            images,
-            height,
-            width,
-            channels,
-            kernel,
-            stride: [1, 1],
-            padding: [0, 0],
-        }
+        Self { images, height, width, channels, kernel, stride: [1, 1], padding: [0, 0] }
     }
 
     /// Height and width of the output; 0 where the window is larger than the padded input.
@@ -80,9 +72,7 @@ impl Pool2d {
     fn window(&self, index: usize, axis: usize) -> Range<usize> {
         let size = [self.height, self.width][axis];
         let start = index * self.stride[axis];
-        let end = (start + self.kernel[axis])
-            .saturating_sub(self.padding[axis])
-            .min(size);
+        let end = (start + self.kernel[axis]).saturating_sub(self.padding[axis]).min(size);
         start.saturating_sub(self.padding[axis])..end
     }
 
@@ -102,13 +92,7 @@ impl Pool2d {
     pub fn average(&self, input: &[f32], output: &mut [f32]) {
         self.check(input.len(), output.len());
         self.for_each_output_row(output, |image, y, row| {
-            dispatch(Average {
-                pool: self,
-                input,
-                image,
-                y,
-                row,
-            });
+            dispatch(Average { pool: self, input, image, y, row });
         });
     }
 
@@ -122,20 +106,12 @@ impl Pool2d {
         if grad_input.is_empty() {
             return;
         }
-        grad_input
-            .par_chunks_exact_mut(row)
-            .enumerate()
-            .with_min_len(8)
-            .for_each(|(index, row)| {
+        grad_input.par_chunks_exact_mut(row).enumerate().with_min_len(8).for_each(
+            |(index, row)| {
                 let (image, y) = (index / self.height, index % self.height);
-                dispatch(AverageGradient {
-                    pool: self,
-                    grad_output,
-                    image,
-                    y,
-                    row,
-                });
-            });
+                dispatch(AverageGradient { pool: self, grad_output, image, y, row });
+            },
+        );
     }
 
     /// The largest value of each window; a window with a NaN gives NaN.
@@ -145,13 +121,7 @@ impl Pool2d {
     pub fn maximum(&self, input: &[f32], output: &mut [f32]) {
         self.check(input.len(), output.len());
         self.for_each_output_row(output, |image, y, row| {
-            dispatch(Maximum {
-                pool: self,
-                input,
-                image,
-                y,
-                row,
-            });
+            dispatch(Maximum { pool: self, input, image, y, row });
         });
     }
 
@@ -171,13 +141,7 @@ impl Pool2d {
             .zip(input.par_chunks_exact(image))
             .enumerate()
             .for_each(|(image, (grad_input, input))| {
-                dispatch(MaximumGradient {
-                    pool: self,
-                    image,
-                    input,
-                    grad_output,
-                    grad_input,
-                });
+                dispatch(MaximumGradient { pool: self, image, input, grad_output, grad_input });
             });
     }
 
@@ -216,23 +180,14 @@ impl Kernel for Average<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self {
-            pool,
-            input,
-            image,
-            y,
-            row,
-        } = self;
+        let Self { pool, input, image, y, row } = self;
         let scale = 1.0 / (pool.kernel[0] * pool.kernel[1]) as f32;
         for (x, output) in row.chunks_exact_mut(pool.channels).enumerate() {
             output.fill(0.0);
             for from_y in pool.window(y, 0) {
                 for from_x in pool.window(x, 1) {
                     let input = pool.pixel(input, image, from_y, from_x);
-                    output
-                        .iter_mut()
-                        .zip(input)
-                        .for_each(|(sum, value)| *sum += value);
+                    output.iter_mut().zip(input).for_each(|(sum, value)| *sum += value);
                 }
             }
             for sum in output {
@@ -255,13 +210,7 @@ impl Kernel for AverageGradient<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self {
-            pool,
-            grad_output,
-            image,
-            y,
-            row,
-        } = self;
+        let Self { pool, grad_output, image, y, row } = self;
         let [height, width] = pool.output_size();
         let scale = 1.0 / (pool.kernel[0] * pool.kernel[1]) as f32;
         for (x, grad) in row.chunks_exact_mut(pool.channels).enumerate() {
@@ -270,9 +219,7 @@ impl Kernel for AverageGradient<'_> {
                 for window_x in pool.windows_of(x, 1) {
                     let from = ((image * height + window_y) * width + window_x) * pool.channels;
                     let from = &grad_output[from..][..pool.channels];
-                    grad.iter_mut()
-                        .zip(from)
-                        .for_each(|(sum, value)| *sum += value * scale);
+                    grad.iter_mut().zip(from).for_each(|(sum, value)| *sum += value * scale);
                 }
             }
         }
@@ -292,13 +239,7 @@ impl Kernel for Maximum<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self {
-            pool,
-            input,
-            image,
-            y,
-            row,
-        } = self;
+        let Self { pool, input, image, y, row } = self;
         for (x, output) in row.chunks_exact_mut(pool.channels).enumerate() {
             output.fill(f32::NEG_INFINITY);
             for from_y in pool.window(y, 0) {
@@ -332,13 +273,7 @@ impl Kernel for MaximumGradient<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self {
-            pool,
-            image,
-            input,
-            grad_output,
-            grad_input,
-        } = self;
+        let Self { pool, image, input, grad_output, grad_input } = self;
         let [height, width] = pool.output_size();
         let channels = pool.channels;
         let mut best = vec![0.0_f32; channels];

@@ -6,6 +6,7 @@ use candlewick_kernels::normalization::{Gradients, Statistics, normalize_gradien
 use candlewick_kernels::optimizer::sum_of_squares;
 use candlewick_kernels::pool::Pool2d;
 use candlewick_kernels::random::Key;
+use candlewick_kernels::spikes::Spikes;
 use rayon::ThreadPoolBuilder;
 
 fn normal(name: &str, length: usize) -> Vec<f32> {
@@ -16,23 +17,14 @@ fn normal(name: &str, length: usize) -> Vec<f32> {
 /// Runs `body` with 1, 2 and 3 threads and compares the bits of what it returns.
 fn assert_same_bits(what: &str, body: impl Fn() -> Vec<f32> + Sync) {
     let run = |threads: usize| {
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .expect("a thread pool");
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
         let values = pool.install(&body);
-        values
-            .iter()
-            .map(|value| value.to_bits())
-            .collect::<Vec<_>>()
+        values.iter().map(|value| value.to_bits()).collect::<Vec<_>>()
     };
     let one = run(1);
     assert!(one.iter().any(|&bits| bits != 0), "{what} is all 0");
     for threads in [2, 3] {
-        assert!(
-            run(threads) == one,
-            "{what}: {threads} threads give other bits than one"
-        );
+        assert!(run(threads) == one, "{what}: {threads} threads give other bits than one");
     }
 }
 
@@ -80,13 +72,39 @@ fn dense_convolution() {
 }
 
 #[test]
+fn sparse_convolution() {
+    for stride in [1, 2] {
+        let shape = Conv2d {
+            images: 15,
+            height: 19,
+            width: 21,
+            in_channels: 37,
+            out_channels: 70,
+            kernel: [3, 3],
+            stride: [stride; 2],
+            padding: [1, 1],
+        };
+        let input: Vec<f32> =
+            normal("input", shape.input_len()).iter().map(|&x| f32::from(x > 1.0)).collect();
+        let spikes = Spikes::binary([5, 3 * 19 * 21, 37], &input).expect("spikes");
+        let weight = normal("weight", shape.weight_len());
+        let grad = normal("grad", shape.output_len());
+        assert_same_bits("forward", || {
+            filled(shape.output_len(), |to| shape.sparse_forward(&spikes, &weight, None, to))
+        });
+        assert_same_bits("input gradient", || {
+            filled(shape.input_len(), |to| shape.masked_input_gradient(&grad, &weight, &spikes, to))
+        });
+        assert_same_bits("weight gradient", || {
+            filled(shape.weight_len(), |to| shape.sparse_weight_gradient(&spikes, &grad, to))
+        });
+    }
+}
+
+#[test]
 fn dense_linear() {
     for rows in [40, 600] {
-        let shape = Linear {
-            rows,
-            inputs: 150,
-            outputs: 210,
-        };
+        let shape = Linear { rows, inputs: 150, outputs: 210 };
         let input = normal("input", rows * 150);
         let weight = normal("weight", 150 * 210);
         let grad = normal("grad", rows * 210);
@@ -115,12 +133,8 @@ fn pooling_normalization_and_norms() {
     };
     let input = normal("input", shape.input_len());
     let grad = normal("grad", shape.output_len());
-    assert_same_bits("average", || {
-        filled(grad.len(), |to| shape.average(&input, to))
-    });
-    assert_same_bits("maximum", || {
-        filled(grad.len(), |to| shape.maximum(&input, to))
-    });
+    assert_same_bits("average", || filled(grad.len(), |to| shape.average(&input, to)));
+    assert_same_bits("maximum", || filled(grad.len(), |to| shape.maximum(&input, to)));
     assert_same_bits("gradient of the maximum", || {
         filled(input.len(), |to| shape.maximum_gradient(&input, &grad, to))
     });
@@ -130,18 +144,10 @@ fn pooling_normalization_and_norms() {
         let (mut mean, mut variance) = (vec![0.0; 20], vec![0.0; 20]);
         statistics(&values, &mut mean, &mut variance);
         let gamma = normal("gamma", 20);
-        let given = Statistics {
-            mean: &mean,
-            variance: &variance,
-            epsilon: 1e-5,
-        };
+        let given = Statistics { mean: &mean, variance: &variance, epsilon: 1e-5 };
         let mut input = vec![0.0; values.len()];
         let (mut grad_gamma, mut grad_beta) = (vec![0.0; 20], vec![0.0; 20]);
-        let to = Gradients {
-            input: &mut input,
-            gamma: &mut grad_gamma,
-            beta: &mut grad_beta,
-        };
+        let to = Gradients { input: &mut input, gamma: &mut grad_gamma, beta: &mut grad_beta };
         normalize_gradient(&values, given, &gamma, &grad, true, to);
         [input, grad_gamma, grad_beta, mean, variance].concat()
     });

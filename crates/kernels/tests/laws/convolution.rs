@@ -43,15 +43,8 @@ pub(crate) fn geometries() -> Vec<Conv2d> {
     };
     all.extend([
         large,
-        Conv2d {
-            stride: [2, 2],
-            ..large
-        },
-        Conv2d {
-            kernel: [1, 1],
-            padding: [0, 0],
-            ..large
-        },
+        Conv2d { stride: [2, 2], ..large },
+        Conv2d { kernel: [1, 1], padding: [0, 0], ..large },
     ]);
     // One tap per block of the weight gradient.
     all.push(Conv2d {
@@ -117,11 +110,7 @@ pub(crate) fn reference(
         grad_input[i] += f64::from(grad_output[o]) * f64::from(weight[w]);
         grad_weight[w] += f64::from(grad_output[o]) * f64::from(input[i]);
     });
-    Reference {
-        output,
-        grad_input,
-        grad_weight,
-    }
+    Reference { output, grad_input, grad_weight }
 }
 
 pub(crate) fn all_passes_match_the_definition() {
@@ -141,9 +130,7 @@ pub(crate) fn all_passes_match_the_definition() {
         output.fill(f32::NAN);
         shape.forward(&input, &weight, Some(&bias), &mut output);
         for row in expected.output.chunks_exact_mut(shape.out_channels) {
-            row.iter_mut()
-                .zip(&bias)
-                .for_each(|(sum, bias)| *sum += f64::from(*bias));
+            row.iter_mut().zip(&bias).for_each(|(sum, bias)| *sum += f64::from(*bias));
         }
         assert_close(&output, &expected.output, 1e-5, &name);
 
@@ -157,9 +144,7 @@ pub(crate) fn all_passes_match_the_definition() {
 
         let mut sums = vec![0.0_f64; shape.out_channels];
         for row in grad_output.chunks_exact(shape.out_channels) {
-            row.iter()
-                .zip(&mut sums)
-                .for_each(|(grad, sum)| *sum += f64::from(*grad));
+            row.iter().zip(&mut sums).for_each(|(grad, sum)| *sum += f64::from(*grad));
         }
         let mut grad_bias = vec![f32::NAN; shape.out_channels];
         shape.bias_gradient(&grad_output, &mut grad_bias);

@@ -7,11 +7,7 @@ pub(crate) fn all_passes_match_the_definition() {
     let mut visited = 0;
     for rows in [0, 1, 4, 70, 515] {
         for [inputs, outputs] in [[1, 1], [3, 10], [130, 70], [67, 129]] {
-            let shape = Linear {
-                rows,
-                inputs,
-                outputs,
-            };
+            let shape = Linear { rows, inputs, outputs };
             let name = format!("{shape:?}");
             let input = normal("input", rows * inputs);
             let weight = normal("weight", inputs * outputs);

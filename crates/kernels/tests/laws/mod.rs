@@ -5,6 +5,8 @@ pub(crate) mod linear;
 pub(crate) mod normalization;
 pub(crate) mod optimizer;
 pub(crate) mod pool;
+pub(crate) mod sparse;
+pub(crate) mod spikes;
 
 use candlewick_kernels::random::Key;
 
@@ -14,13 +16,17 @@ pub(crate) fn normal(name: &str, length: usize) -> Vec<f32> {
     (0..length).map(|_| stream.normal()).collect()
 }
 
+/// Uniform numbers in [0, 1), a different stream for each name.
+pub(crate) fn uniform(name: &str, length: usize) -> Vec<f32> {
+    let mut stream = Key::new(12).named(name).stream();
+    (0..length).map(|_| stream.uniform()).collect()
+}
+
 /// Asserts that all values agree to `tolerance`, relative to the largest reference.
 #[track_caller]
 pub(crate) fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
-    let largest = expected
-        .iter()
-        .fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    let largest = expected.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
     for (index, (&found, expected)) in found.iter().zip(expected).enumerate() {
         let difference = (f64::from(found) - expected).abs();
         assert!(
@@ -36,6 +42,11 @@ macro_rules! test_laws {
     ($level:ident) => {
         $crate::test_laws! { $level:
             dense_convolution => convolution::all_passes_match_the_definition,
+            spikes_round_trip => spikes::decoding_undoes_encoding,
+            spikes_densities => spikes::densities_are_those_of_a_small_example,
+            spikes_refusals => spikes::other_values_are_refused,
+            sparse_convolution => sparse::forward_and_weight_gradient_match_the_definition,
+            masked_gradient => sparse::the_masked_gradient_is_exact_where_the_mask_is_set,
             dense_linear => linear::all_passes_match_the_definition,
             average_pooling => pool::averages_match_the_definition,
             maximum_pooling => pool::maxima_match_the_definition_and_send_the_gradient_to_the_first,

@@ -13,9 +13,7 @@ fn reference_statistics(input: &[f64], channels: usize) -> (Vec<f64>, Vec<f64>) 
     let mut mean = vec![0.0; channels];
     let mut variance = vec![0.0; channels];
     for row in input.chunks_exact(channels) {
-        row.iter()
-            .zip(&mut mean)
-            .for_each(|(x, mean)| *mean += x / rows as f64);
+        row.iter().zip(&mut mean).for_each(|(x, mean)| *mean += x / rows as f64);
     }
     for row in input.chunks_exact(channels) {
         for c in 0..channels {
@@ -31,10 +29,8 @@ pub(crate) fn forward_matches_the_definition() {
         // A mean far from 0 must not spoil the variance.
         for shift in [0.0, 300.0] {
             let name = format!("{rows} rows, {channels} channels, shift {shift}");
-            let input: Vec<f32> = normal("input", rows * channels)
-                .iter()
-                .map(|x| x + shift)
-                .collect();
+            let input: Vec<f32> =
+                normal("input", rows * channels).iter().map(|x| x + shift).collect();
             let gamma = normal("gamma", channels);
             let beta = normal("beta", channels);
             let exact: Vec<f64> = input.iter().map(|&x| f64::from(x)).collect();
@@ -44,11 +40,7 @@ pub(crate) fn forward_matches_the_definition() {
             assert_close(&mean, &expected_mean, 1e-6, &name);
             assert_close(&variance, &expected_variance, 1e-6, &name);
             let mut output = vec![f32::NAN; input.len()];
-            let given = Statistics {
-                mean: &mean,
-                variance: &variance,
-                epsilon: EPSILON,
-            };
+            let given = Statistics { mean: &mean, variance: &variance, epsilon: EPSILON };
             normalize(&input, given, &gamma, &beta, &mut output);
             let expected: Vec<f64> = (0..input.len())
                 .map(|index| {
@@ -118,30 +110,20 @@ pub(crate) fn gradients_match_finite_differences() {
                 };
                 (at(STEP) - at(-STEP)) / (2.0 * STEP)
             };
-            let mut found: [Vec<f32>; 3] = arguments
-                .each_ref()
-                .map(|argument| vec![f32::NAN; argument.len()]);
+            let mut found: [Vec<f32>; 3] =
+                arguments.each_ref().map(|argument| vec![f32::NAN; argument.len()]);
             let [grad_input, grad_gamma, grad_beta] = &mut found;
             normalize_gradient(
                 &input,
-                Statistics {
-                    mean: &mean,
-                    variance: &variance,
-                    epsilon: EPSILON,
-                },
+                Statistics { mean: &mean, variance: &variance, epsilon: EPSILON },
                 &gamma,
                 &grad_output,
                 through_statistics,
-                Gradients {
-                    input: grad_input,
-                    gamma: grad_gamma,
-                    beta: grad_beta,
-                },
+                Gradients { input: grad_input, gamma: grad_gamma, beta: grad_beta },
             );
             for (argument, found) in found.iter().enumerate() {
-                let expected: Vec<f64> = (0..found.len())
-                    .map(|index| difference(argument, index))
-                    .collect();
+                let expected: Vec<f64> =
+                    (0..found.len()).map(|index| difference(argument, index)).collect();
                 assert_close(found, &expected, 2e-5, &name);
             }
             visited += 1;

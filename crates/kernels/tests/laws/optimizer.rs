@@ -9,12 +9,7 @@ pub(crate) fn sgd_follows_its_formula() {
     let mut visited = 0;
     for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
         for weight_decay in [0.0, 0.05] {
-            let sgd = Sgd {
-                learning_rate: 0.1,
-                momentum,
-                weight_decay,
-                nesterov,
-            };
+            let sgd = Sgd { learning_rate: 0.1, momentum, weight_decay, nesterov };
             let mut parameters = normal("parameters", LENGTH);
             let mut velocity = vec![0.0; if momentum > 0.0 { LENGTH } else { 0 }];
             let mut expected: Vec<f64> = parameters.iter().map(|&p| f64::from(p)).collect();
@@ -32,12 +27,7 @@ pub(crate) fn sgd_follows_its_formula() {
                     };
                     expected[i] -= f64::from(0.1_f32) * along;
                 }
-                assert_close(
-                    &parameters,
-                    &expected,
-                    1e-6,
-                    &format!("{sgd:?}, step {step}"),
-                );
+                assert_close(&parameters, &expected, 1e-6, &format!("{sgd:?}, step {step}"));
                 visited += 1;
             }
         }
@@ -46,24 +36,14 @@ pub(crate) fn sgd_follows_its_formula() {
 }
 
 pub(crate) fn adam_follows_its_formula() {
-    let adam = AdamW {
-        learning_rate: 0.01,
-        beta1: 0.9,
-        beta2: 0.99,
-        epsilon: 1e-8,
-        weight_decay: 0.1,
-    };
+    let adam =
+        AdamW { learning_rate: 0.01, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
     let mut parameters = normal("parameters", LENGTH);
     let (mut first, mut second) = (vec![0.0; LENGTH], vec![0.0; LENGTH]);
     let mut expected: Vec<f64> = parameters.iter().map(|&p| f64::from(p)).collect();
     let (mut m, mut v) = (vec![0.0_f64; LENGTH], vec![0.0_f64; LENGTH]);
-    let [rate, beta1, beta2, decay] = [
-        adam.learning_rate,
-        adam.beta1,
-        adam.beta2,
-        adam.weight_decay,
-    ]
-    .map(f64::from);
+    let [rate, beta1, beta2, decay] =
+        [adam.learning_rate, adam.beta1, adam.beta2, adam.weight_decay].map(f64::from);
     let mut visited = 0;
     for step in 1..=3 {
         let gradient = normal(&format!("gradient {step}"), LENGTH);

@@ -13,15 +13,7 @@ fn geometries() -> Vec<Pool2d> {
         ([1, 1], [1, 1], [0, 0]),
     ] {
         for (images, height, width, channels) in [(1, 4, 4, 1), (2, 7, 9, 5), (3, 6, 3, 33)] {
-            all.push(Pool2d {
-                images,
-                height,
-                width,
-                channels,
-                kernel,
-                stride,
-                padding,
-            });
+            all.push(Pool2d { images, height, width, channels, kernel, stride, padding });
         }
     }
     all.push(Pool2d::global(3, 5, 7, 18));

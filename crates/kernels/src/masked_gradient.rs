@@ -1,0 +1,263 @@
+//! The gradient of a convolution to its input, where it is needed.
+//!
+//! The gradient of a spike is always multiplied by the surrogate derivative, so it is needed only
+//! where that is not 0; a neuron outside is usually so at all steps, so the union over a group of
+//! four steps is taken.
+//! Four channels and four steps at a time give sixteen sums in registers, for which each vector that
+//! is loaded serves four products.
+
+use crate::convolution::Conv2d;
+use crate::scratch::with_floats;
+use crate::shared::Shared;
+use crate::spikes::{PER_WORD, STEPS, Spikes, for_each_pattern};
+use crate::vector::{Panels, multiply_add, with_vectors};
+use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Channels at a time.
+const CHANNELS: usize = 4;
+/// Input pixels per task.
+const PIXELS: usize = 64;
+/// Bytes of the weight that tasks beside each other share.
+const WEIGHT_BYTES: usize = 1 << 20;
+
+impl Conv2d {
+    /// `grad_input[images, height, width, in]` where `mask` has a bit in the same group of steps,
+    /// 0 elsewhere; `self.images` counts time steps times batch.
+    ///
+    /// Equal to [`Self::input_gradient`] up to rounding wherever the mask has a bit.
+    ///
+    /// # Panics
+    /// If the mask or a slice do not have the number of elements of their shape, or a stride is 0.
+    pub fn masked_input_gradient(
+        &self,
+        grad_output: &[f32],
+        weight: &[f32],
+        mask: &Spikes,
+        grad_input: &mut [f32],
+    ) {
+        self.check_spikes(mask);
+        self.check(grad_input.len(), weight.len(), grad_output.len());
+        if grad_input.is_empty() {
+            return;
+        }
+        if grad_output.is_empty() {
+            grad_input.fill(0.0);
+            return;
+        }
+        let row = Panels::new(self.out_channels, usize::MAX).width;
+        let words = self.in_channels.div_ceil(PER_WORD);
+        let word_bytes = size_of::<f32>() * PER_WORD * self.taps() * row;
+        let per_block = (WEIGHT_BYTES / word_bytes).clamp(1, words);
+        let blocks = words.div_ceil(per_block);
+        let pixels = mask.pixels();
+        let strips = pixels.div_ceil(PIXELS);
+        let grad_input = Shared::new(grad_input);
+        with_floats(self.patch_len() * row, |by_channel| {
+            self.rows_by_channel(weight, row, by_channel);
+            let by_channel = &*by_channel;
+            (0..blocks * strips).into_par_iter().for_each(|task| {
+                let (block, strip) = (task / strips, task % strips);
+                with_floats(self.taps() * row * STEPS, |patch| {
+                    with_vectors(Strip {
+                        convolution: self,
+                        grad_output,
+                        by_channel,
+                        row,
+                        mask,
+                        words: block * per_block..words.min((block + 1) * per_block),
+                        pixels: strip * PIXELS..pixels.min((strip + 1) * PIXELS),
+                        patch,
+                        grad_input,
+                    });
+                });
+            });
+        });
+    }
+
+    /// Writes the weight as `[in, taps, row]`, with zeros behind the last output channel.
+    fn rows_by_channel(&self, weight: &[f32], row: usize, by_channel: &mut [f32]) {
+        let taps = self.taps();
+        by_channel.par_chunks_exact_mut(taps * row).enumerate().for_each(|(channel, rows)| {
+            for (tap, target) in rows.chunks_exact_mut(row).enumerate() {
+                let from = (tap * self.in_channels + channel) * self.out_channels;
+                target[..self.out_channels].copy_from_slice(&weight[from..][..self.out_channels]);
+                target[self.out_channels..].fill(0.0);
+            }
+        });
+    }
+
+    /// The taps through which an input pixel reaches an output pixel (of its image), with that.
+    #[inline(always)]
+    fn reached(&self, y: usize, x: usize, taps: &mut Vec<(usize, usize)>) {
+        let [output_height, output_width] = self.output_size();
+        taps.clear();
+        for ky in 0..self.kernel[0] {
+            // Beyond the padding the difference wraps to a huge number.
+            let row = (y + self.padding[0]).wrapping_sub(ky);
+            if !row.is_multiple_of(self.stride[0]) || row / self.stride[0] >= output_height {
+                continue;
+            }
+            for kx in 0..self.kernel[1] {
+                let column = (x + self.padding[1]).wrapping_sub(kx);
+                if column.is_multiple_of(self.stride[1]) && column / self.stride[1] < output_width {
+                    let pixel = row / self.stride[0] * output_width + column / self.stride[1];
+                    taps.push((ky * self.kernel[1] + kx, pixel));
+                }
+            }
+        }
+    }
+}
+
+/// Some input pixels of all images, and some channels of them, 16 per word.
+struct Strip<'a> {
+    convolution: &'a Conv2d,
+    grad_output: &'a [f32],
+    /// `[in, taps, row]`.
+    by_channel: &'a [f32],
+    /// Output channels rounded up to whole vectors.
+    row: usize,
+    mask: &'a Spikes,
+    words: Range<usize>,
+    pixels: Range<usize>,
+    /// Room for the output gradients that reach a pixel.
+    patch: &'a mut [f32],
+    grad_input: Shared<'a>,
+}
+
+impl WithSimd for Strip<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { convolution, by_channel, mask, .. } = self;
+        let batch = convolution.images / mask.shape()[0];
+        let [output_height, output_width] = convolution.output_size();
+        let vectors = self.row / S::F32_LANES;
+        let channels =
+            self.words.start * PER_WORD..convolution.in_channels.min(self.words.end * PER_WORD);
+        let weight = S::as_simd_f32s(by_channel).0;
+        let per_channel = convolution.taps() * vectors;
+        let mut active = Vec::with_capacity(channels.len());
+        let mut taps = Vec::with_capacity(convolution.taps());
+        let mut runs = Vec::with_capacity(convolution.taps());
+        for pixel in self.pixels {
+            let image = pixel / (convolution.height * convolution.width);
+            let (y, x) =
+                (pixel / convolution.width % convolution.height, pixel % convolution.width);
+            convolution.reached(y, x, &mut taps);
+            // Neighboring taps are one run of products.
+            runs.clear();
+            for &(tap, _) in &taps {
+                match runs.last_mut() {
+                    Some(Range { end, .. }) if *end == tap * vectors => *end += vectors,
+                    _ => runs.push(tap * vectors..(tap + 1) * vectors),
+                }
+            }
+            for group in 0..mask.groups() {
+                active.clear();
+                // A mask has one plane; with several, a bit in any of them counts.
+                for plane in 0..mask.planes() {
+                    let words = &mask.patterns(pixel, group, plane)[self.words.clone()];
+                    for_each_pattern(words, |channel, _| active.push(channels.start + channel));
+                }
+                if mask.planes() > 1 {
+                    active.sort_unstable();
+                    active.dedup();
+                }
+                let steps = mask.steps(group);
+                if !active.is_empty() {
+                    for (step, t) in steps.clone().enumerate() {
+                        let first = (t * batch + image) * output_height * output_width;
+                        for &(tap, pixel) in &taps {
+                            let from = (first + pixel) * convolution.out_channels;
+                            let from = &self.grad_output[from..from + convolution.out_channels];
+                            interleave::<S>(from, self.patch, tap * vectors, steps.len(), step);
+                        }
+                    }
+                }
+                let patch = S::as_simd_f32s(self.patch).0;
+                // Where the gradients of each step go.
+                let mut targets: [&mut [f32]; STEPS] = [&mut [], &mut [], &mut [], &mut []];
+                for (target, t) in targets.iter_mut().zip(steps.clone()) {
+                    let first = (t * mask.pixels() + pixel) * convolution.in_channels;
+                    let range = first + channels.start..first + channels.end;
+                    // SAFETY: each task has its own pixels and channels, and visits each pixel
+                    // and step once.
+                    *target = unsafe { self.grad_input.part(range) };
+                    target.fill(0.0);
+                }
+                for chunk in active.chunks(CHANNELS) {
+                    // A short chunk repeats its first channel.
+                    let mut rows = [&weight[..0]; CHANNELS];
+                    for (index, row) in rows.iter_mut().enumerate() {
+                        let channel = chunk.get(index).unwrap_or(&chunk[0]);
+                        *row = &weight[channel * per_channel..][..per_channel];
+                    }
+                    let sums = match steps.len() {
+                        1 => dot::<S, 1>(simd, rows, patch, &runs),
+                        2 => dot::<S, 2>(simd, rows, patch, &runs),
+                        3 => dot::<S, 3>(simd, rows, patch, &runs),
+                        _ => dot::<S, 4>(simd, rows, patch, &runs),
+                    };
+                    for (target, sums) in targets.iter_mut().zip(&sums).take(steps.len()) {
+                        for (channel, sum) in chunk.iter().zip(sums) {
+                            target[channel - channels.start] = *sum;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Copies the gradients of one tap and step to `patch: [taps, vectors, steps]` of vectors, from
+/// vector `first` of the taps on.
+#[inline(always)]
+fn interleave<S: Simd>(from: &[f32], patch: &mut [f32], first: usize, steps: usize, step: usize) {
+    let (from, rest) = S::as_simd_f32s(from);
+    let size = S::F32_LANES;
+    let mut at = (first * steps + step) * size;
+    for vector in from {
+        S::as_mut_simd_f32s(&mut patch[at..at + size]).0[0] = *vector;
+        at += steps * size;
+    }
+    if !rest.is_empty() {
+        let target = &mut patch[at..at + size];
+        target[..rest.len()].copy_from_slice(rest);
+        target[rest.len()..].fill(0.0);
+    }
+}
+
+/// The gradients of some channels in `T` steps, `[step][channel]`: products of weight rows with
+/// `patch: [vectors, T]`, over the given runs of vectors.
+#[inline(always)]
+fn dot<S: Simd, const T: usize>(
+    simd: S,
+    rows: [&[S::f32s]; CHANNELS],
+    patch: &[S::f32s],
+    runs: &[Range<usize>],
+) -> [[f32; CHANNELS]; STEPS] {
+    let patch = patch.as_chunks::<T>().0;
+    let mut sums = [[simd.splat_f32s(0.0); CHANNELS]; T];
+    for run in runs {
+        let grads = &patch[run.clone()];
+        let [a, b, c, d] = rows;
+        let rows = [&a[run.clone()], &b[run.clone()], &c[run.clone()], &d[run.clone()]];
+        for (vector, grads) in grads.iter().enumerate() {
+            for (sums, grad) in sums.iter_mut().zip(grads) {
+                for (sum, row) in sums.iter_mut().zip(&rows) {
+                    *sum = multiply_add(simd, row[vector], *grad, *sum);
+                }
+            }
+        }
+    }
+    let mut result = [[0.0; CHANNELS]; STEPS];
+    for (result, sums) in result.iter_mut().zip(&sums) {
+        for (result, sum) in result.iter_mut().zip(sums) {
+            *result = simd.reduce_sum_f32s(*sum);
+        }
+    }
+    result
+}

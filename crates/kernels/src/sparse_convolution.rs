@@ -1,0 +1,258 @@
+//! Convolution of spikes, grouped by their pattern over time.
+//!
+//! For each output pixel the active inputs of all taps are put in order of their firing pattern.
+//! The weight rows of a pattern are summed once, in registers, and the sum is added to the outputs
+//! of the steps in the pattern: the cost follows the union of the spikes over a group of four
+//! steps, not their number.
+//! A linear layer is the case of one pixel and one tap.
+
+use crate::convolution::Conv2d;
+use crate::scratch::with_floats;
+use crate::shared::Shared;
+use crate::spike_lists::{Lists, PATTERNS, SLACK};
+use crate::spikes::{STEPS, Spikes};
+use crate::vector::{MOST_VECTORS, Panels, add_row, rows, rows_mut, with_count, with_vectors};
+use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Output pixels per task, about.
+const PIXELS: usize = 64;
+/// Floats of the widest output of a group of steps.
+const SUMS: usize = STEPS * MOST_VECTORS * 16;
+
+impl Conv2d {
+    /// `output = input ⋆ weight + bias` for an input of spikes; `self.images` counts time steps
+    /// times batch, and the spikes are those of all of them.
+    ///
+    /// Equal to [`Self::forward`] up to rounding.
+    ///
+    /// # Panics
+    /// If the spikes or a slice do not have the number of elements of their shape, or a stride is 0.
+    pub fn sparse_forward(
+        &self,
+        input: &Spikes,
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        output: &mut [f32],
+    ) {
+        self.check_spikes(input);
+        self.check(input.len(), weight.len(), output.len());
+        if let Some(bias) = bias {
+            assert_eq!(bias.len(), self.out_channels, "elements of the bias");
+        }
+        if output.is_empty() {
+            return;
+        }
+        let panels = Panels::new(self.out_channels, MOST_VECTORS);
+        let lists = Lists::new(input);
+        let [height, width] = self.output_size();
+        let batch = self.images / input.shape()[0];
+        let strip = PIXELS.div_ceil(width).min(height);
+        let strips = height.div_ceil(strip);
+        let output = Shared::new(output);
+        with_floats(panels.count * self.patch_len() * panels.width, |packed| {
+            panels.pack(weight, packed);
+            let packed = &*packed;
+            // Tasks of one panel are neighbors, so that it stays in cache.
+            (0..panels.count * batch * strips).into_par_iter().for_each(|task| {
+                let (panel, image) = (task / (batch * strips), task / strips % batch);
+                let first = task % strips * strip;
+                let size = self.patch_len() * panels.width;
+                with_vectors(Strip {
+                    convolution: self,
+                    input,
+                    lists: &lists,
+                    weight: &packed[panel * size..][..size],
+                    bias,
+                    panels,
+                    panel,
+                    image,
+                    lines: first..height.min(first + strip),
+                    output,
+                });
+            });
+        });
+    }
+
+    pub(crate) fn check_spikes(&self, spikes: &Spikes) {
+        let [time_steps, pixels, channels] = spikes.shape();
+        assert_eq!(channels, self.in_channels, "channels of the spikes");
+        let expected = self.images * self.height * self.width;
+        assert_eq!(time_steps * pixels, expected, "time steps times pixels of the spikes");
+    }
+}
+
+/// Some lines of one image, for the columns of one panel.
+struct Strip<'a> {
+    convolution: &'a Conv2d,
+    input: &'a Spikes,
+    lists: &'a Lists,
+    weight: &'a [f32],
+    bias: Option<&'a [f32]>,
+    panels: Panels,
+    panel: usize,
+    image: usize,
+    lines: Range<usize>,
+    output: Shared<'a>,
+}
+
+/// Starts at a cache line, so that no vector lies in two.
+#[repr(align(64))]
+struct Aligned([f32; SUMS]);
+
+impl WithSimd for Strip<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        with_count!(self.panels.vectors, simd, strip(simd, &self));
+    }
+}
+
+#[inline(always)]
+fn strip<S: Simd, const N: usize>(simd: S, strip: &Strip<'_>) {
+    let Strip { convolution, input, lists, panels, .. } = *strip;
+    let [height, width] = convolution.output_size();
+    let weight = rows::<S, N>(strip.weight);
+    let keys = input.planes() * PATTERNS;
+    let (column, columns) = panels.columns_of(strip.panel);
+    let batch = convolution.images / input.shape()[0];
+    let patch = convolution.patch_len();
+    let mut taps = Vec::with_capacity(convolution.taps());
+    let mut merged = vec![0_u32; input.planes() * patch + SLACK];
+    let mut sums = Aligned([0.0; SUMS]);
+    for y in strip.lines.clone() {
+        for x in 0..width {
+            convolution.taps_of(strip.image, y, x, &mut taps);
+            for group in 0..input.groups() {
+                let steps = input.steps(group);
+                // All inputs of this output, by key.
+                let mut mask = 0;
+                for &(pixel, _) in &taps {
+                    mask |= lists.of(pixel, group).mask;
+                }
+                let mut ends = [0_u32; 64];
+                let mut end = 0;
+                let mut left = mask;
+                while left != 0 {
+                    let key = left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    for &(pixel, base) in &taps {
+                        let sorted = lists.of(pixel, group);
+                        let from = sorted.starts[key] as usize;
+                        let count = sorted.starts[key + 1] as usize - from;
+                        append(&sorted.channels[from..], count, base, &mut merged[end..]);
+                        end += count;
+                    }
+                    ends[key] = end as u32;
+                }
+
+                let sums = &mut sums.0[..steps.len() * panels.width];
+                match strip.bias {
+                    Some(bias) => {
+                        for sums in sums.chunks_exact_mut(panels.width) {
+                            sums[..columns].copy_from_slice(&bias[column..column + columns]);
+                        }
+                    }
+                    None => sums.fill(0.0),
+                }
+                let mut start = 0;
+                let mut left = mask;
+                while left != 0 {
+                    let key = left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    let end = ends[key % keys] as usize;
+                    let sum = sum_of_rows(simd, weight, &merged[start..end]);
+                    start = end;
+                    let scale = simd.splat_f32s(input.weight_of(key / PATTERNS));
+                    for (step, sums) in rows_mut::<S, N>(sums).iter_mut().enumerate() {
+                        if key >> step & 1 == 1 {
+                            for (total, sum) in sums.iter_mut().zip(&sum) {
+                                *total = simd.add_f32s(*total, simd.mul_f32s(*sum, scale));
+                            }
+                        }
+                    }
+                }
+
+                for (t, sums) in steps.zip(sums.chunks_exact(panels.width)) {
+                    let pixel = ((t * batch + strip.image) * height + y) * width + x;
+                    let first = pixel * convolution.out_channels + column;
+                    // SAFETY: each task has its own image, lines and columns, and visits each
+                    // pixel and step once.
+                    let output = unsafe { strip.output.part(first..first + columns) };
+                    output.copy_from_slice(&sums[..columns]);
+                }
+            }
+        }
+    }
+}
+
+/// Writes `count` channels, each plus `base`, and up to [`SLACK`] more.
+#[inline(always)]
+fn append(channels: &[u16], count: usize, base: u32, merged: &mut [u32]) {
+    // Lists are short: one copy of fixed length has no branch to mispredict.
+    let mut done = 0;
+    loop {
+        let source = &channels[done..done + SLACK];
+        for (target, &channel) in merged[done..done + SLACK].iter_mut().zip(source) {
+            *target = base + u32::from(channel);
+        }
+        done += SLACK;
+        if done >= count {
+            break;
+        }
+    }
+}
+
+/// The sum of the rows with these indices.
+#[inline(always)]
+fn sum_of_rows<S: Simd, const N: usize>(
+    simd: S,
+    rows: &[[S::f32s; N]],
+    indices: &[u32],
+) -> [S::f32s; N] {
+    let zero = [simd.splat_f32s(0.0); N];
+    let mut sum = zero;
+    let (pairs, rest) = indices.as_chunks::<2>();
+    if N > 4 {
+        for [first, second] in pairs {
+            add_row(simd, &mut sum, &rows[*first as usize]);
+            add_row(simd, &mut sum, &rows[*second as usize]);
+        }
+    } else {
+        // Few sums wait for each other: twice as many do not.
+        let mut other = zero;
+        for [first, second] in pairs {
+            add_row(simd, &mut sum, &rows[*first as usize]);
+            add_row(simd, &mut other, &rows[*second as usize]);
+        }
+        add_row(simd, &mut sum, &other);
+    }
+    for index in rest {
+        add_row(simd, &mut sum, &rows[*index as usize]);
+    }
+    sum
+}
+
+impl Conv2d {
+    /// The input pixels of an output pixel of an image, each with the weight row of its tap.
+    #[inline(always)]
+    fn taps_of(&self, image: usize, y: usize, x: usize, taps: &mut Vec<(usize, u32)>) {
+        taps.clear();
+        for ky in 0..self.kernel[0] {
+            let row = (y * self.stride[0] + ky).wrapping_sub(self.padding[0]);
+            if row >= self.height {
+                continue;
+            }
+            for kx in 0..self.kernel[1] {
+                let column = (x * self.stride[1] + kx).wrapping_sub(self.padding[1]);
+                if column < self.width {
+                    let pixel = (image * self.height + row) * self.width + column;
+                    let base = (ky * self.kernel[1] + kx) * self.in_channels;
+                    taps.push((pixel, base as u32));
+                }
+            }
+        }
+    }
+}

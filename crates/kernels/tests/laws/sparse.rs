@@ -1,0 +1,89 @@
+//! Sparse convolution against its definition, over odd geometries, densities and time steps.
+
+use super::convolution::{geometries, reference};
+use super::spikes::random_multiples;
+use super::{assert_close, normal};
+use candlewick_kernels::convolution::Conv2d;
+use candlewick_kernels::spikes::Spikes;
+
+/// Calls `body(shape, time steps, density)` with all geometries, in a few seconds.
+fn for_each_case(mut body: impl FnMut(Conv2d, usize, f32)) {
+    const TIME_STEPS: [usize; 7] = [1, 2, 3, 4, 5, 7, 8];
+    const DENSITIES: [f32; 5] = [0.0, 0.01, 0.1, 0.5, 1.0];
+    let mut visited = 0;
+    for (index, mut shape) in geometries().into_iter().enumerate() {
+        let time_steps = TIME_STEPS[index % TIME_STEPS.len()];
+        shape.images *= time_steps;
+        for density in DENSITIES {
+            // The largest one once only.
+            if shape.in_channels > 500 && density != 0.1 {
+                continue;
+            }
+            body(shape, time_steps, density);
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 147 * 5 + 1);
+}
+
+fn encode(shape: &Conv2d, time_steps: usize, values: &[f32], unit: f32, levels: u32) -> Spikes {
+    let pixels = shape.images / time_steps * shape.height * shape.width;
+    let shape = [time_steps, pixels, shape.in_channels];
+    Spikes::multiples(shape, values, unit, levels).expect("multiples of the unit")
+}
+
+pub(crate) fn forward_and_weight_gradient_match_the_definition() {
+    let mut case = 0;
+    for_each_case(|shape, time_steps, density| {
+        // Binary spikes, and spikes after average pooling.
+        let (unit, levels) = [(1.0, 1), (0.25, 4), (1.0, 1), (1.0 / 9.0, 9)][case / 5 % 4];
+        case += 1;
+        let name = format!("{shape:?}, {time_steps} steps, density {density}, {levels} levels");
+        let input = random_multiples("input", shape.input_len(), density, unit, levels);
+        let spikes = encode(&shape, time_steps, &input, unit, levels);
+        let weight = normal("weight", shape.weight_len());
+        let bias = normal("bias", shape.out_channels);
+        let grad_output = normal("grad", shape.output_len());
+        let mut expected = reference(&shape, &input, &weight, &grad_output);
+        // Stale values must not show.
+        let mut output = vec![f32::NAN; shape.output_len()];
+        shape.sparse_forward(&spikes, &weight, None, &mut output);
+        assert_close(&output, &expected.output, 1e-5, &name);
+        output.fill(f32::NAN);
+        shape.sparse_forward(&spikes, &weight, Some(&bias), &mut output);
+        for row in expected.output.chunks_exact_mut(shape.out_channels) {
+            row.iter_mut().zip(&bias).for_each(|(sum, bias)| *sum += f64::from(*bias));
+        }
+        assert_close(&output, &expected.output, 1e-5, &name);
+        let mut grad_weight = vec![f32::NAN; shape.weight_len()];
+        shape.sparse_weight_gradient(&spikes, &grad_output, &mut grad_weight);
+        assert_close(&grad_weight, &expected.grad_weight, 1e-5, &name);
+    });
+}
+
+pub(crate) fn the_masked_gradient_is_exact_where_the_mask_is_set() {
+    for_each_case(|shape, time_steps, density| {
+        let name = format!("{shape:?}, {time_steps} steps, density {density}");
+        let inside = random_multiples("mask", shape.input_len(), density, 1.0, 1);
+        let mask = encode(&shape, time_steps, &inside, 1.0, 1);
+        let weight = normal("weight", shape.weight_len());
+        let grad_output = normal("grad", shape.output_len());
+        let mut expected = reference(&shape, &inside, &weight, &grad_output).grad_input;
+        let mut grad_input = vec![f32::NAN; shape.input_len()];
+        shape.masked_input_gradient(&grad_output, &weight, &mask, &mut grad_input);
+        // A neuron without a bit in any step gets exactly 0.
+        let step = shape.input_len() / time_steps;
+        for neuron in 0..step {
+            if (0..time_steps).all(|t| inside[t * step + neuron] == 0.0) {
+                for t in 0..time_steps {
+                    assert_eq!(grad_input[t * step + neuron], 0.0, "{name}");
+                }
+            }
+        }
+        for ((expected, found), inside) in expected.iter_mut().zip(&mut grad_input).zip(&inside) {
+            *expected *= f64::from(*inside);
+            *found *= inside;
+        }
+        assert_close(&grad_input, &expected, 1e-5, &name);
+    });
+}
