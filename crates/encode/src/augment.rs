@@ -1,8 +1,14 @@
 //! Augmentation: an ordered list of transforms, each the same for all frames of a sample.
 
+mod affine;
 mod crop;
+mod cutout;
 mod flip;
 mod normalize;
+mod one_of;
+mod roll;
+mod rotation;
+mod shear;
 
 use std::fmt::Debug;
 
@@ -10,9 +16,15 @@ use candlewick_core::random::Stream;
 use candlewick_core::{Key, registry};
 use serde::{Deserialize, Serialize};
 
+pub use affine::Interpolation;
 pub use crop::Crop;
+pub use cutout::Cutout;
 pub use flip::Flip;
 pub use normalize::{Normalize, Statistics};
+pub use one_of::OneOf;
+pub use roll::Roll;
+pub use rotation::Rotation;
+pub use shear::Shear;
 
 use crate::{FrameShape, Frames, Result};
 
@@ -43,6 +55,16 @@ registry! {
         Flip = "flip" | "horizontal_flip",
         /// Mean and deviation of the channels brought to 0 and 1; kept at evaluation.
         Normalize = "normalize",
+        /// Squares set to zero at random.
+        Cutout = "cutout",
+        /// A random cyclic shift.
+        Roll = "roll",
+        /// A random rotation.
+        Rotation = "rotation" | "rotate",
+        /// A random horizontal shear.
+        Shear = "shear",
+        /// One of several transforms; by default those of NDA.
+        OneOf = "one_of" | "nda",
     }
 }
 

@@ -1,6 +1,7 @@
 //! From samples to `[T, B, …]`: encoders, augmentation and the prefetching loader.
 //!
-//! A sample becomes [`Frames`] in the order time, row, column, channel; an [`Augmentation`] changes
+//! A sample becomes [`Frames`] in the order time, row, column, channel (for event recordings as an
+//! [`EventInput`] says); an [`Augmentation`] changes
 //! them, the same way for all frames of a sample; an [`Encoder`] turns them into the input of the
 //! network; a [`Loader`] does so on worker threads and hands out [`Batch`]es in a fixed order.
 //!
@@ -24,6 +25,7 @@
 pub mod augment;
 pub mod encoder;
 mod error;
+pub mod event;
 mod frames;
 pub mod loader;
 
@@ -31,5 +33,6 @@ pub use augment::{AnyAugment, Augment, Augmentation};
 pub use candle_core::Device;
 pub use encoder::{AnyEncoder, Encoder};
 pub use error::{Error, Result};
+pub use event::{AnyRepresentation, EventInput, Represent};
 pub use frames::{FrameShape, Frames};
 pub use loader::{Batch, Batches, Loader, Settings, Shard};

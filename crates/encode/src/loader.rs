@@ -14,7 +14,7 @@ pub use batches::{Batch, Batches};
 pub use order::Shard;
 
 use crate::encoder::Direct;
-use crate::{AnyEncoder, Augmentation, Error, Result};
+use crate::{AnyEncoder, Augmentation, Error, EventInput, Result};
 use batches::Work;
 use order::Order;
 use plan::Plan;
@@ -26,6 +26,8 @@ pub struct Settings {
     pub batch_size: usize,
     /// Steps T that the network runs for; > 0.
     pub time_steps: usize,
+    /// From event recordings to frames; not looked at for images.
+    pub events: EventInput,
     /// From frames to the input of the network.
     pub encoder: AnyEncoder,
     /// Transforms of the frames; for evaluation give [`Augmentation::evaluation`].
@@ -52,6 +54,7 @@ impl Settings {
         Self {
             batch_size: 1,
             time_steps: 1,
+            events: EventInput::default(),
             encoder: Direct::default().into(),
             augmentation: Augmentation::default(),
             shuffle: false,
@@ -94,20 +97,9 @@ impl Loader {
             }
         }
         let order = Order::new(dataset.len(), &settings)?;
-        let plan = Plan::new(
-            dataset,
-            settings.encoder,
-            settings.augmentation,
-            settings.time_steps,
-            settings.key,
-        )?;
-        Ok(Self {
-            plan: Arc::new(plan),
-            order,
-            workers: settings.workers,
-            prefetch: settings.prefetch,
-            device,
-        })
+        let (workers, prefetch) = (settings.workers, settings.prefetch);
+        let plan = Plan::new(dataset, settings)?;
+        Ok(Self { plan: Arc::new(plan), order, workers, prefetch, device })
     }
 
     /// The data set.
@@ -130,7 +122,7 @@ impl Loader {
         self.plan.steps()
     }
 
-    /// Shape of one step of one sample: `[H, W, C]`.
+    /// Shape of one step of one sample: `[H, W, C]`, or `[N]` for spike trains.
     pub fn input_dims(&self) -> &[usize] {
         self.plan.dims()
     }

@@ -74,3 +74,81 @@ impl Augment for Crop {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candlewick_core::Key;
+
+    use super::*;
+
+    fn image() -> Frames {
+        let mut frames = Frames::new(FrameShape { time: 1, height: 2, width: 2, channels: 1 });
+        frames.values_mut().copy_from_slice(&[1., 2., 3., 4.]);
+        frames
+    }
+
+    /// The nine windows of (1 2 / 3 4) with one zero around it.
+    #[test]
+    fn each_window_occurs() {
+        let expected = [
+            [0., 0., 0., 1.],
+            [0., 0., 1., 2.],
+            [0., 0., 2., 0.],
+            [0., 1., 0., 3.],
+            [0., 2., 0., 4.],
+            [1., 2., 3., 4.],
+            [2., 0., 4., 0.],
+            [3., 4., 0., 0.],
+            [4., 0., 0., 0.],
+            [0., 3., 0., 0.],
+        ];
+        let crop = Crop { padding: 1, size: None };
+        let mut seen = [false; 10];
+        for seed in 0..200 {
+            let mut frames = image();
+            crop.apply(&mut frames, &mut Key::new(seed).stream());
+            let place = expected.iter().position(|window| window == frames.values());
+            match place {
+                Some(place) => seen[place] = true,
+                None => panic!("{:?}", frames.values()),
+            }
+        }
+        // (0 2 / 0 4) would need the column of zeros on the left of 2, which is 1.
+        assert!(!seen[4]);
+        assert_eq!(seen.iter().filter(|&&seen| seen).count(), 9);
+    }
+
+    /// Without padding a window of 1 is one of the pixels; padding beyond the window is zeros.
+    #[test]
+    fn the_size_can_change() {
+        let mut pixels = Vec::new();
+        for seed in 0..50 {
+            let mut frames = image();
+            let crop = Crop { padding: 0, size: Some(1) };
+            crop.apply(&mut frames, &mut Key::new(seed).stream());
+            assert_eq!(frames.shape().height, 1);
+            pixels.push(frames.values()[0] as u8);
+        }
+        pixels.sort_unstable();
+        pixels.dedup();
+        assert_eq!(pixels, [1, 2, 3, 4]);
+        let mut sums = Vec::new();
+        for seed in 0..3000 {
+            let mut frames = image();
+            let crop = Crop { padding: 5, size: None };
+            crop.apply(&mut frames, &mut Key::new(seed).stream());
+            sums.push(frames.values().iter().sum::<f32>() as u8);
+        }
+        sums.sort_unstable();
+        sums.dedup();
+        // Nothing, one pixel, a row (3, 7), a column (4, 6), or all of it.
+        assert_eq!(sums, [0, 1, 2, 3, 4, 6, 7, 10]);
+    }
+
+    #[test]
+    fn a_window_larger_than_the_frame_is_refused() {
+        let crop = Crop { padding: 1, size: Some(5) };
+        let error = crop.check(image().shape()).unwrap_err();
+        assert_eq!(error.to_string(), "crop.size: expected 1 to 4, got 5");
+    }
+}

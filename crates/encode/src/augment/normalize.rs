@@ -112,3 +112,52 @@ impl Augment for Normalize {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candlewick_core::Key;
+
+    use super::*;
+
+    /// CIFAR-10: (1 - 0.4914)/0.2023 = 2.51409, (0 - 0.4822)/0.1994 = -2.41825,
+    /// (0.4465 - 0.4465)/0.2010 = 0.
+    #[test]
+    fn values_of_cifar10() {
+        let shape = FrameShape { time: 1, height: 1, width: 1, channels: 3 };
+        let mut frames = Frames::new(shape);
+        frames.values_mut().copy_from_slice(&[1.0, 0.0, 0.4465]);
+        Normalize::by(Statistics::Cifar10).apply(&mut frames, &mut Key::new(0).stream());
+        let expected = [2.51409, -2.41825, 0.0];
+        for (value, expected) in frames.values().iter().zip(expected) {
+            assert!((value - expected).abs() < 1e-5, "{:?}", frames.values());
+        }
+    }
+
+    #[test]
+    fn wrong_numbers_are_refused() {
+        let shape = FrameShape { time: 1, height: 2, width: 2, channels: 3 };
+        let with = |mean: &[f32], std: &[f32]| Normalize {
+            by: None,
+            mean: Some(mean.to_vec()),
+            std: Some(std.to_vec()),
+        };
+        let both = Normalize { by: Some(Statistics::Mnist), ..with(&[0.0], &[1.0]) };
+        let cases = [
+            (with(&[0.0; 2], &[1.0]), "normalize.mean: expected 1 number or one for each of 3"),
+            (with(&[0.0], &[1.0, 0.0, 1.0]), "normalize.std: expected positive numbers, got 0"),
+            (with(&[f32::NAN], &[1.0]), "normalize.mean: expected finite numbers, got NaN"),
+            (both, "normalize: expected either `by` or `mean` and `std`, got both"),
+        ];
+        let mut refused = 0;
+        for (normalize, expected) in cases {
+            let error = normalize.check(shape).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+            refused += 1;
+        }
+        assert_eq!(refused, 4);
+        for statistics in Statistics::ALL {
+            let (mean, std) = statistics.moments();
+            assert_eq!(mean.len(), std.len());
+        }
+    }
+}

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use candlewick_core::Key;
 use candlewick_datasets::{Dataset, Sample, Shape};
 
+use super::Settings;
+use crate::event::Eventizer;
 use crate::{AnyEncoder, Augmentation, Error, FrameShape, Frames, Result};
 
 /// Everything that a worker needs, checked.
 #[derive(Debug)]
 pub(super) struct Plan {
     dataset: Arc<dyn Dataset>,
+    /// For event recordings.
+    eventizer: Option<Eventizer>,
     encoder: AnyEncoder,
     augmentation: Augmentation,
     key: Key,
@@ -30,28 +34,37 @@ pub(super) struct Prepared {
 }
 
 impl Plan {
-    pub(super) fn new(
-        dataset: Arc<dyn Dataset>,
-        encoder: AnyEncoder,
-        augmentation: Augmentation,
-        time_steps: usize,
-        key: Key,
-    ) -> Result<Self> {
+    pub(super) fn new(dataset: Arc<dyn Dataset>, settings: Settings) -> Result<Self> {
+        let Settings { events, encoder, augmentation, time_steps, key, .. } = settings;
         encoder.check()?;
-        let before = match dataset.info().shape {
+        let (before, eventizer) = match dataset.info().shape {
             Shape::Image { channels, height, width } => {
-                FrameShape { time: 1, height, width, channels }
+                let shape = FrameShape { time: 1, height, width, channels };
+                (shape, None)
             }
-            Shape::Events { .. } => {
-                let name = dataset.info().name;
-                return Err(Error::setting("data set", "images", name));
+            Shape::Events { width, height } => {
+                let eventizer = events.prepare(height, width, time_steps)?;
+                (eventizer.shape(), Some(eventizer))
             }
         };
         let shape = augmentation.check(before)?;
+        let flat = eventizer.as_ref().is_some_and(Eventizer::is_flat);
+        if let (true, Some(step)) = (flat, augmentation.steps.first()) {
+            return Err(Error::setting("augment", "nothing for spike trains", step.name()));
+        }
+        let dims = if flat {
+            vec![shape.channels]
+        } else {
+            vec![shape.height, shape.width, shape.channels]
+        };
+        if shape.frame() == 0 {
+            return Err(Error::setting("data set", "samples with a size", shape));
+        }
         Ok(Self {
             steps: encoder.steps(shape.time, time_steps),
-            dims: vec![shape.height, shape.width, shape.channels],
+            dims,
             dataset,
+            eventizer,
             encoder,
             augmentation,
             key,
@@ -107,17 +120,28 @@ impl Plan {
             index,
             source,
         })?;
+        let unexpected = |expected: String, found: String| Error::Unexpected {
+            dataset: info.name,
+            index,
+            expected,
+            found,
+        };
         if sample.shape() != info.shape {
-            return Err(Error::Unexpected {
-                dataset: info.name,
-                index,
-                expected: format!("{:?}", info.shape),
-                found: format!("{:?}", sample.shape()),
-            });
+            let found = format!("{:?}", sample.shape());
+            return Err(unexpected(format!("{:?}", info.shape), found));
         }
-        match sample {
-            Sample::Image(image) => frames.set_image(&image),
-            Sample::Events(_) => unreachable!("refused by `Plan::new`"),
+        match (sample, &self.eventizer) {
+            (Sample::Image(image), _) => frames.set_image(&image),
+            (Sample::Events(events), Some(eventizer)) => {
+                let inside = format!("events inside {} × {}", events.width, events.height);
+                eventizer
+                    .apply(events, frames)
+                    .map_err(|outside| unexpected(inside, outside.to_string()))?;
+            }
+            (Sample::Events(_), None) => {
+                // The shape of the data set is that of images, and so was this sample's.
+                return Err(unexpected("an image".into(), "events".into()));
+            }
         }
         Ok(())
     }

@@ -1,0 +1,47 @@
+//! One of several transforms, drawn for each sample.
+//!
+//! The default is the neuromorphic data augmentation of Li et al., ECCV 2022 (NDA), as customary
+//! code has it at its usual strength (one transform, N = 2): a roll by up to 5 pixels, a rotation
+//! by up to 30°, or a cutout of 16 pixels.
+
+use candlewick_core::random::Stream;
+use serde::{Deserialize, Serialize};
+
+use super::{AnyAugment, Augment, Cutout, Roll, Rotation};
+use crate::{Error, FrameShape, Frames, Result};
+
+/// One of several transforms.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OneOf {
+    /// The transforms, each drawn with the same probability; none may change the size.
+    pub of: Vec<AnyAugment>,
+}
+
+impl Default for OneOf {
+    fn default() -> Self {
+        let rotation = Rotation { degrees: 30.0, ..Rotation::default() };
+        Self { of: vec![Roll::default().into(), rotation.into(), Cutout::default().into()] }
+    }
+}
+
+impl Augment for OneOf {
+    fn check(&self, shape: FrameShape) -> Result<FrameShape> {
+        if self.of.is_empty() {
+            return Err(Error::setting("one_of.of", "at least one transform", 0));
+        }
+        for step in &self.of {
+            let after = step.check(shape)?;
+            if after != shape {
+                let field = format!("one_of.of.{}", step.name());
+                return Err(Error::setting(field, format!("frames of {shape}"), after));
+            }
+        }
+        Ok(shape)
+    }
+
+    fn apply(&self, frames: &mut Frames, stream: &mut Stream) {
+        let drawn = stream.below(self.of.len() as u32) as usize;
+        self.of[drawn].apply(frames, stream);
+    }
+}
