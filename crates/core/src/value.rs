@@ -89,6 +89,14 @@ impl Real for Value {
         self.map(|x| x.clamp(-87.0, 88.0)?.exp())
     }
 
+    fn ln(self) -> Self {
+        self.map(|x| x.log())
+    }
+
+    fn cos(self) -> Self {
+        self.map(|x| x.cos())
+    }
+
     fn relu(self) -> Self {
         self.map(|x| x.relu())
     }

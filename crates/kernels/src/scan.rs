@@ -36,14 +36,16 @@ pub trait Derivative: Debug + Send + Sync {
     fn parameter_derivative(&self, first: u64, x: &[f32], out: &mut [f32]);
 }
 
-/// Adds `weight * D(potentials)` to the loss, where `D` depends on the mean and the variance of a
-/// layer's pre-reset potentials only; see [`Potentials`].
+/// The gradient of a term of the loss that depends on a layer's activity as a whole: on the mean and
+/// the variance of its pre-reset potentials, and on its number of spikes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct PotentialGradient {
-    /// Added to the gradient of every potential.
+pub struct ActivityGradient {
+    /// Added to the gradient by every potential.
     pub constant: f32,
-    /// Added to the gradient of every potential, times the potential.
+    /// Added to the gradient by every potential, times the potential.
     pub linear: f32,
+    /// Added to the gradient by every spike.
+    pub spike: f32,
 }
 
 /// What a layer's potentials look like: sums over all steps and neurons.
@@ -118,8 +120,8 @@ pub struct Backward<'a> {
     pub derivative: &'a dyn Derivative,
     /// Whether to compute [`BackwardSums::surrogate`].
     pub surrogate_gradient: bool,
-    /// A term of the loss that depends on the potentials.
-    pub potential: PotentialGradient,
+    /// A term of the loss that depends on the activity.
+    pub activity: ActivityGradient,
     /// Receives the gradient by the input, `[T, N]`, or `[1, N]` if the input was.
     pub grad_input: &'a mut [f32],
     /// Receives the gradient by the state before the first step `[S, N]`.
@@ -267,14 +269,7 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for ChargeAndFire<'
 
     #[inline(always)]
     fn call(self) {
-        let Self {
-            neuron,
-            parameters,
-            input,
-            state,
-            charged,
-            output,
-        } = self;
+        let Self { neuron, parameters, input, state, charged, output } = self;
         let inclusive = neuron.firing().inclusive();
         let fires = neuron.fires();
         for i in 0..LANES {
@@ -305,9 +300,7 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for Distances<'_, N
     #[inline(always)]
     fn call(self) {
         for i in 0..LANES {
-            self.out[i] = self
-                .neuron
-                .distance(self.parameters, gather(self.charged, i));
+            self.out[i] = self.neuron.distance(self.parameters, gather(self.charged, i));
         }
     }
 }
@@ -323,7 +316,7 @@ struct StepBack<'a, N, const S: usize, const P: usize> {
     distance: &'a Block,
     derivative: &'a Block,
     grad_output: &'a Block,
-    potential: PotentialGradient,
+    activity: ActivityGradient,
     /// Gradient by the state after the step on entry, before the step on exit.
     grad_state: &'a mut [Block; S],
     grad_input: &'a mut Block,
@@ -348,10 +341,9 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for StepBack<'_, N,
             let mut grad_parameters = [0.0; P];
             if fires {
                 let spike = self.distance[i].heaviside(inclusive);
-                let reset = self
-                    .neuron
-                    .reset_backward(self.parameters, u, spike, grad_after);
-                let grad_spike = self.grad_output[i] + through_reset * reset.spike;
+                let reset = self.neuron.reset_backward(self.parameters, u, spike, grad_after);
+                let grad_spike =
+                    self.grad_output[i] + self.activity.spike + through_reset * reset.spike;
                 self.grad_spike[i] = grad_spike;
                 let fire = self.neuron.distance_backward(
                     self.parameters,
@@ -369,7 +361,7 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for StepBack<'_, N,
                 grad_u = grad_after;
                 grad_u[0] += self.grad_output[i];
             }
-            grad_u[0] += self.potential.constant + self.potential.linear * u[0];
+            grad_u[0] += self.activity.constant + self.activity.linear * u[0];
             let charge = self.neuron.charge_backward(
                 self.parameters,
                 gather(self.before, i),
@@ -395,23 +387,9 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
     }
 
     fn forward(&self, args: Forward<'_>) -> ForwardSums {
-        let Forward {
-            steps,
-            input,
-            state,
-            parameters,
-            output,
-            ..
-        } = args;
+        let Forward { steps, input, state, parameters, output, .. } = args;
         let n = output.len() / steps;
-        check_lengths(
-            steps,
-            n,
-            S,
-            input.len(),
-            output.len(),
-            state.map(<[f32]>::len),
-        );
+        check_lengths(steps, n, S, input.len(), output.len(), state.map(<[f32]>::len));
         let (_, parameters) = effective(&self.0, parameters);
         let sums: Vec<ForwardSums> = by_task(output, n)
             .into_par_iter()
@@ -459,33 +437,21 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
                 sums
             })
             .collect();
-        sums.into_iter()
-            .fold(ForwardSums::default(), |mut total, task| {
-                total.spikes += task.spikes;
-                total.potentials.count += task.potentials.count;
-                total.potentials.sum += task.potentials.sum;
-                total.potentials.sum_of_squares += task.potentials.sum_of_squares;
-                total
-            })
+        sums.into_iter().fold(ForwardSums::default(), |mut total, task| {
+            total.spikes += task.spikes;
+            total.potentials.count += task.potentials.count;
+            total.potentials.sum += task.potentials.sum;
+            total.potentials.sum_of_squares += task.potentials.sum_of_squares;
+            total
+        })
     }
 
     fn backward(&self, args: Backward<'_>) -> BackwardSums {
         let steps = args.steps;
         let n = args.grad_output.len() / steps;
         let state_length = args.state.map(<[f32]>::len);
-        check_lengths(
-            steps,
-            n,
-            S,
-            args.input.len(),
-            args.grad_output.len(),
-            state_length,
-        );
-        assert_eq!(
-            args.grad_input.len(),
-            args.input.len(),
-            "gradient by the input"
-        );
+        check_lengths(steps, n, S, args.input.len(), args.grad_output.len(), state_length);
+        assert_eq!(args.grad_input.len(), args.input.len(), "gradient by the input");
         let constant_input = args.input.len() == n && steps > 1;
         let (learned, parameters) = effective(&self.0, args.parameters);
         let sums: Vec<TaskSums<P>> = by_task(args.grad_input, n)
@@ -539,8 +505,7 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
                                 out: &mut distance,
                             });
                             let x = &distance[..place.width];
-                            args.derivative
-                                .derivative(first, x, &mut derivative[..place.width]);
+                            args.derivative.derivative(first, x, &mut derivative[..place.width]);
                             sums.zero_derivatives += place.width as u64
                                 - simd::dispatch(Count(&derivative[..place.width]));
                         }
@@ -553,7 +518,7 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
                             distance: &distance,
                             derivative: &derivative,
                             grad_output: &grad_out,
-                            potential: args.potential,
+                            activity: args.activity,
                             grad_state: &mut grad_state,
                             grad_input: &mut grad_x,
                             grad_parameters: &mut grad_parameters,
@@ -613,11 +578,7 @@ struct TaskSums<const P: usize> {
 
 impl<const P: usize> Default for TaskSums<P> {
     fn default() -> Self {
-        Self {
-            parameters: [0.0; P],
-            surrogate: 0.0,
-            zero_derivatives: 0,
-        }
+        Self { parameters: [0.0; P], surrogate: 0.0, zero_derivatives: 0 }
     }
 }
 
@@ -630,10 +591,7 @@ fn check_lengths(
     state: Option<usize>,
 ) {
     assert_eq!(output, steps * n, "output: [T, N]");
-    assert!(
-        input == output || input == n,
-        "input: [T, N] or [1, N], found {input} values"
-    );
+    assert!(input == output || input == n, "input: [T, N] or [1, N], found {input} values");
     if let Some(state) = state {
         assert_eq!(state, states * n, "state: [S, N]");
     }
@@ -647,12 +605,7 @@ impl Kernel for Count<'_> {
 
     #[inline(always)]
     fn call(self) -> u64 {
-        u64::from(
-            self.0
-                .iter()
-                .map(|&value| u32::from(value != 0.0))
-                .sum::<u32>(),
-        )
+        u64::from(self.0.iter().map(|&value| u32::from(value != 0.0)).sum::<u32>())
     }
 }
 

@@ -1,12 +1,13 @@
 //! A whole network: its layers, its parameters, its side heads.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{Device, Tensor, Var};
 use candlewick_core::parameters::{Parameters, Role};
 use candlewick_core::weight_rule::WeightGradientRule;
 use candlewick_core::{Key, Result};
-use candlewick_neuron::{Counts, Model, PotentialTarget};
+use candlewick_neuron::{ActivityPenalty, Counts, Model};
 use candlewick_surrogate::{Surrogate, SurrogateRule};
 
 use crate::block::{Currents, Synapse};
@@ -27,9 +28,8 @@ pub struct Parts {
     pub normalization: Option<ThresholdBatchNorm>,
     /// Methods that act on the surrogate, in the order in which they are applied.
     pub surrogate_rules: Vec<Arc<dyn SurrogateRule>>,
-    /// A penalty on the membrane potentials of every spiking layer, as a function of the number of
-    /// spiking layers.
-    pub potential_target: Option<Arc<dyn PotentialTarget>>,
+    /// Terms of the loss on the activity of every spiking layer, as means over the layers.
+    pub penalties: Vec<Arc<dyn ActivityPenalty>>,
     /// A method that computes the weight gradient of the synapses between spiking layers.
     pub weight_rule: Option<Arc<dyn WeightGradientRule>>,
     /// Whether every stage but the last gets a side head for training.
@@ -44,7 +44,7 @@ impl Parts {
             surrogate,
             normalization: Some(ThresholdBatchNorm::default()),
             surrogate_rules: Vec::new(),
-            potential_target: None,
+            penalties: Vec::new(),
             weight_rule: None,
             side_heads: false,
         }
@@ -116,6 +116,7 @@ impl Network {
             classifier: None,
             global_scalars: Vec::new(),
             synapses: 0,
+            spiking_layers: Arc::default(),
             classes,
         };
         architecture.build(&mut builder, input, classes)?;
@@ -202,6 +203,8 @@ pub struct NetworkBuilder<'a> {
     global_scalars: Vec<Option<Var>>,
     /// Synaptic layers so far.
     synapses: usize,
+    /// Spiking layers of the whole network.
+    spiking_layers: Arc<AtomicUsize>,
     classes: usize,
 }
 
@@ -300,6 +303,7 @@ impl NetworkBuilder<'_> {
             let dims = [initial.len()];
             Some(scope.create_with(&names, Role::Neuron, &dims, initial)?.as_tensor().clone())
         };
+        self.spiking_layers.fetch_add(1, Ordering::Relaxed);
         let mut rules = Vec::with_capacity(parts.surrogate_rules.len());
         for (number, rule) in parts.surrogate_rules.iter().enumerate() {
             let shared = self.global_scalars.get(number).cloned().flatten();
@@ -325,7 +329,8 @@ impl NetworkBuilder<'_> {
             parts.surrogate.clone(),
             rules,
             parameters,
-            parts.potential_target.clone(),
+            parts.penalties.clone(),
+            self.spiking_layers.clone(),
         ))
     }
 
@@ -340,7 +345,7 @@ impl NetworkBuilder<'_> {
     /// The rule of the next synaptic layer: the first one sees the input, not spikes, and has none.
     fn weight_rule(&mut self) -> Option<Arc<dyn WeightGradientRule>> {
         self.synapses += 1;
-        self.parts.weight_rule.clone().filter(|_| self.synapses > 1)
+        self.parts.weight_rule.clone().filter(|rule| self.synapses > 1 && !rule.is_identity())
     }
 
     fn side_heads(&mut self) -> Result<Vec<SideHead>> {

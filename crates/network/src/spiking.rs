@@ -1,10 +1,11 @@
 //! A layer of neurons.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Tensor, Var};
 use candlewick_core::{Result, axes, host};
-use candlewick_neuron::{Counts, Model, MultiStep, PotentialTarget, Probe};
+use candlewick_neuron::{ActivityPenalty, Counts, Model, MultiStep, Probe};
 use candlewick_surrogate::{Effective, Site, Surrogate, SurrogateRule};
 use rayon::prelude::*;
 
@@ -28,7 +29,9 @@ pub struct Spiking {
     surrogate: Arc<dyn Surrogate>,
     rules: Vec<LearnedRule>,
     parameters: Option<Tensor>,
-    potential_target: Option<Arc<dyn PotentialTarget>>,
+    penalties: Vec<Arc<dyn ActivityPenalty>>,
+    /// Number of spiking layers of the network: penalties are means over the layers.
+    layers: Arc<AtomicUsize>,
     probe: Arc<Probe>,
     census: Mutex<SpikeTally>,
 }
@@ -48,6 +51,7 @@ struct SpikeTally {
 }
 
 impl Spiking {
+    #[expect(clippy::too_many_arguments, reason = "each is a field, set in one place")]
     pub(crate) fn new(
         name: String,
         features: Features,
@@ -55,7 +59,8 @@ impl Spiking {
         surrogate: Arc<dyn Surrogate>,
         rules: Vec<LearnedRule>,
         parameters: Option<Tensor>,
-        potential_target: Option<Arc<dyn PotentialTarget>>,
+        penalties: Vec<Arc<dyn ActivityPenalty>>,
+        layers: Arc<AtomicUsize>,
     ) -> Self {
         Self {
             name,
@@ -64,7 +69,8 @@ impl Spiking {
             surrogate,
             rules,
             parameters,
-            potential_target,
+            penalties,
+            layers,
             probe: Arc::default(),
             census: Mutex::default(),
         }
@@ -135,7 +141,8 @@ impl Layer for Spiking {
         let out = MultiStep {
             parameters: parameters.as_ref(),
             surrogate_parameter: parameter.as_ref(),
-            potential_target: self.potential_target.clone().filter(|_| context.training),
+            penalties: if context.training { &self.penalties } else { &[] },
+            penalty_scale: 1.0 / self.layers.load(Ordering::Relaxed).max(1) as f32,
             probe: Some(self.probe.clone()),
             ..MultiStep::new(self.model.clone(), surrogate, x, context.time_steps)
         }

@@ -17,12 +17,12 @@ pub use candlewick_kernels::neuron::{
     ChargeGradient, DistanceGradient, Firing, FiringRule, Neuron, Reset, ResetGradient,
 };
 pub use candlewick_kernels::real::Real;
-pub use candlewick_kernels::scan::{Fused, Potentials};
+pub use candlewick_kernels::scan::{ActivityGradient, Fused, Potentials};
 pub use composed::composed;
 pub use integrate_and_fire::IntegrateAndFire;
 pub use lif::{Leak, Lif};
 pub use model::{Model, Settings};
-pub use multi_step::{Counts, MultiStep, Output, PotentialTarget, Probe};
+pub use multi_step::{Activity, ActivityPenalty, Counts, MultiStep, Output, Probe};
 pub use parametric_lif::ParametricLif;
 
 registry! {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use candlewick_core::host;
-use candlewick_kernels::scan::{Backward, Forward, PotentialGradient, Potentials};
+use candlewick_kernels::scan::{ActivityGradient, Backward, Forward, Potentials};
 use candlewick_surrogate::Surrogate;
 
 use crate::{Model, composed};
@@ -19,12 +19,24 @@ pub struct Output {
     pub state: Option<Tensor>,
 }
 
-/// A term of the loss that depends on the distribution of the pre-reset potentials of a layer.
-///
-/// Its gradient by each potential `u` is `constant + linear · u`, from the sums over all potentials.
-pub trait PotentialTarget: std::fmt::Debug + Send + Sync {
+/// A term of the loss that depends on a layer's activity as a whole.
+pub trait ActivityPenalty: std::fmt::Debug + Send + Sync {
+    /// Whether [`Activity::potentials`] must be measured.
+    fn needs_potentials(&self) -> bool;
+
     /// The term's value and its gradient.
-    fn penalty(&self, potentials: &Potentials) -> (f64, PotentialGradient);
+    fn penalty(&self, activity: &Activity) -> (f64, ActivityGradient);
+}
+
+/// What a layer did in one pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Activity {
+    /// Number of spikes.
+    pub spikes: u64,
+    /// Number of elements T·B·N that could have spiked.
+    pub elements: u64,
+    /// Sums over the pre-reset potentials, if they were measured.
+    pub potentials: Potentials,
 }
 
 /// Counts what happens inside the operation, over as many calls as one likes.
@@ -93,8 +105,10 @@ pub struct MultiStep<'a> {
     pub state: Option<&'a Tensor>,
     /// Whether to return the state after the last step.
     pub return_state: bool,
-    /// A term of the loss on the potentials, whose gradient is added in the backward pass.
-    pub potential_target: Option<Arc<dyn PotentialTarget>>,
+    /// Terms of the loss on the activity, whose gradients are added in the backward pass.
+    pub penalties: &'a [Arc<dyn ActivityPenalty>],
+    /// Factor of the penalties, such as one over the number of layers.
+    pub penalty_scale: f32,
     /// Where to count.
     pub probe: Option<Arc<Probe>>,
 }
@@ -116,7 +130,8 @@ impl<'a> MultiStep<'a> {
             surrogate_parameter: None,
             state: None,
             return_state: false,
-            potential_target: None,
+            penalties: &[],
+            penalty_scale: 1.0,
             probe: None,
         }
     }
@@ -158,8 +173,8 @@ impl<'a> MultiStep<'a> {
                 "no fused neuron for this device: composing candle operations"
             );
         });
-        if self.potential_target.is_some() {
-            candle_core::bail!("a penalty on potentials needs the CPU's fused neuron");
+        if !self.penalties.is_empty() {
+            candle_core::bail!("a penalty on the activity needs the CPU's fused neuron");
         }
         let out = composed(
             &*self.model,
@@ -197,7 +212,8 @@ impl<'a> MultiStep<'a> {
             has_state: self.state.is_some(),
             return_state,
             learns_surrogate: self.surrogate_parameter.is_some(),
-            target: self.potential_target,
+            penalties: self.penalties.to_vec(),
+            penalty_scale: self.penalty_scale,
             gradient: Mutex::default(),
             probe: self.probe,
         };
@@ -216,9 +232,10 @@ struct FusedOp {
     has_state: bool,
     return_state: bool,
     learns_surrogate: bool,
-    target: Option<Arc<dyn PotentialTarget>>,
-    /// Gradient of the potential penalty, from forward to backward.
-    gradient: Mutex<PotentialGradient>,
+    penalties: Vec<Arc<dyn ActivityPenalty>>,
+    penalty_scale: f32,
+    /// Gradient of the penalties, from forward to backward.
+    gradient: Mutex<ActivityGradient>,
     probe: Option<Arc<Probe>>,
 }
 
@@ -252,17 +269,23 @@ impl CustomOp3 for FusedOp {
             output,
             final_state: self.return_state.then_some(final_state),
             potentials: None,
-            measure_potentials: self.target.is_some(),
+            measure_potentials: self.penalties.iter().any(|penalty| penalty.needs_potentials()),
         });
+        let elements = (self.steps * n) as u64;
+        let activity = Activity { spikes: sums.spikes, elements, potentials: sums.potentials };
         let mut penalty = 0.0;
-        if let Some(target) = &self.target {
-            let gradient;
-            (penalty, gradient) = target.penalty(&sums.potentials);
-            *lock(&self.gradient) = gradient;
+        let mut gradient = ActivityGradient::default();
+        for term in &self.penalties {
+            let (value, part) = term.penalty(&activity);
+            penalty += f64::from(self.penalty_scale) * value;
+            gradient.constant += self.penalty_scale * part.constant;
+            gradient.linear += self.penalty_scale * part.linear;
+            gradient.spike += self.penalty_scale * part.spike;
         }
+        *lock(&self.gradient) = gradient;
         if let Some(probe) = &self.probe {
             probe.spikes.fetch_add(sums.spikes, Ordering::Relaxed);
-            probe.forward_elements.fetch_add((self.steps * n) as u64, Ordering::Relaxed);
+            probe.forward_elements.fetch_add(elements, Ordering::Relaxed);
             let mut total = lock(&probe.potentials);
             total.count += sums.potentials.count;
             total.sum += sums.potentials.sum;
@@ -300,7 +323,7 @@ impl CustomOp3 for FusedOp {
                 grad_final_state: self.return_state.then_some(grad_final),
                 derivative: &derivative,
                 surrogate_gradient: self.learns_surrogate,
-                potential: *lock(&self.gradient),
+                activity: *lock(&self.gradient),
                 grad_input: &mut grad_x,
                 grad_state: self.has_state.then_some(&mut grad_state),
             })
