@@ -3,6 +3,7 @@
 mod architecture;
 mod arrows;
 mod components;
+mod features;
 mod modules;
 mod prose;
 mod sources;
@@ -56,6 +57,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
 fn check(workspace: &Workspace, tree: &Tree) -> Vec<Violation> {
     [
         arrows::check(workspace, tree),
+        features::check(workspace, tree),
         architecture::check(workspace, tree),
         modules::check(workspace, tree),
         components::check(tree),

@@ -31,6 +31,8 @@ pub(crate) struct Package {
     pub(crate) dependencies: Vec<Dependency>,
     /// The source files that cargo compiles as roots, relative to the root.
     pub(crate) roots: Vec<String>,
+    /// Its features with what each turns on.
+    pub(crate) features: BTreeMap<String, Vec<String>>,
 }
 
 /// An arrow to another member.
@@ -102,12 +104,18 @@ fn member(package: &Value, root: &Path, ours: &BTreeSet<&str>) -> Result<Package
             dependencies.push(Dependency { name: name.to_owned(), kind });
         }
     }
+    let mut features = BTreeMap::new();
+    for (name, turned_on) in package["features"].as_object().into_iter().flatten() {
+        let turned_on = turned_on.as_array().into_iter().flatten().filter_map(Value::as_str);
+        features.insert(name.clone(), turned_on.map(str::to_owned).collect());
+    }
     let roots = array(package, "targets")?.iter().filter_map(|target| target["src_path"].as_str());
     Ok(Package {
         name: text(package, "name")?.to_owned(),
         directory: manifest.trim_end_matches("Cargo.toml").trim_end_matches('/').to_owned(),
         dependencies,
         roots: roots.map(relative).collect(),
+        features,
     })
 }
 
@@ -142,6 +150,7 @@ mod tests {
             "workspace_members": ["id-a", "id-b"],
             "packages": [
                 {"id": "id-b", "name": "b", "manifest_path": "/w/crates/b/Cargo.toml",
+                 "features": {"cuda": ["a/cuda"]},
                  "targets": [{"src_path": "/w/crates/b/src/lib.rs"}],
                  "dependencies": [
                      {"name": "a", "kind": null}, {"name": "a", "kind": "dev"}, {"name": "serde", "kind": null}]},
@@ -163,6 +172,7 @@ mod tests {
         assert_eq!(b.roots, ["crates/b/src/lib.rs"]);
         let arrow = |kind: &str| Dependency { name: "a".to_owned(), kind: kind.to_owned() };
         assert_eq!(b.dependencies, [arrow("normal"), arrow("dev")]);
+        assert_eq!(b.features["cuda"], ["a/cuda"]);
         assert!(workspace.resolved["b"].contains("serde"));
         assert_eq!(workspace.target, Path::new("/w/target"));
     }

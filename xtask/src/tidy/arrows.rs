@@ -71,18 +71,24 @@ fn upward_arrows(package: &Package, tree: &Tree) -> Vec<Violation> {
 
 /// The way from a package that should not know candle to candle, if there is one.
 fn path_to_candle(package: &Package, workspace: &Workspace) -> Option<Violation> {
-    let mut seen = BTreeSet::from([package.name.as_str()]);
-    let mut open = vec![vec![package.name.as_str()]];
+    let way = way_to_candle(&package.name, workspace)?;
+    let manifest = format!("{}/Cargo.toml", package.directory);
+    let message = format!(
+        "{} must not depend on candle, but does through {}: remove that dependency",
+        package.name,
+        way.join(" → ")
+    );
+    Some(Violation::new(&manifest, 1, message))
+}
+
+/// A chain of dependencies from a package to a crate of candle.
+pub(super) fn way_to_candle<'a>(name: &'a str, workspace: &'a Workspace) -> Option<Vec<&'a str>> {
+    let mut seen = BTreeSet::from([name]);
+    let mut open = vec![vec![name]];
     while let Some(way) = open.pop() {
         let here = *way.last()?;
         if here.starts_with("candle-") {
-            let manifest = format!("{}/Cargo.toml", package.directory);
-            let message = format!(
-                "{} must not depend on candle, but does through {}: remove that dependency",
-                package.name,
-                way.join(" → ")
-            );
-            return Some(Violation::new(&manifest, 1, message));
+            return Some(way);
         }
         for next in workspace.resolved.get(here).into_iter().flatten() {
             if seen.insert(next) {
@@ -113,6 +119,7 @@ mod tests {
             directory: format!("crates/{}", name.trim_start_matches("candlewick-")),
             dependencies: dependencies.iter().map(dependency).collect(),
             roots: Vec::new(),
+            features: BTreeMap::new(),
         }
     }
 
