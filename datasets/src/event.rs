@@ -4,12 +4,16 @@
 //! [`encode`] writes the formats in which fixtures and other programs' input are made.
 //! [`detect`] tells the [`Format`] of a file from its first bytes and its name.
 
+mod aedat2;
+mod aedat3;
 mod atis;
 mod chunks;
+mod clock;
 mod decoder;
 mod dvs_model;
 pub(crate) mod fashion_mnist_dvs;
 mod format;
+mod header;
 pub(crate) mod nmnist;
 mod recordings;
 

@@ -9,7 +9,12 @@ use candlewick_datasets::{Dataset, Events, Result, Sample, Split, open};
 use candlewick_kernels::random::{Key, Stream};
 
 /// The formats that this crate writes, with a sensor that they can hold.
-const WRITABLE: &[(Format, (usize, usize))] = &[(Format::Atis, (34, 34))];
+const WRITABLE: &[(Format, (usize, usize))] = &[
+    (Format::Aedat2, (128, 128)),
+    (Format::Aedat2Davis, (346, 260)),
+    (Format::Aedat3, (1280, 720)),
+    (Format::Atis, (34, 34)),
+];
 
 fn name() -> &'static Path {
     Path::new("test")
@@ -75,7 +80,8 @@ fn survives(bytes: &[u8], format: Format) -> bool {
     let whole = decode(name(), bytes, format, None);
     let pieces = in_chunks(bytes, format);
     match (&whole, pieces) {
-        (Ok(whole), Ok(pieces)) => assert_eq!(*whole, pieces),
+        // No piece tells the size of the sensor where there is no event.
+        (Ok(whole), Ok(pieces)) => assert!(*whole == pieces || whole.is_empty()),
         (Err(_), Err(_)) => {}
         (whole, pieces) => panic!("{format:?}: {whole:?} but {pieces:?}"),
     }

@@ -43,8 +43,12 @@ fn embedded_sets_keep_the_contract() {
         assert_eq!(info.classes.len(), *classes);
         assert_eq!(info.content_hash.len(), 64);
         let mut per_class = vec![0; *classes];
-        for index in 0..set.len() {
-            per_class[set.label(index) as usize] += 1;
+        for &label in set.labels() {
+            per_class[label as usize] += 1;
+        }
+        // Recordings are simulated when they are read, so a twentieth of them must do.
+        let step = if matches!(info.shape, Shape::Image { .. }) { 1 } else { 20 };
+        for index in (0..set.len()).step_by(step) {
             let sample = set.read(index).unwrap();
             assert_eq!(sample.shape(), info.shape);
             if let (Sample::Image(image), Shape::Image { channels, height, width }) =
@@ -60,7 +64,7 @@ fn embedded_sets_keep_the_contract() {
         assert!(matches!(beyond, Error::NoSuchSample { .. }), "{beyond}");
     }
     assert_eq!(opened.len(), 6);
-    assert_eq!(samples, 1_297 + 500 + 2 * (5_000 + 1_000));
+    assert_eq!(samples, 1_297 + 500 + (5_000 + 1_000) + (250 + 50));
 }
 
 /// Opening twice gives the same content, and no two splits the same.

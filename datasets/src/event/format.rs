@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::aedat2::{self, Aedat2, Layout};
+use super::aedat3::{self, Aedat3};
 use super::atis::{self, Atis};
 use super::decoder::{Decoder, place};
 use crate::{Error, Events, Result};
@@ -10,17 +12,26 @@ use crate::{Error, Events, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
+    /// AEDAT 2.0 of the DVS128, as CIFAR10-DVS.
+    Aedat2,
+    /// AEDAT 2.0 of the DAVIS cameras.
+    Aedat2Davis,
+    /// AEDAT 3.0 and 3.1, as DVS128 Gesture.
+    Aedat3,
     /// The 40-bit records of N-MNIST and N-Caltech101 (`.bin`, `.bs2`).
     Atis,
 }
 
 impl Format {
     /// All formats, in alphabetical order of their names.
-    pub const ALL: &[Self] = &[Self::Atis];
+    pub const ALL: &[Self] = &[Self::Aedat2, Self::Aedat2Davis, Self::Aedat3, Self::Atis];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Aedat2 => "aedat2",
+            Self::Aedat2Davis => "aedat2-davis",
+            Self::Aedat3 => "aedat3",
             Self::Atis => "atis",
         }
     }
@@ -30,15 +41,31 @@ impl Format {
         Self::ALL.iter().copied().find(|format| format.name() == name)
     }
 
+    /// Whether the file stores ON as 0; [`Events::p`] is `true` for ON all the same.
+    pub fn stores_on_as_zero(self) -> bool {
+        self == Self::Aedat2
+    }
+
     pub(crate) fn decoder(self) -> Box<dyn Decoder> {
         match self {
+            Self::Aedat2 => Box::new(Aedat2::new(Layout::Dvs128)),
+            Self::Aedat2Davis => Box::new(Aedat2::new(Layout::Davis)),
+            Self::Aedat3 => Box::new(Aedat3::default()),
             Self::Atis => Box::new(Atis::default()),
         }
     }
 }
 
 /// The format of a file, from its first bytes or, where they say nothing, from its name.
-pub fn detect(path: &Path, _start: &[u8]) -> Option<Format> {
+///
+/// The first 4 KiB are enough; fewer may hide the camera of an AEDAT 2.0 file.
+pub fn detect(path: &Path, start: &[u8]) -> Option<Format> {
+    if start.starts_with(b"#!AER-DAT2") {
+        return Some(if aedat2::is_davis(start) { Format::Aedat2Davis } else { Format::Aedat2 });
+    }
+    if start.starts_with(b"#!AER-DAT3") {
+        return Some(Format::Aedat3);
+    }
     match path.extension()?.to_str()? {
         "bin" | "bs2" => Some(Format::Atis),
         _ => None,
@@ -75,6 +102,9 @@ pub fn decode(
 /// If the format cannot hold an event: a coordinate or a time beyond its bits.
 pub fn encode(events: &Events, format: Format) -> Result<Vec<u8>> {
     let result = match format {
+        Format::Aedat2 => aedat2::encode(events, Layout::Dvs128),
+        Format::Aedat2Davis => aedat2::encode(events, Layout::Davis),
+        Format::Aedat3 => aedat3::encode(events),
         Format::Atis => atis::encode(events),
     };
     result.map_err(|(field, expected, found)| Error::NotWritable {
