@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use candlewick_core::Key;
 use candlewick_encode::Loader;
+use candlewick_network::{Census, Context, LayerObservation, Outputs};
 use candlewick_run::{EvaluationMetrics, LayerMetrics};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::loaders;
-use crate::model::{LayerCounts, Model, Outputs, Pass};
+use crate::model::Model;
 use crate::objective::{Moment, Objective};
 use crate::scores::Scores;
 
@@ -45,19 +45,15 @@ pub fn evaluate(
     let weights = objective.output_weights(time_steps);
     let mut sums = Sums { right: vec![0; time_steps], ..Sums::default() };
     let batches = loader.batches() as u64;
+    let context = Context { census: true, ..Context::evaluation(time_steps) };
+    // What happened before belongs to someone else.
+    model.take_observations();
     for (number, batch) in loader.epoch(0, 0).map_err(loaders::failed)?.enumerate() {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
         let batch = batch.map_err(loaders::failed)?;
-        let mut pass = Pass {
-            time_steps,
-            training: false,
-            key: Key::new(0).named("evaluation").at(number as u64),
-            observe: true,
-            layers: Vec::new(),
-        };
-        let outputs = model.forward(&batch.input, &mut pass)?;
+        let outputs = model.forward(&batch.input, &context)?;
         // Whatever graph the network kept ends here.
         let outputs = Outputs { logits: outputs.logits.detach(), side: Vec::new() };
         let labels = batch.labels.to_vec1::<u32>()?;
@@ -69,10 +65,9 @@ pub fn evaluate(
         for (sum, right) in sums.right.iter_mut().zip(scores.right_up_to(&weights, &labels)) {
             *sum += right;
         }
-        add_counts(&mut sums.layers, pass.layers);
         heard(number as u64 + 1, batches);
     }
-    Ok(Some(sums.evaluation(time_steps)))
+    Ok(Some(sums.evaluation(time_steps, model.take_observations())))
 }
 
 /// Loads the weights of a checkpoint and evaluates them at each of `time_steps` (the time
@@ -105,11 +100,10 @@ struct Sums {
     samples: u64,
     loss: f64,
     right: Vec<u64>,
-    layers: Vec<LayerCounts>,
 }
 
 impl Sums {
-    fn evaluation(self, time_steps: usize) -> Evaluation {
+    fn evaluation(self, time_steps: usize, layers: Vec<LayerObservation>) -> Evaluation {
         let samples = self.samples.max(1) as f64;
         let accuracy = |right: u64| right as f64 / samples;
         Evaluation {
@@ -120,30 +114,21 @@ impl Sums {
                 accuracy: accuracy(self.right.last().copied().unwrap_or(0)),
                 accuracy_per_step: self.right.iter().map(|&right| accuracy(right) as f32).collect(),
             },
-            layers: self.layers.into_iter().map(health).collect(),
+            layers: layers.into_iter().map(health).collect(),
         }
     }
 }
 
-/// Adds the counts of a batch to those of the batches before.
-fn add_counts(sums: &mut Vec<LayerCounts>, counts: Vec<LayerCounts>) {
-    if sums.is_empty() {
-        *sums = counts;
-        return;
-    }
-    for (sum, count) in sums.iter_mut().zip(counts) {
-        sum.spikes += count.spikes;
-        sum.chances += count.chances;
-    }
-}
-
-fn health(counts: LayerCounts) -> LayerMetrics {
+/// The health of a layer; what only a backward pass tells is left open.
+fn health(layer: LayerObservation) -> LayerMetrics {
+    let LayerObservation { name, neurons, counts, census } = layer;
+    let share = |count: usize| (count as f64 / neurons.max(1) as f64) as f32;
     LayerMetrics {
-        firing_rate: (counts.spikes as f64 / counts.chances.max(1) as f64) as f32,
-        name: counts.name,
-        dead: None,
+        name,
+        firing_rate: (counts.spikes as f64 / counts.elements.max(1) as f64) as f32,
+        dead: census.map(|Census { dead, .. }| share(dead)),
         active_gradient: None,
-        saturated: None,
+        saturated: census.map(|Census { saturated, .. }| share(saturated)),
     }
 }
 

@@ -24,7 +24,7 @@ pub use checkpoint::Checkpoint;
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, evaluate, evaluate_checkpoint};
 pub use gradients::Gradients;
-pub use model::{LayerCounts, Model, Outputs, Pass};
+pub use model::Model;
 pub use objective::{Moment, Objective};
 pub use optimizer::{AnyOptimizer, Groups, Optimizer};
 pub use progress::{Event, Progress, Silent, StepReport};

@@ -6,7 +6,7 @@ use candlewick_core::parameters::Parameters;
 use candlewick_run::MethodValues;
 
 use crate::Scores;
-use crate::model::Outputs;
+use candlewick_network::Outputs;
 
 /// A loss with whatever a training method keeps beside it.
 ///

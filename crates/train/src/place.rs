@@ -1,7 +1,8 @@
 //! The place in a training, as checkpoints hold it.
 
 use candlewick_core::parameters::Parameters;
-use candlewick_run::{GradientNorm, Selection, TrainMetrics};
+use candlewick_network::LayerObservation;
+use candlewick_run::{GradientNorm, LayerMetrics, Selection, TrainMetrics};
 use serde::{Deserialize, Serialize};
 
 /// Where a training is, and the sums of the epoch that it is in.
@@ -34,13 +35,25 @@ pub(crate) struct EpochSums {
     pub(crate) learning_rate: f64,
     /// Σ norm of the gradient of each learned parameter, before clipping.
     pub(crate) norms: Vec<f64>,
+    /// What the backward passes of each spiking layer saw.
+    pub(crate) layers: Vec<LayerSums>,
     /// Wall-clock seconds. An epoch that is done starts again at 0, so that a checkpoint between
     /// two epochs holds no clock.
     pub(crate) seconds: f64,
 }
 
+/// Sums over the backward passes of a spiking layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LayerSums {
+    /// Elements whose surrogate derivative was 0.
+    pub(crate) zero: u64,
+    /// Elements that were visited.
+    pub(crate) visited: u64,
+}
+
 impl EpochSums {
-    /// Adds a step.
+    /// Adds a step. The penalties that layers put on their potentials come to the loss.
     pub(crate) fn add(
         &mut self,
         loss: f64,
@@ -48,8 +61,10 @@ impl EpochSums {
         samples: u64,
         learning_rate: f64,
         squared_norms: &[f64],
+        layers: &[LayerObservation],
     ) {
-        self.loss += loss * samples as f64;
+        let penalty: f64 = layers.iter().map(|layer| layer.counts.penalty).sum();
+        self.loss += (loss + penalty) * samples as f64;
         self.right += right;
         self.samples += samples;
         self.steps += 1;
@@ -58,12 +73,27 @@ impl EpochSums {
         for (sum, squared) in self.norms.iter_mut().zip(squared_norms) {
             *sum += squared.sqrt();
         }
+        self.layers.resize(layers.len(), LayerSums::default());
+        for (sum, layer) in self.layers.iter_mut().zip(layers) {
+            sum.zero += layer.counts.zero_derivatives;
+            sum.visited += layer.counts.backward_elements;
+        }
     }
 
     /// Means over the samples so far.
     pub(crate) fn train_metrics(&self) -> TrainMetrics {
         let samples = self.samples.max(1) as f64;
         TrainMetrics { loss: self.loss / samples, accuracy: self.right as f64 / samples }
+    }
+
+    /// Completes the health of the layers by what only training tells.
+    pub(crate) fn fill_active_gradients(&self, layers: &mut [LayerMetrics]) {
+        for (layer, sums) in layers.iter_mut().zip(&self.layers) {
+            if sums.visited > 0 {
+                let zero = sums.zero as f64 / sums.visited as f64;
+                layer.active_gradient = Some((1.0 - zero) as f32);
+            }
+        }
     }
 
     /// Means over the steps, in the order of the parameters.

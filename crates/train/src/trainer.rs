@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use candlewick_core::Key;
 use candlewick_encode::{Batch, Loader};
+use candlewick_network::Context;
 use candlewick_run::{EpochMetrics, RunDirectory, Status, Summary, Timing};
 
 use crate::checkpoint::{self, Checkpoint};
@@ -14,7 +15,7 @@ use crate::evaluate::{Evaluation, evaluate};
 use crate::gradients::{Gradients, is_finite};
 use crate::history::History;
 use crate::loaders;
-use crate::model::{Model, Pass};
+use crate::model::Model;
 use crate::objective::{Moment, Objective};
 use crate::optimizer::Optimizer;
 use crate::pace::Pace;
@@ -202,14 +203,9 @@ impl<'a> Trainer<'a> {
     fn step(&mut self, batch: &Batch, span: Span, steps: u64) -> Result<()> {
         let (epoch, step) = (self.place.epoch, self.place.step);
         let parameters = self.task.model.parameters();
-        let mut pass = Pass {
-            time_steps: span.stage.time_steps,
-            training: true,
-            key: self.task.key.named("step").at(u64::from(epoch)).at(step),
-            observe: false,
-            layers: Vec::new(),
-        };
-        let outputs = self.task.model.forward(&batch.input, &mut pass)?;
+        let key = self.task.key.named("step").at(u64::from(epoch)).at(step);
+        let context = Context::training(span.stage.time_steps, key);
+        let outputs = self.task.model.forward(&batch.input, &context)?;
         let moment = self.moment(steps, true);
         let loss = self.task.objective.loss(&outputs, &batch.labels, &moment)?;
         let value = f64::from(loss.to_scalar::<f32>()?);
@@ -242,7 +238,9 @@ impl<'a> Trainer<'a> {
         let weights = self.task.objective.output_weights(scores.time_steps());
         let right = scores.right_up_to(&weights, &labels).last().copied().unwrap_or(0);
         let learning_rate = self.task.settings.optimizer.learning_rate() * factor;
-        self.place.sums.add(value, right, labels.len() as u64, learning_rate, &norms);
+        let layers = self.task.model.take_observations();
+        let samples = labels.len() as u64;
+        self.place.sums.add(value, right, samples, learning_rate, &norms, &layers);
         Ok(())
     }
 
@@ -270,6 +268,8 @@ impl<'a> Trainer<'a> {
 
         let sums = std::mem::take(&mut self.place.sums);
         let (layers, test) = test.map(|test| (test.layers, test.metrics)).unzip();
+        let mut layers = layers.unwrap_or_default();
+        sums.fill_active_gradients(&mut layers);
         let metrics = EpochMetrics {
             epoch,
             time_steps: span.stage.time_steps,
@@ -277,7 +277,7 @@ impl<'a> Trainer<'a> {
             train: sums.train_metrics(),
             validation: validation.map(|validation| validation.metrics),
             test,
-            layers: layers.unwrap_or_default(),
+            layers,
             gradient_norms: sums.gradient_norms(self.task.model.parameters()),
             methods: self.task.objective.report(),
         };

@@ -1,0 +1,8 @@
+//! Whole trainings of a two-layer network on the embedded digits.
+
+mod bench;
+mod damage;
+mod determinism;
+mod divergence;
+mod learning;
+mod resume;

@@ -1,0 +1,149 @@
+//! A training that was interrupted anywhere ends with the bits of one that was not.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use candlewick_run::{RunDirectory, Status};
+use candlewick_train::optimizer::{Adam, AdamW, Sgd};
+use candlewick_train::schedule::{AnyCurve, StepDecay};
+use candlewick_train::{AnyOptimizer, Cadence, Ended, Schedule, Settings, Silent, Stage};
+
+use crate::bench::{CopyAt, Record, Result, StopAt, Training, run_directory, settings};
+
+/// Every optimizer, with everything that has a state switched on.
+fn optimizers() -> Vec<AnyOptimizer> {
+    let learning_rate = 0.01;
+    vec![
+        Sgd { learning_rate, momentum: 0.9, nesterov: true, weight_decay: 0.01 }.into(),
+        Adam { learning_rate, ..Adam::default() }.into(),
+        AdamW { learning_rate, ..AdamW::default() }.into(),
+    ]
+}
+
+/// Goes on with the run at `path` as a new process would, to the end.
+fn resume(training: &Training, path: &Path) -> Result<Record> {
+    let mut run = RunDirectory::resume(path)?;
+    let ended = training.run(Some(&mut run), &mut Silent, &AtomicBool::new(false))?;
+    assert!(matches!(ended, Ended::Complete(_)), "{ended:?}");
+    Record::read(path)
+}
+
+#[test]
+fn every_optimizer_and_schedule_resumes_in_the_middle_of_an_epoch() -> Result<()> {
+    assert_eq!(optimizers().len(), AnyOptimizer::NAMES.len());
+    let mut visited = 0;
+    for optimizer in optimizers() {
+        for mut curve in AnyCurve::all() {
+            if let AnyCurve::StepDecay(step) = &mut curve {
+                *step = StepDecay { every: 1, factor: 0.5 };
+            }
+            let schedule = Schedule { curve, warm_up_epochs: 0.5, ..Schedule::default() };
+            let training = Training::small(Settings {
+                optimizer: optimizer.clone(),
+                schedule,
+                clip_norm: Some(1.0),
+                ..settings(vec![Stage::new(2, 2)])
+            })?;
+            let what = format!("{:?}, {:?}", optimizer, training.settings.schedule.curve);
+            let directory = tempfile::tempdir()?;
+            let whole = training.record(&directory.path().join("whole"))?;
+
+            let path = directory.path().join("cut");
+            let mut run = run_directory(&path)?;
+            let stop = AtomicBool::new(false);
+            let mut ears = StopAt { stop: &stop, moment: (2, 4), in_evaluation: false, epoch: 0 };
+            let ended = training.run(Some(&mut run), &mut ears, &stop)?;
+            assert_eq!(ended, Ended::Interrupted { epoch: 1, step: 4 });
+            assert_eq!(run.manifest().status, Status::Interrupted);
+            drop(run);
+            resume(&training, &path)?.assert_equals(&whole, &what);
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 9);
+    Ok(())
+}
+
+/// A stage that begins anew and one that does not, so that all parts of the place matter.
+fn staged() -> Result<Training> {
+    let mut last = Stage::new(1, 1);
+    last.restart = false;
+    let mut training = Training::small(settings(vec![Stage::new(1, 2), Stage::new(1, 3), last]))?;
+    training.cadence = Cadence { seconds: None, steps: Some(4) };
+    Ok(training)
+}
+
+#[test]
+fn a_run_stopped_at_any_kind_of_moment_resumes() -> Result<()> {
+    let training = staged()?;
+    let directory = tempfile::tempdir()?;
+    let whole = training.record(&directory.path().join("whole"))?;
+    let moments = [
+        ((1, 1), false),  // after the first step
+        ((1, 10), false), // between training and evaluation
+        ((2, 1), true),   // within an evaluation
+        ((2, 10), false), // before the stage that goes on with the schedule
+        ((3, 2), true),   // after the last batch of all
+    ];
+    let mut visited = 0;
+    for (moment, in_evaluation) in moments {
+        let path = directory.path().join(format!("cut{visited}"));
+        let mut run = run_directory(&path)?;
+        let stop = AtomicBool::new(false);
+        let mut ears = StopAt { stop: &stop, moment, in_evaluation, epoch: 0 };
+        let ended = training.run(Some(&mut run), &mut ears, &stop)?;
+        drop(run);
+        let what = format!("stopped at {moment:?}");
+        if let Ended::Interrupted { .. } = ended {
+            resume(&training, &path)?.assert_equals(&whole, &what);
+        } else {
+            assert_eq!(moment, (3, 2), "only the last moment comes too late");
+            Record::read(&path)?.assert_equals(&whole, &what);
+        }
+        visited += 1;
+    }
+    assert_eq!(visited, 5);
+    Ok(())
+}
+
+#[test]
+fn a_run_killed_after_any_checkpoint_resumes() -> Result<()> {
+    let training = staged()?;
+    let directory = tempfile::tempdir()?;
+    let whole = training.record(&directory.path().join("whole"))?;
+    let mut visited = 0;
+    // Three per epoch: after 4 and 8 of 10 steps, and at the end.
+    for at in 1..=9 {
+        let from = directory.path().join(format!("run{at}"));
+        let to = directory.path().join(format!("killed{at}"));
+        let mut run = run_directory(&from)?;
+        let mut ears = CopyAt { at, written: 0, from, to: to.clone(), failure: None };
+        training.run(Some(&mut run), &mut ears, &AtomicBool::new(false))?;
+        assert_eq!(ears.written, 9);
+        assert!(ears.failure.is_none(), "{:?}", ears.failure);
+        resume(&training, &to)?.assert_equals(&whole, &format!("killed at checkpoint {at}"));
+        visited += 1;
+    }
+    assert_eq!(visited, 9);
+    Ok(())
+}
+
+#[test]
+fn lines_of_epochs_after_the_checkpoint_are_cut_off() -> Result<()> {
+    let training = Training::small(settings(vec![Stage::new(2, 2)]))?;
+    let directory = tempfile::tempdir()?;
+    let whole = training.record(&directory.path().join("whole"))?;
+    let path = directory.path().join("cut");
+    let mut run = run_directory(&path)?;
+    let stop = AtomicBool::new(false);
+    let mut ears = StopAt { stop: &stop, moment: (2, 3), in_evaluation: false, epoch: 0 };
+    training.run(Some(&mut run), &mut ears, &stop)?;
+    // Killed between the lines of the second epoch and its checkpoint.
+    let lines = [("metrics.jsonl", whole.metrics.clone())];
+    for (name, bytes) in lines {
+        std::fs::write(path.join(name), bytes)?;
+    }
+    drop(run);
+    resume(&training, &path)?.assert_equals(&whole, "killed before the checkpoint");
+    Ok(())
+}
