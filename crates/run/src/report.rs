@@ -11,10 +11,52 @@ mod json;
 mod markdown;
 mod text;
 
+use std::path::Path;
+
+use crate::atomic::replace_file;
+use crate::error::Result;
+use crate::table::TableReport;
+
 pub use html::html;
 pub use json::json;
 pub use markdown::markdown;
 pub use text::text;
 
+/// Writes `report.txt`, `report.md`, `report.json` and `report.html` into an existing directory, each whole.
+///
+/// # Errors
+///
+/// [`RunError::Io`](crate::RunError::Io) if a file cannot be written.
+pub fn write(report: &TableReport, directory: &Path) -> Result<()> {
+    let forms: [(&str, fn(&TableReport) -> String); 4] = [
+        ("report.txt", text),
+        ("report.md", markdown),
+        ("report.json", json),
+        ("report.html", html),
+    ];
+    for (name, render) in forms {
+        replace_file(&directory.join(name), render(report).as_bytes())?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 pub(crate) mod example;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let report = example::report();
+        write(&report, directory.path()).unwrap();
+        let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
+        assert_eq!(read("report.txt"), text(&report));
+        assert_eq!(read("report.md"), markdown(&report));
+        assert_eq!(read("report.json"), json(&report));
+        assert_eq!(read("report.html"), html(&report));
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 4);
+    }
+}
