@@ -15,6 +15,7 @@ pub(crate) mod fashion_mnist_dvs;
 mod format;
 mod header;
 pub(crate) mod nmnist;
+mod prophesee;
 mod recordings;
 
 pub use chunks::Chunks;

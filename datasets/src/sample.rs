@@ -88,6 +88,14 @@ impl Events {
         }
     }
 
+    /// Makes room for more events.
+    pub fn reserve(&mut self, additional: usize) {
+        self.x.reserve(additional);
+        self.y.reserve(additional);
+        self.t.reserve(additional);
+        self.p.reserve(additional);
+    }
+
     /// The number of events.
     pub fn len(&self) -> usize {
         self.t.len()

@@ -6,6 +6,7 @@ use super::aedat2::{self, Aedat2, Layout};
 use super::aedat3::{self, Aedat3};
 use super::atis::{self, Atis};
 use super::decoder::{Decoder, place};
+use super::prophesee::{self, Dat, Evt2, Evt3};
 use crate::{Error, Events, Result};
 
 /// A file format of event recordings.
@@ -20,11 +21,25 @@ pub enum Format {
     Aedat3,
     /// The 40-bit records of N-MNIST and N-Caltech101 (`.bin`, `.bs2`).
     Atis,
+    /// DAT of Prophesee.
+    Dat,
+    /// EVT 2.0 of Prophesee.
+    Evt2,
+    /// EVT 3.0 of Prophesee.
+    Evt3,
 }
 
 impl Format {
     /// All formats, in alphabetical order of their names.
-    pub const ALL: &[Self] = &[Self::Aedat2, Self::Aedat2Davis, Self::Aedat3, Self::Atis];
+    pub const ALL: &[Self] = &[
+        Self::Aedat2,
+        Self::Aedat2Davis,
+        Self::Aedat3,
+        Self::Atis,
+        Self::Dat,
+        Self::Evt2,
+        Self::Evt3,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -33,6 +48,9 @@ impl Format {
             Self::Aedat2Davis => "aedat2-davis",
             Self::Aedat3 => "aedat3",
             Self::Atis => "atis",
+            Self::Dat => "dat",
+            Self::Evt2 => "evt2",
+            Self::Evt3 => "evt3",
         }
     }
 
@@ -52,6 +70,9 @@ impl Format {
             Self::Aedat2Davis => Box::new(Aedat2::new(Layout::Davis)),
             Self::Aedat3 => Box::new(Aedat3::default()),
             Self::Atis => Box::new(Atis::default()),
+            Self::Dat => Box::new(Dat::default()),
+            Self::Evt2 => Box::new(Evt2::default()),
+            Self::Evt3 => Box::new(Evt3::default()),
         }
     }
 }
@@ -66,8 +87,14 @@ pub fn detect(path: &Path, start: &[u8]) -> Option<Format> {
     if start.starts_with(b"#!AER-DAT3") {
         return Some(Format::Aedat3);
     }
+    match prophesee::evt_version(start) {
+        Some("2") => return Some(Format::Evt2),
+        Some(_) => return Some(Format::Evt3),
+        None => {}
+    }
     match path.extension()?.to_str()? {
         "bin" | "bs2" => Some(Format::Atis),
+        "dat" if start.starts_with(b"%") => Some(Format::Dat),
         _ => None,
     }
 }
@@ -99,9 +126,13 @@ pub fn decode(
 /// Writes events as a whole file.
 ///
 /// # Errors
-/// If the format cannot hold an event: a coordinate or a time beyond its bits.
+/// If the format cannot hold an event (a coordinate or a time beyond its bits), or is one that is
+/// only read: those of Prophesee.
 pub fn encode(events: &Events, format: Format) -> Result<Vec<u8>> {
     let result = match format {
+        Format::Dat | Format::Evt2 | Format::Evt3 => {
+            Err(("format", "one that is written".to_owned(), format.name().to_owned()))
+        }
         Format::Aedat2 => aedat2::encode(events, Layout::Dvs128),
         Format::Aedat2Davis => aedat2::encode(events, Layout::Davis),
         Format::Aedat3 => aedat3::encode(events),
