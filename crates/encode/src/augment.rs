@@ -1,11 +1,14 @@
 //! Augmentation: an ordered list of transforms, each the same for all frames of a sample.
 
 mod affine;
+mod auto_augment;
 mod crop;
 mod cutout;
 mod flip;
 mod normalize;
 mod one_of;
+mod picture;
+mod rand_augment;
 mod roll;
 mod rotation;
 mod shear;
@@ -17,16 +20,18 @@ use candlewick_core::{Key, registry};
 use serde::{Deserialize, Serialize};
 
 pub use affine::Interpolation;
+pub use auto_augment::AutoAugment;
 pub use crop::Crop;
 pub use cutout::Cutout;
 pub use flip::Flip;
 pub use normalize::{Normalize, Statistics};
 pub use one_of::OneOf;
+pub use rand_augment::RandAugment;
 pub use roll::Roll;
 pub use rotation::Rotation;
 pub use shear::Shear;
 
-use crate::{FrameShape, Frames, Result};
+use crate::{Error, FrameShape, Frames, Result};
 
 /// Changes the frames of one sample.
 pub trait Augment: Debug + Send + Sync {
@@ -43,6 +48,11 @@ pub trait Augment: Debug + Send + Sync {
     /// are kept at evaluation.
     fn is_random(&self) -> bool {
         true
+    }
+
+    /// Whether the values must still be in [0, 1], so that it has to come before `normalize`.
+    fn needs_unit_range(&self) -> bool {
+        false
     }
 }
 
@@ -63,6 +73,10 @@ registry! {
         Rotation = "rotation" | "rotate",
         /// A random horizontal shear.
         Shear = "shear",
+        /// Pairs of operations by the policy found for CIFAR-10.
+        AutoAugment = "auto_augment" | "autoaugment",
+        /// Some of 14 operations at one magnitude.
+        RandAugment = "rand_augment" | "randaugment",
         /// One of several transforms; by default those of NDA.
         OneOf = "one_of" | "nda",
     }
@@ -81,9 +95,18 @@ impl Augmentation {
     /// The size of the result for frames of the size `shape`.
     ///
     /// # Errors
-    /// Of the first transform that does not fit.
-    pub fn check(&self, shape: FrameShape) -> Result<FrameShape> {
-        self.steps.iter().try_fold(shape, |shape, step| step.check(shape))
+    /// Of the first transform that does not fit, in itself or in its place.
+    pub fn check(&self, mut shape: FrameShape) -> Result<FrameShape> {
+        let mut normalized = false;
+        for step in &self.steps {
+            if normalized && step.needs_unit_range() {
+                let expected = "before normalize";
+                return Err(Error::setting(format!("augment.{}", step.name()), expected, "after"));
+            }
+            normalized |= matches!(step, AnyAugment::Normalize(_));
+            shape = step.check(shape)?;
+        }
+        Ok(shape)
     }
 
     /// Transforms the frames of one sample; `key` is the stream of this sample in this epoch.

@@ -44,4 +44,8 @@ impl Augment for OneOf {
         let drawn = stream.below(self.of.len() as u32) as usize;
         self.of[drawn].apply(frames, stream);
     }
+
+    fn needs_unit_range(&self) -> bool {
+        self.of.iter().any(|step| step.needs_unit_range())
+    }
 }

@@ -1,0 +1,83 @@
+//! `AutoAugment` with the policy found for CIFAR-10 (Cubuk et al., CVPR 2019, arXiv:1805.09501,
+//! table 7): one of 25 pairs of operations, each done with its own probability.
+//!
+//! Operations and ranges are those of torchvision with the nearest pixel, byte for byte.
+
+use candlewick_core::random::Stream;
+use serde::{Deserialize, Serialize};
+
+use super::Augment;
+use super::picture::{Kind, Picture};
+use crate::{FrameShape, Frames, Result};
+
+/// An operation, its probability in tenths, and its magnitude from 0 to 9.
+type Step = (Kind, u32, u32);
+
+/// The pairs in the order of the paper's table.
+#[rustfmt::skip]
+const CIFAR10: [[Step; 2]; 25] = [
+    [(Kind::Invert, 1, 0), (Kind::Contrast, 2, 6)],
+    [(Kind::Rotate, 7, 2), (Kind::TranslateX, 3, 9)],
+    [(Kind::Sharpness, 8, 1), (Kind::Sharpness, 9, 3)],
+    [(Kind::ShearY, 5, 8), (Kind::TranslateY, 7, 9)],
+    [(Kind::AutoContrast, 5, 0), (Kind::Equalize, 9, 0)],
+    [(Kind::ShearY, 2, 7), (Kind::Posterize, 3, 7)],
+    [(Kind::Color, 4, 3), (Kind::Brightness, 6, 7)],
+    [(Kind::Sharpness, 3, 9), (Kind::Brightness, 7, 9)],
+    [(Kind::Equalize, 6, 0), (Kind::Equalize, 5, 0)],
+    [(Kind::Contrast, 6, 7), (Kind::Sharpness, 6, 5)],
+    [(Kind::Color, 7, 7), (Kind::TranslateX, 5, 8)],
+    [(Kind::Equalize, 3, 0), (Kind::AutoContrast, 4, 0)],
+    [(Kind::TranslateY, 4, 3), (Kind::Sharpness, 2, 6)],
+    [(Kind::Brightness, 9, 6), (Kind::Color, 2, 8)],
+    [(Kind::Solarize, 5, 2), (Kind::Invert, 0, 0)],
+    [(Kind::Equalize, 2, 0), (Kind::AutoContrast, 6, 0)],
+    [(Kind::Equalize, 2, 0), (Kind::Equalize, 6, 0)],
+    [(Kind::Color, 9, 9), (Kind::Equalize, 6, 0)],
+    [(Kind::AutoContrast, 8, 0), (Kind::Solarize, 2, 8)],
+    [(Kind::Brightness, 1, 3), (Kind::Color, 7, 0)],
+    [(Kind::Solarize, 4, 5), (Kind::AutoContrast, 9, 0)],
+    [(Kind::TranslateY, 9, 9), (Kind::TranslateY, 7, 9)],
+    [(Kind::AutoContrast, 9, 0), (Kind::Solarize, 8, 3)],
+    [(Kind::Equalize, 8, 0), (Kind::Invert, 1, 0)],
+    [(Kind::TranslateY, 7, 9), (Kind::AutoContrast, 9, 0)],
+];
+
+/// The policy found for CIFAR-10.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AutoAugment {
+    /// The byte that comes in from outside when the picture is moved: 128, a grey near the mean,
+    /// as most code for CIFAR has it; torchvision's default is 0.
+    pub fill: u8,
+}
+
+impl Default for AutoAugment {
+    fn default() -> Self {
+        Self { fill: 128 }
+    }
+}
+
+impl Augment for AutoAugment {
+    fn check(&self, shape: FrameShape) -> Result<FrameShape> {
+        Picture::check("auto_augment", shape)
+    }
+
+    fn apply(&self, frames: &mut Frames, stream: &mut Stream) {
+        let shape = frames.shape();
+        let mut operations = Vec::with_capacity(2);
+        for (kind, tenths, magnitude) in CIFAR10[stream.below(25) as usize] {
+            let (done, negative) = (stream.below(10) < tenths, stream.bernoulli(0.5));
+            if done {
+                operations.push(kind.at(f64::from(magnitude) / 9.0, negative, shape));
+            }
+        }
+        if !operations.is_empty() {
+            Picture::change(frames, &operations, self.fill);
+        }
+    }
+
+    fn needs_unit_range(&self) -> bool {
+        true
+    }
+}
