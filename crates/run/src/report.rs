@@ -28,14 +28,14 @@ pub use text::text;
 ///
 /// [`RunError::Io`](crate::RunError::Io) if a file cannot be written.
 pub fn write(report: &TableReport, directory: &Path) -> Result<()> {
-    let forms: [(&str, fn(&TableReport) -> String); 4] = [
-        ("report.txt", text),
-        ("report.md", markdown),
-        ("report.json", json),
-        ("report.html", html),
+    let forms = [
+        ("report.txt", text(report)),
+        ("report.md", markdown(report)),
+        ("report.json", json(report)),
+        ("report.html", html(report)),
     ];
-    for (name, render) in forms {
-        replace_file(&directory.join(name), render(report).as_bytes())?;
+    for (name, form) in forms {
+        replace_file(&directory.join(name), form.as_bytes())?;
     }
     Ok(())
 }
