@@ -1,4 +1,4 @@
-//! `cargo xtask new surrogate|neuron NAME`: the file of a component and its lines in the registry.
+//! `cargo xtask new surrogate|neuron|loss NAME`: the file of a component and its lines in the registry.
 //!
 //! The file begins as a copy of a component that stands, under the new name, so that it compiles and passes the laws
 //! from the first minute on; `tidy` objects until its citation is written.
@@ -14,9 +14,10 @@ use crate::workspace::Workspace;
 pub(crate) const TO_BE_WRITTEN: &str = "//! To be written:";
 
 /// Kind, source folder, and the component that new ones are copied from by default.
-const KINDS: [(&str, &str, &str); 2] = [
+const KINDS: [(&str, &str, &str); 3] = [
     ("surrogate", "crates/surrogate/src", "triangle"),
     ("neuron", "crates/neuron/src", "integrate_and_fire"),
+    ("loss", "crates/methods/src", "cross_entropy"),
 ];
 
 /// What to make, and like what.
@@ -84,11 +85,11 @@ fn component(text: &str, like: &str, name: &str) -> String {
     ];
     let opening: Vec<String> =
         opening.iter().map(|line| format!("{TO_BE_WRITTEN} {line}")).collect();
-    let spaced = |name: &str| name.replace('_', " ");
+    // In code only the type has the name; a function of the same name belongs to another file.
     let renamed = rest.iter().map(|line| {
         let line = line.replace(&camel_case(like), &camel_case(name));
         let is_prose = line.trim_start().starts_with("//");
-        line.replace(like, &if is_prose { spaced(name) } else { name.to_owned() })
+        if is_prose { line.replace(like, &name.replace('_', " ")) } else { line }
     });
     let body: Vec<String> = renamed.collect();
     format!("{}\n{}\n", opening.join("\n"), body.join("\n").trim_end())
@@ -150,13 +151,12 @@ mod tests {
 
     #[test]
     fn a_component_begins_as_a_copy_of_another() {
-        let text =
-            "//! The triangle.\n//! Cited.\n\n/// Settings of the triangle.\nstruct Triangle;\n";
+        let text = "//! The triangle.\n//! Cited.\n\n/// Settings of the triangle.\nstruct Triangle;\nuse other::triangle;\n";
         let copy = component(text, "triangle", "flat_top");
         let (opening, rest) = copy.split_once("\n\n").unwrap();
         assert_eq!(opening.lines().filter(|line| line.starts_with(TO_BE_WRITTEN)).count(), 3);
         assert_eq!(opening.lines().count(), 3);
-        assert_eq!(rest, "/// Settings of the flat top.\nstruct FlatTop;\n");
+        assert_eq!(rest, "/// Settings of the flat top.\nstruct FlatTop;\nuse other::triangle;\n");
     }
 
     #[test]

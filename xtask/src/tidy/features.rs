@@ -16,11 +16,11 @@ pub(crate) fn check(workspace: &Workspace, tree: &Tree) -> Vec<Violation> {
             && way_to_candle(&package.name, workspace).is_some()
     };
     let packages: Vec<&Package> = workspace.packages.iter().filter(sees_tensors).collect();
-    packages.iter().flat_map(|package| missing(package, &packages, tree)).collect()
+    packages.iter().filter_map(|package| missing(package, &packages, tree)).collect()
 }
 
 /// What a package's device features leave out.
-fn missing(package: &Package, tensor_packages: &[&Package], tree: &Tree) -> Vec<Violation> {
+fn missing(package: &Package, tensor_packages: &[&Package], tree: &Tree) -> Option<Violation> {
     let manifest = format!("{}/Cargo.toml", package.directory);
     let line = tree.text(&manifest).unwrap_or_default().lines();
     let line = line.take_while(|line| line.trim() != "[features]").count() + 1;
@@ -32,24 +32,28 @@ fn missing(package: &Package, tensor_packages: &[&Package], tree: &Tree) -> Vec<
             arrows.any(|arrow| arrow.name == *name && arrow.kind != "dev")
         })
         .collect();
-    let mut violations = Vec::new();
-    for device in DEVICES {
-        let passed_on = package.features.get(device);
-        let wanted: Vec<String> = below
-            .iter()
-            .map(|name| format!("{name}/{device}"))
-            .filter(|wanted| passed_on.is_none_or(|passed_on| !passed_on.contains(wanted)))
-            .collect();
-        if passed_on.is_none() || !wanted.is_empty() {
-            let message = format!(
-                "{} sees tensors but its feature `{device}` does not pass on [{}]: add what is missing",
-                package.name,
-                wanted.join(", ")
-            );
-            violations.push(Violation::new(&manifest, line, message));
-        }
+    let lacks = |device: &str, name: &str| {
+        let wanted = format!("{name}/{device}");
+        package.features.get(device).is_none_or(|passed_on| !passed_on.contains(&wanted))
+    };
+    let devices: Vec<&str> = DEVICES
+        .into_iter()
+        .filter(|device| {
+            !package.features.contains_key(*device) || below.iter().any(|name| lacks(device, name))
+        })
+        .collect();
+    let receivers: Vec<&str> =
+        below.into_iter().filter(|name| devices.iter().any(|device| lacks(device, name))).collect();
+    if devices.is_empty() {
+        return None;
     }
-    violations
+    let message = format!(
+        "{} sees tensors, so it needs the features [{}], each passed on to [{}]: add what is missing",
+        package.name,
+        devices.join(", "),
+        receivers.join(", ")
+    );
+    Some(Violation::new(&manifest, line, message))
 }
 
 #[cfg(test)]
@@ -82,13 +86,13 @@ mod tests {
         let good = package("train", &["core", "net"], &["core", "net"]);
         let bad = package("train", &["core", "net"], &["core"]);
         let packages = [&core, &net];
-        assert_eq!(missing(&good, &packages, &Tree::default()), []);
+        assert_eq!(missing(&good, &packages, &Tree::default()), None);
         let manifest = "[package]\nname = \"train\"\n[features]\n";
-        let found = missing(&bad, &packages, &Tree::of(&[("train/Cargo.toml", manifest)]));
-        assert_eq!(found.len(), DEVICES.len());
+        let found = missing(&bad, &packages, &Tree::of(&[("train/Cargo.toml", manifest)])).unwrap();
         assert_eq!(
-            found[0].to_string(),
-            "train/Cargo.toml:3: train sees tensors but its feature `cuda` does not pass on [net/cuda]: add what is missing"
+            found.to_string(),
+            "train/Cargo.toml:3: train sees tensors, so it needs the features \
+             [cuda, cudnn, metal, mkl, nccl], each passed on to [net]: add what is missing"
         );
     }
 
@@ -96,8 +100,7 @@ mod tests {
     fn a_feature_that_is_not_there_is_found() {
         let mut core = package("core", &[], &[]);
         core.features.remove("mkl");
-        let found = missing(&core, &[], &Tree::default());
-        assert_eq!(found.len(), 1);
-        assert!(found[0].to_string().contains("`mkl`"));
+        let found = missing(&core, &[], &Tree::default()).unwrap().to_string();
+        assert!(found.contains("needs the features [mkl], each passed on to []"), "{found}");
     }
 }
