@@ -35,26 +35,7 @@ impl Shape for Arctan {
         (y.clone() * y + 1.0).recip() * (0.5 * self.alpha)
     }
 
-    #[inline(always)]
-    fn parameter_derivative<V: Real>(&self, x: V) -> V {
-        Shape::derivative(self, x.clone()) * x * (1.0 / self.alpha)
-    }
-
-    fn parameter(&self) -> Option<f32> {
-        Some(self.alpha)
-    }
-
-    fn with_parameter(&self, alpha: f32) -> Self {
-        Self { alpha }
-    }
-
-    fn support(&self) -> Option<f32> {
-        None
-    }
-
-    fn problem(&self) -> Option<(&'static str, &'static str)> {
-        (self.alpha.is_nan() || self.alpha <= 0.0).then_some(("alpha", "a number above 0"))
-    }
+    crate::macros::sharpness!(alpha);
 }
 
 #[cfg(test)]

@@ -17,6 +17,9 @@ fn derivatives(surrogate: &AnySurrogate, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
     (by_x, by_parameter)
 }
 
+/// The surrogates that are negative in places, as their sources have them.
+const NEGATIVE: [&str; 2] = ["snntorch_triangular", "squarewave_fourier_series"];
+
 #[test]
 fn the_derivative_is_that_of_the_primitive() {
     let x = distances();
@@ -30,12 +33,13 @@ fn the_derivative_is_that_of_the_primitive() {
             let numeric = (difference / f64::from((x + h) - (x - h))) as f32;
             // A kink within h of x leaves an error of half its jump; none is that near.
             assert!(
-                (numeric - analytic).abs() < 3e-3,
+                (numeric - analytic).abs() < 3e-3 * (1.0 + analytic.abs()),
                 "{surrogate:?} at {x}: {numeric} {analytic}"
             );
-            assert!(analytic >= 0.0, "{surrogate:?}");
             visited += 1;
         }
+        let negative = by_x.iter().any(|&derivative| derivative < 0.0);
+        assert_eq!(negative, NEGATIVE.contains(&surrogate.name()), "{surrogate:?}");
     }
     assert_eq!(visited, 240 * AnySurrogate::NAMES.len());
 }
@@ -43,11 +47,12 @@ fn the_derivative_is_that_of_the_primitive() {
 #[test]
 fn the_parameter_derivative_is_that_of_the_primitive() {
     let x = distances();
-    let mut visited = 0;
+    let (mut visited, mut without) = (0, 0);
     for surrogate in AnySurrogate::all() {
         let (_, by_parameter) = derivatives(&surrogate, &x);
         let Some(parameter) = surrogate.parameter() else {
             assert!(by_parameter.iter().all(|&d| d == 0.0), "{surrogate:?}");
+            without += 1;
             continue;
         };
         let h = 2e-3 * parameter;
@@ -57,13 +62,14 @@ fn the_parameter_derivative_is_that_of_the_primitive() {
             let difference = f64::from(high.primitive(x)) - f64::from(low.primitive(x));
             let numeric = (difference / (2.0 * f64::from(h))) as f32;
             assert!(
-                (numeric - analytic).abs() < 4e-3,
+                (numeric - analytic).abs() < 4e-3 * (1.0 + analytic.abs()),
                 "{surrogate:?} at {x}: {numeric} {analytic}"
             );
             visited += 1;
         }
     }
-    assert!(visited >= 240 * 4, "{visited}");
+    assert_eq!(without, 8);
+    assert_eq!(visited, 240 * (AnySurrogate::NAMES.len() - without));
 }
 
 #[test]
@@ -97,8 +103,12 @@ fn candle_operations_give_the_same_derivatives() -> Result<()> {
         let composed_parameter =
             surrogate.parameter_derivative_tensor(&tensor)?.to_vec1::<f32>()?;
         for i in 0..x.len() {
-            assert!((by_x[i] - composed[i]).abs() < 2e-6, "{surrogate:?} at {}", x[i]);
-            assert!((by_parameter[i] - composed_parameter[i]).abs() < 2e-6, "{surrogate:?}");
+            for (fused, composed) in
+                [(by_x[i], composed[i]), (by_parameter[i], composed_parameter[i])]
+            {
+                let bound = 2e-6 * (1.0 + fused.abs());
+                assert!((fused - composed).abs() < bound, "{surrogate:?} at {}", x[i]);
+            }
         }
         visited += 1;
     }

@@ -33,25 +33,10 @@ impl Shape for Rectangle {
         (-(x.abs()) + 0.5 * self.a).heaviside(false) * (1.0 / self.a)
     }
 
-    #[inline(always)]
-    fn parameter_derivative<V: Real>(&self, x: V) -> V {
-        Shape::derivative(self, x.clone()) * x * (-1.0 / self.a)
-    }
-
-    fn parameter(&self) -> Option<f32> {
-        Some(self.a)
-    }
-
-    fn with_parameter(&self, a: f32) -> Self {
-        Self { a }
-    }
+    crate::macros::width!(a);
 
     fn support(&self) -> Option<f32> {
         Some(0.5 * self.a)
-    }
-
-    fn problem(&self) -> Option<(&'static str, &'static str)> {
-        (self.a.is_nan() || self.a <= 0.0).then_some(("a", "a number above 0"))
     }
 }
 

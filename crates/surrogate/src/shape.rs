@@ -16,7 +16,7 @@ pub trait Shape: Clone + Debug + Send + Sync + 'static {
     /// The smooth step whose derivative stands in for that of the spike; for checks and figures.
     fn primitive(&self, x: f32) -> f32;
 
-    /// The derivative of [`primitive`](Self::primitive) by `x`, at least 0.
+    /// The derivative of [`primitive`](Self::primitive) by `x`; at least 0 unless it says otherwise.
     fn derivative<V: Real>(&self, x: V) -> V;
 
     /// The derivative of [`primitive`](Self::primitive) by the parameter; 0 if there is none.
@@ -29,8 +29,10 @@ pub trait Shape: Clone + Debug + Send + Sync + 'static {
     #[must_use]
     fn with_parameter(&self, parameter: f32) -> Self;
 
-    /// The derivative is 0 for `|x|` at or above this; `None` if it is nowhere exactly 0.
-    fn support(&self) -> Option<f32>;
+    /// The derivative is 0 for `|x|` at or above this; `None` (the default) if it has no such limit.
+    fn support(&self) -> Option<f32> {
+        None
+    }
 
     /// What makes the settings unusable, as (field, expected); `None` if they are fine.
     fn problem(&self) -> Option<(&'static str, &'static str)> {

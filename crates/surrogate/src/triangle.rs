@@ -34,25 +34,10 @@ impl Shape for Triangle {
         (-(x.abs()) + self.gamma).relu() * (1.0 / (self.gamma * self.gamma))
     }
 
-    #[inline(always)]
-    fn parameter_derivative<V: Real>(&self, x: V) -> V {
-        Shape::derivative(self, x.clone()) * x * (-1.0 / self.gamma)
-    }
-
-    fn parameter(&self) -> Option<f32> {
-        Some(self.gamma)
-    }
-
-    fn with_parameter(&self, gamma: f32) -> Self {
-        Self { gamma }
-    }
+    crate::macros::width!(gamma);
 
     fn support(&self) -> Option<f32> {
         Some(self.gamma)
-    }
-
-    fn problem(&self) -> Option<(&'static str, &'static str)> {
-        (self.gamma.is_nan() || self.gamma <= 0.0).then_some(("gamma", "a number above 0"))
     }
 }
 

@@ -1,0 +1,36 @@
+//! The step itself as its own derivative: `sg(x) = 1` for a spike (`x > 0`), else 0.
+//!
+//! `heaviside` in snnTorch: only neurons that fire learn.
+
+use candlewick_kernels::real::Real;
+use serde::{Deserialize, Serialize};
+
+use crate::Shape;
+
+/// Settings of the step: none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Heaviside {}
+
+impl Shape for Heaviside {
+    fn primitive(&self, x: f32) -> f32 {
+        x.max(0.0)
+    }
+
+    #[inline(always)]
+    fn derivative<V: Real>(&self, x: V) -> V {
+        x.heaviside(false)
+    }
+
+    crate::macros::no_parameter!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_by_hand() {
+        assert_eq!([-0.1, 0.0, 0.1].map(|x: f32| Heaviside {}.derivative(x)), [0.0, 0.0, 1.0]);
+    }
+}

@@ -1,0 +1,66 @@
+//! What many surrogates share: one parameter that must be positive, or none.
+
+/// Inside `impl Shape`: the field is the surrogate's parameter, a number above 0.
+macro_rules! positive_parameter {
+    ($field:ident) => {
+        fn parameter(&self) -> Option<f32> {
+            Some(self.$field)
+        }
+
+        fn with_parameter(&self, $field: f32) -> Self {
+            let mut changed = self.clone();
+            changed.$field = $field;
+            changed
+        }
+
+        fn problem(&self) -> Option<(&'static str, &'static str)> {
+            let usable = self.$field.is_finite() && self.$field > 0.0;
+            (!usable).then_some((stringify!($field), "a number above 0"))
+        }
+    };
+}
+
+/// Inside `impl Shape`: the primitive is `G(α x)`, so that its derivative by α is `x / α · sg(x)`.
+macro_rules! sharpness {
+    ($field:ident) => {
+        crate::macros::positive_parameter!($field);
+
+        #[inline(always)]
+        fn parameter_derivative<V: Real>(&self, x: V) -> V {
+            Shape::derivative(self, x.clone()) * x * (1.0 / self.$field)
+        }
+    };
+}
+
+/// Inside `impl Shape`: the primitive is `G(x / w)`, so that its derivative by w is
+/// `-x / w · sg(x)`.
+macro_rules! width {
+    ($field:ident) => {
+        crate::macros::positive_parameter!($field);
+
+        #[inline(always)]
+        fn parameter_derivative<V: Real>(&self, x: V) -> V {
+            Shape::derivative(self, x.clone()) * x * (-1.0 / self.$field)
+        }
+    };
+}
+
+/// Inside `impl Shape`: nothing sets a width that could be learned.
+macro_rules! no_parameter {
+    () => {
+        fn parameter(&self) -> Option<f32> {
+            None
+        }
+
+        fn with_parameter(&self, _: f32) -> Self {
+            self.clone()
+        }
+
+        #[inline(always)]
+        fn parameter_derivative<V: Real>(&self, x: V) -> V {
+            x * 0.0
+        }
+    };
+}
+
+pub(crate) use {no_parameter, positive_parameter, sharpness, width};

@@ -1,0 +1,37 @@
+//! The straight-through estimator: `sg(x) = 1` everywhere
+//! (Bengio, Léonard and Courville, arXiv:1308.3432).
+//!
+//! `straight_through_estimator` in snnTorch, `DeterministicPass` in SpikingJelly.
+
+use candlewick_kernels::real::Real;
+use serde::{Deserialize, Serialize};
+
+use crate::Shape;
+
+/// Settings of the straight-through estimator: none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StraightThrough {}
+
+impl Shape for StraightThrough {
+    fn primitive(&self, x: f32) -> f32 {
+        x + 0.5
+    }
+
+    #[inline(always)]
+    fn derivative<V: Real>(&self, x: V) -> V {
+        x * 0.0 + 1.0
+    }
+
+    crate::macros::no_parameter!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_by_hand() {
+        assert_eq!([-9.0, 0.0, 9.0].map(|x: f32| StraightThrough {}.derivative(x)), [1.0; 3]);
+    }
+}
