@@ -1,4 +1,4 @@
-//! Renders a [`TableReport`](crate::table::TableReport) as terminal text, Markdown, JSON or one HTML page.
+//! Renders a [`TableReport`] as terminal text, Markdown, JSON or one HTML page.
 //!
 //! All four say the same: measured values with their data set, the paired difference to the baseline with its interval,
 //! and published numbers in a column of their own with data set and provenance, so that none is mistaken for another.
