@@ -1,4 +1,4 @@
-//! A slope on each side: `sg(x) = k` for `x >= 0`, else `leak`; the derivative of a leaky ReLU.
+//! A slope on each side: `sg(x) = k` for `x >= 0`, else `leak`; the derivative of a leaky rectifier.
 //!
 //! `LeakyKReLU` in SpikingJelly, its only source. The step itself stays binary.
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the leaky ReLU.
+/// Settings of the leaky rectifier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeakyKRelu {

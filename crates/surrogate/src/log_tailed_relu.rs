@@ -1,4 +1,4 @@
-//! A ReLU with a logarithmic tail: `sg(x) = α` for `x <= 0`, 1 for `0 < x <= 1`, else `1/x`
+//! A rectifier with a logarithmic tail: `sg(x) = α` for `x <= 0`, 1 for `0 < x <= 1`, else `1/x`
 //! (Cai et al., Deep Learning with Low Precision by Half-wave Gaussian Quantization, CVPR 2017).
 //!
 //! `LogTailedReLU` in SpikingJelly.
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the log-tailed ReLU.
+/// Settings of the log-tailed rectifier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogTailedRelu {

@@ -1,5 +1,5 @@
 //! The two-sided exponential: `sg(x) = (α/2) e^(-α|x|)`, area 1, height α/2
-//! (Shrestha and Orchard, SLAYER, NeurIPS 2018, arXiv:1810.08646).
+//! (SLAYER: Shrestha and Orchard 2018, arXiv:1810.08646).
 //!
 //! `PiecewiseExp` in SpikingJelly.
 

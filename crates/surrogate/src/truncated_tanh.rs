@@ -1,5 +1,5 @@
 //! A hyperbolic tangent cut off at `|x| = w`: `sg(x) = k (1 - tanh²(kx)) / (2 tanh(kw))` inside,
-//! else 0, area 1 (Guo et al., code `yfguo91/MPBN`, models/spike_layer.py).
+//! else 0, area 1 (Guo et al., code `yfguo91/MPBN`, `models/spike_layer.py`).
 //!
 //! That code writes `(tanh(3(clamp(u, 0, 1) - 0.5)) + tanh 1.5) / (2 tanh 1.5)` with the threshold
 //! 0.5: k = 3 and w = 0.5 here.
