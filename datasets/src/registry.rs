@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::event::{fashion_mnist_dvs, nmnist};
+use crate::event::{cifar10_dvs, dvs128_gesture, fashion_mnist_dvs, n_caltech101, nmnist};
 use crate::image::{cifar, mnist};
 use crate::{Dataset, Error, Info, Result, Shape, Split};
 
@@ -12,13 +12,16 @@ use crate::{Dataset, Error, Info, Result, Shape, Split};
 pub fn registry() -> &'static [Entry] {
     const REGISTRY: &[Entry] = &[
         cifar::CIFAR10,
+        cifar10_dvs::CIFAR10_DVS,
         cifar::CIFAR100,
         mnist::DIGITS,
+        dvs128_gesture::DVS128_GESTURE,
         mnist::FASHION_MNIST,
         fashion_mnist_dvs::FASHION_MNIST_DVS,
         mnist::FASHION_MNIST_SMALL,
         mnist::KMNIST,
         mnist::MNIST,
+        n_caltech101::N_CALTECH101,
         nmnist::NMNIST,
         nmnist::NMNIST_SMALL,
     ];

@@ -134,7 +134,7 @@ impl Decoder for Aedat2 {
         Ok(bytes.len() - rest.len())
     }
 
-    fn finish(&self, rest: &[u8]) -> Result<(), Fault> {
+    fn finish(&mut self, rest: &[u8], _events: &mut Events) -> Result<(), Fault> {
         self.stage.finish(MAGIC, rest)
     }
 

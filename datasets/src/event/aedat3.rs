@@ -154,7 +154,7 @@ impl Decoder for Aedat3 {
         Ok(used)
     }
 
-    fn finish(&self, rest: &[u8]) -> Result<(), Fault> {
+    fn finish(&mut self, rest: &[u8], _events: &mut Events) -> Result<(), Fault> {
         if self.stage == Stage::Events && self.packet.bytes > 0 {
             let missing = self.packet.bytes - rest.len();
             let found = format!("a packet that lacks {missing} bytes");

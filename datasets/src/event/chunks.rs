@@ -1,4 +1,4 @@
-//! Decoding piece by piece, in constant memory.
+//! Decoding piece by piece, in constant memory where the format allows.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use crate::{Error, Result};
 ///
 /// The pieces together are what [`decode`](super::decode) gives for the whole file.
 /// It ends after the first error.
+/// The formats of NumPy come in one piece, because they are read from their end.
 #[derive(Debug)]
 pub struct Chunks<R> {
     reader: R,
@@ -60,7 +61,7 @@ impl<R: Read> Chunks<R> {
             // A buffer that stays full holds a record that no format has: `finish` says so.
             if count == 0 {
                 self.done = true;
-                self.decoder.finish(&self.buffer[..self.filled]).map_err(fault)?;
+                self.decoder.finish(&self.buffer[..self.filled], &mut events).map_err(fault)?;
             }
         }
         if events.is_empty() {

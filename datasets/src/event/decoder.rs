@@ -38,8 +38,8 @@ pub(crate) trait Decoder: Debug + Send {
     /// Allocates in proportion to `bytes.len()` only.
     fn feed(&mut self, bytes: &[u8], events: &mut Events) -> Result<usize, Fault>;
 
-    /// Says what is wrong if the file ends here, with `rest` unused.
-    fn finish(&self, rest: &[u8]) -> Result<(), Fault> {
+    /// Ends the file with `rest` unused, and says what is wrong if it may not end here.
+    fn finish(&mut self, rest: &[u8], _events: &mut Events) -> Result<(), Fault> {
         if rest.is_empty() {
             return Ok(());
         }

@@ -6,6 +6,7 @@ use super::aedat2::{self, Aedat2, Layout};
 use super::aedat3::{self, Aedat3};
 use super::atis::{self, Atis};
 use super::decoder::{Decoder, place};
+use super::numpy::Numpy;
 use super::prophesee::{self, Dat, Evt2, Evt3};
 use crate::{Error, Events, Result};
 
@@ -27,6 +28,10 @@ pub enum Format {
     Evt2,
     /// EVT 3.0 of Prophesee.
     Evt3,
+    /// A structured array of NumPy with the fields x, y, t and p.
+    Npy,
+    /// An archive of NumPy with the arrays x, y, t and p, as SpikingJelly makes.
+    Npz,
 }
 
 impl Format {
@@ -39,6 +44,8 @@ impl Format {
         Self::Dat,
         Self::Evt2,
         Self::Evt3,
+        Self::Npy,
+        Self::Npz,
     ];
 
     /// The name on the command line.
@@ -51,6 +58,8 @@ impl Format {
             Self::Dat => "dat",
             Self::Evt2 => "evt2",
             Self::Evt3 => "evt3",
+            Self::Npy => "npy",
+            Self::Npz => "npz",
         }
     }
 
@@ -73,6 +82,8 @@ impl Format {
             Self::Dat => Box::new(Dat::default()),
             Self::Evt2 => Box::new(Evt2::default()),
             Self::Evt3 => Box::new(Evt3::default()),
+            Self::Npy => Box::new(Numpy::new(false)),
+            Self::Npz => Box::new(Numpy::new(true)),
         }
     }
 }
@@ -94,6 +105,8 @@ pub fn detect(path: &Path, start: &[u8]) -> Option<Format> {
     }
     match path.extension()?.to_str()? {
         "bin" | "bs2" => Some(Format::Atis),
+        "npy" => Some(Format::Npy),
+        "npz" => Some(Format::Npz),
         "dat" if start.starts_with(b"%") => Some(Format::Dat),
         _ => None,
     }
@@ -118,7 +131,7 @@ pub fn decode(
     let mut events = Events::default();
     let mut decoder = format.decoder();
     let used = decoder.feed(bytes, &mut events).map_err(|fault| fault.at(path))?;
-    decoder.finish(&bytes[used..]).map_err(|fault| fault.at(path))?;
+    decoder.finish(&bytes[used..], &mut events).map_err(|fault| fault.at(path))?;
     place(path, &mut events, sensor.or(decoder.sensor()), &mut (0, 0))?;
     Ok(events)
 }
@@ -127,10 +140,10 @@ pub fn decode(
 ///
 /// # Errors
 /// If the format cannot hold an event (a coordinate or a time beyond its bits), or is one that is
-/// only read: those of Prophesee.
+/// only read: those of Prophesee and NumPy.
 pub fn encode(events: &Events, format: Format) -> Result<Vec<u8>> {
     let result = match format {
-        Format::Dat | Format::Evt2 | Format::Evt3 => {
+        Format::Dat | Format::Evt2 | Format::Evt3 | Format::Npy | Format::Npz => {
             Err(("format", "one that is written".to_owned(), format.name().to_owned()))
         }
         Format::Aedat2 => aedat2::encode(events, Layout::Dvs128),

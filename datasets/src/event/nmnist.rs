@@ -9,7 +9,7 @@ use crate::registry::{Entry, OFFICIAL, Partition, Request, Source};
 use crate::{Dataset, Error, Result, Shape, Split};
 
 const SHAPE: Shape = Shape::Events { width: 34, height: 34 };
-const CITATION: &str = "G. Orchard, A. Jayawant, G. K. Cohen, N. Thakor, \"Converting static \
+pub(crate) const CITATION: &str = "G. Orchard, A. Jayawant, G. K. Cohen, N. Thakor, \"Converting static \
                         image datasets to spiking neuromorphic datasets using saccades\", \
                         Frontiers in Neuroscience 9:437, 2015";
 const FOLD: &str = "cross-validation over all 1,100: within each class, in the order of the lists, \

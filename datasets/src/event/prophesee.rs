@@ -149,7 +149,7 @@ impl Decoder for Evt2 {
         Ok(bytes.len() - rest.len())
     }
 
-    fn finish(&self, rest: &[u8]) -> Result<(), Fault> {
+    fn finish(&mut self, rest: &[u8], _events: &mut Events) -> Result<(), Fault> {
         self.header.stage.finish("%", rest)
     }
 
@@ -226,7 +226,7 @@ impl Decoder for Evt3 {
         Ok(bytes.len() - rest.len())
     }
 
-    fn finish(&self, rest: &[u8]) -> Result<(), Fault> {
+    fn finish(&mut self, rest: &[u8], _events: &mut Events) -> Result<(), Fault> {
         self.header.stage.finish("%", rest)
     }
 
@@ -276,7 +276,7 @@ impl Decoder for Dat {
         Ok(bytes.len() - rest.len())
     }
 
-    fn finish(&self, rest: &[u8]) -> Result<(), Fault> {
+    fn finish(&mut self, rest: &[u8], _events: &mut Events) -> Result<(), Fault> {
         self.header.stage.finish("%", rest)
     }
 

@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use sha2::Digest;
+use sha2::{Digest, Sha256};
 
 use super::{Format, decode};
 use crate::registry::Request;
-use crate::{Dataset, Error, Info, Result, Sample, Shape, Split, hash};
+use crate::{Dataset, Error, Events, Info, Result, Sample, Shape, Split, hash};
 
 /// Sets of more bytes than this are hashed by names, sizes and the first [`HEAD`] of each file.
 const HASHED_WHOLE: u64 = 1 << 28;
@@ -28,6 +28,7 @@ pub struct Recordings {
     paths: Vec<PathBuf>,
     format: Format,
     sensor: (usize, usize),
+    turn: fn(&mut Events),
 }
 
 impl Recordings {
@@ -48,22 +49,14 @@ impl Recordings {
         let (labels, paths): (Vec<_>, Vec<_>) =
             files.into_iter().map(|file| (file.label, file.path)).unzip();
         let mut content = hash::start(shape, &labels);
-        let mut sizes = Vec::with_capacity(paths.len());
-        for path in &paths {
-            sizes.push(std::fs::metadata(path).map_err(Error::io(path))?.len());
-        }
-        let limit = if sizes.iter().sum::<u64>() <= HASHED_WHOLE { u64::MAX } else { HEAD };
-        let mut buffer = Vec::new();
-        for (path, size) in paths.iter().zip(&sizes) {
-            content.update(size.to_le_bytes());
-            buffer.clear();
-            File::open(path)
-                .and_then(|file| file.take(limit).read_to_end(&mut buffer))
-                .map_err(Error::io(path))?;
-            content.update(&buffer);
-        }
+        hash_files(&mut content, &paths)?;
         let info = request.info(classes, shape, hash::finish(content));
-        Ok(Self { info, labels, paths, format, sensor: (width, height) })
+        Ok(Self { info, labels, paths, format, sensor: (width, height), turn: |_| {} })
+    }
+
+    /// Turns the events of each recording after decoding.
+    pub(crate) fn turned(self, turn: fn(&mut Events)) -> Self {
+        Self { turn, ..self }
     }
 
     /// The file of sample number `index`, if there is one.
@@ -86,7 +79,9 @@ impl Dataset for Recordings {
             return Err(Error::NoSuchSample { index, len: self.labels.len() });
         };
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
-        Ok(Sample::Events(decode(path, &bytes, self.format, Some(self.sensor))?))
+        let mut events = decode(path, &bytes, self.format, Some(self.sensor))?;
+        (self.turn)(&mut events);
+        Ok(Sample::Events(events))
     }
 }
 
@@ -97,6 +92,25 @@ impl fmt::Debug for Recordings {
             .field("len", &self.labels.len())
             .finish_non_exhaustive()
     }
+}
+
+/// Takes the content of files into a hash, or of many bytes the beginnings.
+pub(crate) fn hash_files(content: &mut Sha256, paths: &[PathBuf]) -> Result<()> {
+    let mut sizes = Vec::with_capacity(paths.len());
+    for path in paths {
+        sizes.push(std::fs::metadata(path).map_err(Error::io(path))?.len());
+    }
+    let limit = if sizes.iter().sum::<u64>() <= HASHED_WHOLE { u64::MAX } else { HEAD };
+    let mut buffer = Vec::new();
+    for (path, size) in paths.iter().zip(&sizes) {
+        content.update(size.to_le_bytes());
+        buffer.clear();
+        File::open(path)
+            .and_then(|file| file.take(limit).read_to_end(&mut buffer))
+            .map_err(Error::io(path))?;
+        content.update(&buffer);
+    }
+    Ok(())
 }
 
 /// The files of a folder whose names have one of the extensions, in the order of their names;

@@ -134,7 +134,7 @@ fn open(
     Ok(Box::new(InMemory::new(request, classes, DIMS, labels, pixels)))
 }
 
-const TEN_NAMES: [&str; 10] =
+pub(crate) const TEN_NAMES: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 #[rustfmt::skip]

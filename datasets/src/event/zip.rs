@@ -1,0 +1,107 @@
+//! As much of ZIP as NumPy writes: stored and deflated members, found by the central directory.
+//!
+//! Source: APPNOTE.TXT of PKWARE, sections 4.3.7, 4.3.12 and 4.3.16.
+
+use std::io::Read;
+
+use flate2::Crc;
+use flate2::read::DeflateDecoder;
+
+use super::decoder::Fault;
+
+const END_MAGIC: [u8; 4] = *b"PK\x05\x06";
+const ENTRY_MAGIC: [u8; 4] = *b"PK\x01\x02";
+const LOCAL_MAGIC: [u8; 4] = *b"PK\x03\x04";
+
+/// A file in the archive.
+pub(crate) struct Member<'a> {
+    pub(crate) name: &'a [u8],
+    method: u16,
+    crc: u32,
+    packed: usize,
+    size: usize,
+    offset: usize,
+}
+
+/// The members in the order of the central directory.
+pub(crate) fn members(bytes: &[u8]) -> Result<Vec<Member<'_>>, Fault> {
+    // The end record is 22 bytes and a comment of at most 65,535.
+    let from = bytes.len().saturating_sub(22 + 0xffff);
+    let end = bytes[from..]
+        .windows(4)
+        .rposition(|window| window == END_MAGIC)
+        .map(|at| &bytes[from + at..])
+        .ok_or_else(|| Fault::new("archive", "a ZIP end record", "none"))?;
+    let count = short(end, 10)?;
+    let mut at = long(end, 16)? as usize;
+    let mut members = Vec::new();
+    for _ in 0..count {
+        let entry = bytes.get(at..).unwrap_or_default();
+        expect(entry, ENTRY_MAGIC, "central directory")?;
+        let (name, extra, comment) = (short(entry, 28)?, short(entry, 30)?, short(entry, 32)?);
+        let name = piece(entry, 46, name)?;
+        members.push(Member {
+            name,
+            method: short(entry, 10)? as u16,
+            crc: long(entry, 16)?,
+            packed: long(entry, 20)? as usize,
+            size: long(entry, 24)? as usize,
+            offset: long(entry, 42)? as usize,
+        });
+        at += 46 + name.len() + extra + comment;
+    }
+    Ok(members)
+}
+
+impl Member<'_> {
+    /// The content, with its checksum checked.
+    pub(crate) fn content(&self, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+        let local = bytes.get(self.offset..).unwrap_or_default();
+        expect(local, LOCAL_MAGIC, "local header")?;
+        let packed = piece(local, 30 + short(local, 26)? + short(local, 28)?, self.packed)?;
+        let mut content = Vec::new();
+        match self.method {
+            0 => content.extend_from_slice(packed),
+            8 => {
+                // One byte more than announced tells that there is more.
+                let limit = self.size as u64 + 1;
+                DeflateDecoder::new(packed)
+                    .take(limit)
+                    .read_to_end(&mut content)
+                    .map_err(|error| Fault::new("member", "deflated bytes", error))?;
+            }
+            other => return Err(Fault::new("member", "method 0 or 8", other)),
+        }
+        if content.len() != self.size {
+            return Err(Fault::new("member size", self.size, content.len()));
+        }
+        let mut crc = Crc::new();
+        crc.update(&content);
+        if crc.sum() != self.crc {
+            let [expected, found] = [self.crc, crc.sum()].map(|sum| format!("{sum:#010x}"));
+            return Err(Fault::new("member checksum", expected, found));
+        }
+        Ok(content)
+    }
+}
+
+fn piece(bytes: &[u8], at: usize, length: usize) -> Result<&[u8], Fault> {
+    at.checked_add(length)
+        .and_then(|end| bytes.get(at..end))
+        .ok_or_else(|| Fault::new("archive", format!("{length} bytes"), "the end of the file"))
+}
+
+fn short(bytes: &[u8], at: usize) -> Result<usize, Fault> {
+    piece(bytes, at, 2).map(|word| usize::from(word[0]) | usize::from(word[1]) << 8)
+}
+
+fn long(bytes: &[u8], at: usize) -> Result<u32, Fault> {
+    piece(bytes, at, 4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+}
+
+fn expect(bytes: &[u8], magic: [u8; 4], field: &'static str) -> Result<(), Fault> {
+    if bytes.starts_with(&magic) {
+        return Ok(());
+    }
+    Err(Fault::new(field, "`PK`", "other bytes"))
+}
