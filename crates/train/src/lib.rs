@@ -1,9 +1,11 @@
 //! The training loop: optimizers, schedules, clipping, checkpoints that resume to the bit, evaluation.
 //!
 //! [`train`] runs a [`Task`]: [`Settings`] on a [`Model`], an [`Objective`] and loaders of batches.
-//! It knows neither recipes nor papers: a published method enters as an [`Objective`].
+//! It knows neither recipes nor papers: a published method enters as an [`Objective`]; [`Combined`]
+//! is the one for all methods of this workspace.
 
 pub mod checkpoint;
+mod combined;
 mod error;
 pub mod evaluate;
 pub mod gradients;
@@ -21,6 +23,7 @@ pub mod settings;
 pub mod trainer;
 
 pub use checkpoint::Checkpoint;
+pub use combined::Combined;
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, evaluate, evaluate_checkpoint};
 pub use gradients::Gradients;

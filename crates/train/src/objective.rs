@@ -18,13 +18,14 @@ pub trait Objective {
     /// In an evaluation, `moment.training` is false and there are no side heads.
     fn loss(&self, outputs: &Outputs, labels: &Tensor, moment: &Moment) -> Result<Tensor>;
 
-    /// The weight of each time step in the output by which samples are classified.
+    /// The weight of each of `time_steps` steps in the output by which samples are classified; as
+    /// many numbers.
     fn output_weights(&self, time_steps: usize) -> Vec<f32> {
         vec![1.0; time_steps]
     }
 
-    /// Sees the scores of each training batch, after its step.
-    fn observe(&mut self, _scores: &Scores, _labels: &[u32]) {}
+    /// Sees the scores of each training batch, after its step; `moment` is the one of its loss.
+    fn observe(&mut self, _scores: &Scores, _labels: &[u32], _moment: &Moment) {}
 
     /// Called after each optimizer step, to keep parameters in their range.
     fn after_step(&mut self, _parameters: &Parameters) -> Result<()> {
@@ -48,7 +49,7 @@ pub trait Objective {
     }
 
     /// What the method reports of itself after an epoch.
-    fn report(&self) -> Vec<MethodValues> {
+    fn report(&self, _parameters: &Parameters) -> Vec<MethodValues> {
         Vec::new()
     }
 }

@@ -234,7 +234,7 @@ impl<'a> Trainer<'a> {
 
         let labels = batch.labels.to_vec1::<u32>()?;
         self.task.objective.after_step(parameters)?;
-        self.task.objective.observe(&scores, &labels);
+        self.task.objective.observe(&scores, &labels, &moment);
         let weights = self.task.objective.output_weights(scores.time_steps());
         let right = scores.right_up_to(&weights, &labels).last().copied().unwrap_or(0);
         let learning_rate = self.task.settings.optimizer.learning_rate() * factor;
@@ -279,7 +279,7 @@ impl<'a> Trainer<'a> {
             test,
             layers,
             gradient_norms: sums.gradient_norms(self.task.model.parameters()),
-            methods: self.task.objective.report(),
+            methods: self.task.objective.report(self.task.model.parameters()),
         };
         let timing = Timing {
             epoch,

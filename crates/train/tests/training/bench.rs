@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
+use candlewick_core::parameters::Parameters;
 use candlewick_datasets::{Split, open};
 use candlewick_encode::Loader;
+use candlewick_methods::{AnyLoss, Methods};
 use candlewick_network::{Features, Network, Outputs, Parts, Spec};
 use candlewick_neuron::{AnyNeuron, Lif};
 use candlewick_run::manifest::SCHEMA;
@@ -15,19 +17,30 @@ use candlewick_run::{Manifest, MethodValues, RunDirectory, Status};
 use candlewick_surrogate::Triangle;
 use candlewick_train::optimizer::AdamW;
 use candlewick_train::{
-    AnyOptimizer, Cadence, Ended, Event, Moment, Objective, Progress, Scores, Settings, Silent,
-    Stage, Task,
+    AnyOptimizer, Cadence, Combined, Ended, Event, Moment, Objective, Progress, Scores, Settings,
+    Silent, Stage, Task,
 };
 
 pub(crate) type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 /// The network `layers` on 8×8 images with ten classes.
 pub(crate) fn network(layers: &str, seed: u64) -> Result<Network> {
+    network_with(layers, seed, &Methods::default())
+}
+
+/// The same with the methods that act inside of a network.
+pub(crate) fn network_with(layers: &str, seed: u64, methods: &Methods) -> Result<Network> {
     let neuron = AnyNeuron::from(Lif::default()).model();
     let surrogate: Arc<_> = Arc::new(Triangle::default());
     let spec = Spec { layers: layers.into(), bias: true };
     let input = Features::Map { height: 8, width: 8, channels: 1 };
-    let parts = Parts::new(neuron, surrogate);
+    let parts = Parts {
+        surrogate_rules: methods.surrogate_rules(),
+        weight_rule: methods.weight_rule(),
+        penalties: methods.penalties(),
+        side_heads: methods.shortcut.is_some(),
+        ..Parts::new(neuron, surrogate)
+    };
     Ok(Network::new(&spec, &parts, input, 10, &Device::Cpu, Key::new(seed))?)
 }
 
@@ -95,7 +108,7 @@ impl Objective for Weighted {
         (0..time_steps).map(weight).collect()
     }
 
-    fn observe(&mut self, scores: &Scores, labels: &[u32]) {
+    fn observe(&mut self, scores: &Scores, labels: &[u32], _moment: &Moment) {
         self.right.resize(scores.time_steps(), 0.0);
         for (t, sum) in self.right.iter_mut().enumerate() {
             let right = scores.right_at(t, labels);
@@ -127,7 +140,7 @@ impl Objective for Weighted {
         Ok(())
     }
 
-    fn report(&self) -> Vec<MethodValues> {
+    fn report(&self, _parameters: &Parameters) -> Vec<MethodValues> {
         let values = self.weights.iter().map(|&weight| weight as f32).collect();
         vec![MethodValues { name: "weights".into(), values }]
     }
@@ -137,6 +150,8 @@ impl Objective for Weighted {
 pub(crate) struct Training {
     pub(crate) layers: &'static str,
     pub(crate) settings: Settings,
+    /// The loss and methods; the objective of this bench if absent.
+    pub(crate) methods: Option<(AnyLoss, Methods)>,
     pub(crate) train: Vec<Loader>,
     pub(crate) validation: Vec<Loader>,
     pub(crate) test: Vec<Loader>,
@@ -149,6 +164,7 @@ impl Training {
         Ok(Self {
             layers: "FC24-DP0.2-FC10",
             settings,
+            methods: None,
             train: digits(Split::Train, 310)?,
             validation: Vec::new(),
             test: digits(Split::Test, 60)?,
@@ -163,15 +179,21 @@ impl Training {
         progress: &mut dyn Progress,
         stop: &AtomicBool,
     ) -> candlewick_train::Result<Ended> {
-        let network = network(self.layers, 5).map_err(|error| candlewick_core::Error::Setting {
-            field: "network".into(),
-            expected: "one that can be built".into(),
-            got: error.to_string(),
+        let inside = self.methods.as_ref().map(|(_, methods)| methods.clone()).unwrap_or_default();
+        let network = network_with(self.layers, 5, &inside).map_err(|error| {
+            candlewick_core::Error::Setting {
+                field: "network".into(),
+                expected: "one that can be built".into(),
+                got: error.to_string(),
+            }
         })?;
-        let mut objective = Weighted::default();
+        let mut objective: Box<dyn Objective> = match &self.methods {
+            Some((loss, methods)) => Box::new(Combined::new(loss.clone(), methods.clone())),
+            None => Box::new(Weighted::default()),
+        };
         candlewick_train::train(Task {
             model: &network,
-            objective: &mut objective,
+            objective: &mut *objective,
             settings: &self.settings,
             key: Key::new(5),
             train: &self.train,

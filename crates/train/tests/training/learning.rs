@@ -47,6 +47,7 @@ fn a_network_learns_digits_in_two_stages_of_time_steps() -> Result<()> {
     let training = Training {
         layers: "FC64-FC10",
         settings: settings(vec![Stage::new(5, 2), Stage::new(3, 4)]),
+        methods: None,
         train: digits(Split::Train, 310)?,
         validation: Vec::new(),
         test: digits(Split::Test, 100)?,

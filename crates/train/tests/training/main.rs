@@ -5,4 +5,5 @@ mod damage;
 mod determinism;
 mod divergence;
 mod learning;
+mod methods;
 mod resume;
