@@ -1,0 +1,1 @@
+//! Laws that every loss and method obeys.

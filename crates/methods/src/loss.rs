@@ -1,0 +1,44 @@
+//! What a loss is, and the cross-entropy that losses are made of.
+
+use std::fmt::Debug;
+
+use candle_core::{D, Tensor};
+use candlewick_core::{Error, Result};
+
+/// A loss of the logits of all time steps.
+pub trait Loss: Debug + Send + Sync {
+    /// The scalar loss of logits `[T, B, K]` and labels `[B]` (u32), a mean over the batch.
+    fn loss(&self, logits: &Tensor, labels: &Tensor) -> Result<Tensor>;
+
+    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
+    fn problem(&self) -> Option<(&'static str, &'static str)>;
+}
+
+/// Mean cross-entropy of logits `[N, K]` and labels `[N]`, in which every class gets a share
+/// `smoothing / K` of the target (Szegedy et al., CVPR 2016, arXiv:1512.00567, sec. 7).
+pub(crate) fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f32) -> Result<Tensor> {
+    let log_probabilities = candle_nn::ops::log_softmax(logits, D::Minus1)?;
+    let of_the_label = log_probabilities.gather(&labels.unsqueeze(1)?, 1)?.mean_all()?;
+    if smoothing == 0.0 {
+        return Ok(of_the_label.neg()?);
+    }
+    let smoothing = f64::from(smoothing);
+    Ok(((of_the_label * (smoothing - 1.0))? - (log_probabilities.mean_all()? * smoothing)?)?)
+}
+
+/// `(T, B, K)` of logits.
+pub(crate) fn dims(logits: &Tensor) -> Result<(usize, usize, usize)> {
+    match *logits.dims() {
+        [time_steps, samples, classes] => Ok((time_steps, samples, classes)),
+        ref dims => Err(Error::Shape {
+            what: "logits".into(),
+            expected: "[T, B, K]".into(),
+            got: format!("{dims:?}"),
+        }),
+    }
+}
+
+/// The range that label smoothing has.
+pub(crate) fn smoothing_problem(smoothing: f32) -> Option<(&'static str, &'static str)> {
+    (!(0.0..1.0).contains(&smoothing)).then_some(("label_smoothing", "a number in [0, 1)"))
+}

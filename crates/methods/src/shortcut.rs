@@ -1,0 +1,98 @@
+//! Shortcut back-propagation (Guo et al., `NeurIPS` 2024, arXiv:2401.04486).
+//!
+//! Every stage but the last has a side head (global average pooling, linear layer) whose logits are
+//! added to those of the network in training, so that the gradient reaches the first layers at once;
+//! the heads are dropped for inference:
+//!
+//! ```text
+//! o = b_n(x) + c · Σ_{l<n} b_l(x)          eq. 6: c = 1;  eq. 10: c = lambda · (1 - i/I)
+//! ```
+//!
+//! for iteration `i` of `I`. Where the heads stand is our reading: the paper's figure was not seen.
+
+use candle_core::Tensor;
+use candlewick_core::Result;
+use serde::{Deserialize, Serialize};
+
+/// The coefficient of the side heads over the training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShortcutSchedule {
+    /// `lambda` at all times (eq. 6, with 1).
+    #[default]
+    Constant,
+    /// Falls from `lambda` to 0 with the iterations: evolutionary training (eq. 10, with 0.25).
+    Evolutionary,
+}
+
+/// Settings of shortcut back-propagation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Shortcut {
+    /// Default `constant`.
+    pub schedule: ShortcutSchedule,
+    /// The coefficient, at least 0; by default that of the paper: 1, or 0.25 if evolutionary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lambda: Option<f32>,
+}
+
+impl Default for Shortcut {
+    fn default() -> Self {
+        Self { schedule: ShortcutSchedule::Constant, lambda: None }
+    }
+}
+
+impl Shortcut {
+    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
+    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
+        let bad = self.lambda.is_some_and(|lambda| !(0.0..f32::INFINITY).contains(&lambda));
+        bad.then_some(("lambda", "a number of at least 0"))
+    }
+
+    /// The coefficient when the share `progress` in [0, 1] of all iterations is done.
+    pub fn coefficient(&self, progress: f64) -> f64 {
+        match self.schedule {
+            ShortcutSchedule::Constant => f64::from(self.lambda.unwrap_or(1.0)),
+            ShortcutSchedule::Evolutionary => {
+                f64::from(self.lambda.unwrap_or(0.25)) * (1.0 - progress)
+            }
+        }
+    }
+
+    /// The logits that are trained, `[T, B, K]`.
+    pub fn combine(&self, logits: &Tensor, side: &[Tensor], progress: f64) -> Result<Tensor> {
+        let coefficient = self.coefficient(progress);
+        if coefficient == 0.0 {
+            return Ok(logits.clone());
+        }
+        let mut sum = logits.clone();
+        for head in side {
+            sum = (sum + (head * coefficient)?)?;
+        }
+        Ok(sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn coefficients_by_hand() -> Result<()> {
+        let evolutionary =
+            Shortcut { schedule: ShortcutSchedule::Evolutionary, ..Shortcut::default() };
+        assert_eq!(Shortcut::default().coefficient(0.7), 1.0);
+        assert_eq!(evolutionary.coefficient(0.0), 0.25);
+        assert_eq!(evolutionary.coefficient(0.5), 0.125);
+        let main = Tensor::new(&[[[1.0_f32, 2.0]]], &Device::Cpu)?;
+        let side = Tensor::new(&[[[4.0_f32, 0.0]]], &Device::Cpu)?;
+        let sum = evolutionary.combine(&main, &[side.clone(), side.clone()], 0.5)?;
+        assert_eq!(sum.to_vec3::<f32>()?, [[[2.0, 2.0]]]);
+        // At the end the main loss is all there is.
+        let end = evolutionary.combine(&main, &[side], 1.0)?;
+        assert_eq!(end.to_vec3::<f32>()?, main.to_vec3::<f32>()?);
+        Ok(())
+    }
+}

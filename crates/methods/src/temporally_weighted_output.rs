@@ -1,0 +1,135 @@
+//! Temporally weighted output (Li, Zhao, Zhao, Zeng, Neural Networks 2024, arXiv:2406.19645; the
+//! normalized form of the code, `msg/main.py`):
+//!
+//! ```text
+//! y = 1/T · Σ_t a_t · O(t)             a_t = 1 at first
+//! a_t ← (1 - momentum) · a_t + momentum · acc_t / mean_t(acc_t)      after an epoch
+//! ```
+//!
+//! where `acc_t` is the share of training samples that step `t` classified rightly in the epoch.
+//! The weights are constants for the gradient, keep a mean of 1, and are used in tests as well.
+
+use serde::{Deserialize, Serialize};
+
+/// What classifies a sample at step `t` when the accuracies are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightDecision {
+    /// The output of step `t` alone (`main.py`).
+    #[default]
+    PerStep,
+    /// The sum of the outputs up to step `t` (`main2.py`).
+    Cumulative,
+}
+
+/// Settings of the temporally weighted output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TemporallyWeightedOutput {
+    /// The weights stay 1 up to and including this epoch, counted from 0. Default 5
+    /// (`att_startepoch` in `main.py`).
+    pub start_epoch: u32,
+    /// Weight of the newest accuracies, in [0, 1]. Default 0.3 (`att_alpha`).
+    pub momentum: f32,
+    /// Default `per_step`.
+    pub decision: WeightDecision,
+}
+
+impl Default for TemporallyWeightedOutput {
+    fn default() -> Self {
+        Self { start_epoch: 5, momentum: 0.3, decision: WeightDecision::PerStep }
+    }
+}
+
+impl TemporallyWeightedOutput {
+    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
+    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
+        (!(0.0..=1.0).contains(&self.momentum)).then_some(("momentum", "a number in [0, 1]"))
+    }
+}
+
+/// The weights of the time steps, with the counts of the current epoch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OutputWeights {
+    /// The weights `a_t`; empty until the number of time steps is known.
+    pub weights: Vec<f32>,
+    /// Samples of this epoch that each step classified rightly.
+    pub right: Vec<u64>,
+}
+
+impl OutputWeights {
+    /// The weights for `time_steps` steps: 1 for all if another number of steps was trained.
+    pub fn get(&self, time_steps: usize) -> Vec<f32> {
+        if self.weights.len() == time_steps { self.weights.clone() } else { vec![1.0; time_steps] }
+    }
+
+    /// Adds the right classifications of a batch, one count per time step.
+    pub fn observe(&mut self, right: &[u64]) {
+        if self.right.len() != right.len() {
+            self.right = vec![0; right.len()];
+        }
+        for (sum, count) in self.right.iter_mut().zip(right) {
+            *sum += count;
+        }
+    }
+
+    /// Ends epoch number `epoch`, counted from 0, and sets the weights of the next one.
+    pub fn end_epoch(&mut self, settings: &TemporallyWeightedOutput, epoch: u32) {
+        let right = std::mem::take(&mut self.right);
+        let sum: u64 = right.iter().sum();
+        if epoch < settings.start_epoch || sum == 0 {
+            return;
+        }
+        let mean = sum as f64 / right.len() as f64;
+        let momentum = f64::from(settings.momentum);
+        self.weights = self
+            .get(right.len())
+            .into_iter()
+            .zip(right)
+            .map(|(weight, count)| {
+                ((1.0 - momentum) * f64::from(weight) + momentum * count as f64 / mean) as f32
+            })
+            .collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts 10 and 30 of mean 20: a = 0.7 · 1 + 0.3 · 0.5 and 0.7 · 1 + 0.3 · 1.5.
+    #[test]
+    fn weights_by_hand_and_their_mean_stays_one() {
+        let settings = TemporallyWeightedOutput { start_epoch: 1, ..Default::default() };
+        let mut weights = OutputWeights::default();
+        weights.observe(&[4, 10]);
+        weights.end_epoch(&settings, 0);
+        assert_eq!(weights.get(2), [1.0, 1.0]);
+        weights.observe(&[4, 10]);
+        weights.observe(&[6, 20]);
+        weights.end_epoch(&settings, 1);
+        assert_eq!(weights.get(2), [0.85, 1.15]);
+        for epoch in 2..50 {
+            weights.observe(&[u64::from(epoch), 7]);
+            weights.end_epoch(&settings, epoch);
+            let mean = weights.get(2).iter().sum::<f32>() / 2.0;
+            assert!((mean - 1.0).abs() < 1e-5, "{mean}");
+        }
+        assert_eq!(weights.get(3), [1.0; 3]);
+    }
+
+    /// As published: plain averaging in epochs 0 to 5, because epoch 5 is trained before the first
+    /// change.
+    #[test]
+    fn the_first_six_epochs_average_plainly() {
+        let settings = TemporallyWeightedOutput::default();
+        let mut weights = OutputWeights::default();
+        let mut plain = 0;
+        for epoch in 0..8 {
+            plain += u32::from(weights.get(4) == [1.0; 4]);
+            weights.observe(&[1, 2, 3, 4]);
+            weights.end_epoch(&settings, epoch);
+        }
+        assert_eq!(plain, 6);
+    }
+}
