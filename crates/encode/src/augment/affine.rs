@@ -19,42 +19,64 @@ pub enum Interpolation {
 /// columns to the right and rows downwards, and is 0 where that is outside.
 pub(super) fn transform(frames: &mut Frames, matrix: [[f64; 2]; 2], interpolation: Interpolation) {
     let FrameShape { height, width, channels, .. } = frames.shape();
-    let (middle_x, middle_y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
-    // The place in the frame of a pixel, if it is inside.
-    let place = |x: f64, y: f64| {
-        let inside = x >= 0.0 && y >= 0.0 && x < width as f64 && y < height as f64;
-        inside.then(|| (y as usize * width + x as usize) * channels)
+    // The old pixels of each new one; the same for all frames.
+    let count = match interpolation {
+        Interpolation::Nearest => 1,
+        Interpolation::Bilinear => 4,
     };
+    let sources: Vec<Source> = sources(height, width, matrix, interpolation)
+        .into_iter()
+        .map(|(pixel, weight)| (pixel * channels, weight))
+        .collect();
     frames.replace(height, width, |old, new| {
-        for (number, target) in new.chunks_exact_mut(channels).enumerate() {
-            let x = (number % width) as f64 - middle_x;
-            let y = (number / width) as f64 - middle_y;
-            let source_x = matrix[0][0] * x + matrix[0][1] * y + middle_x;
-            let source_y = matrix[1][0] * x + matrix[1][1] * y + middle_y;
-            match interpolation {
-                Interpolation::Nearest => {
-                    if let Some(at) = place((source_x + 0.5).floor(), (source_y + 0.5).floor()) {
-                        target.copy_from_slice(&old[at..at + channels]);
-                    }
-                }
-                Interpolation::Bilinear => {
-                    let (left, top) = (source_x.floor(), source_y.floor());
-                    let (right, bottom) = (source_x - left, source_y - top);
-                    for (x, y, weight) in [
-                        (left, top, (1.0 - right) * (1.0 - bottom)),
-                        (left + 1.0, top, right * (1.0 - bottom)),
-                        (left, top + 1.0, (1.0 - right) * bottom),
-                        (left + 1.0, top + 1.0, right * bottom),
-                    ] {
-                        if let Some(at) = place(x, y) {
-                            let source = &old[at..at + channels];
-                            for (target, &source) in target.iter_mut().zip(source) {
-                                *target += weight as f32 * source;
-                            }
-                        }
-                    }
+        let targets = new.chunks_exact_mut(channels);
+        for (target, sources) in targets.zip(sources.chunks_exact(count)) {
+            for &(at, weight) in sources.iter().filter(|source| source.1 != 0.0) {
+                for (target, &source) in target.iter_mut().zip(&old[at..at + channels]) {
+                    *target += weight * source;
                 }
             }
         }
     });
+}
+
+/// An old pixel and its weight, which is 0 where it is outside.
+type Source = (usize, f32);
+
+/// One or four old pixels for each new one, in order.
+fn sources(
+    height: usize,
+    width: usize,
+    matrix: [[f64; 2]; 2],
+    interpolation: Interpolation,
+) -> Vec<Source> {
+    let (middle_x, middle_y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
+    let source = |x: f64, y: f64, weight: f64| {
+        let inside = x >= 0.0 && y >= 0.0 && x < width as f64 && y < height as f64;
+        if inside { (y as usize * width + x as usize, weight as f32) } else { (0, 0.0) }
+    };
+    let mut sources = Vec::with_capacity(4 * height * width);
+    for row in 0..height {
+        for column in 0..width {
+            let (x, y) = (column as f64 - middle_x, row as f64 - middle_y);
+            let source_x = matrix[0][0] * x + matrix[0][1] * y + middle_x;
+            let source_y = matrix[1][0] * x + matrix[1][1] * y + middle_y;
+            match interpolation {
+                Interpolation::Nearest => {
+                    sources.push(source((source_x + 0.5).floor(), (source_y + 0.5).floor(), 1.0));
+                }
+                Interpolation::Bilinear => {
+                    let (left, top) = (source_x.floor(), source_y.floor());
+                    let (right, down) = (source_x - left, source_y - top);
+                    sources.extend([
+                        source(left, top, (1.0 - right) * (1.0 - down)),
+                        source(left + 1.0, top, right * (1.0 - down)),
+                        source(left, top + 1.0, (1.0 - right) * down),
+                        source(left + 1.0, top + 1.0, right * down),
+                    ]);
+                }
+            }
+        }
+    }
+    sources
 }

@@ -13,6 +13,7 @@ const PRECISION: u32 = 22;
 pub(super) struct GreyAlpha {
     source: Vec<u8>,
     narrow: Vec<u8>,
+    sums: Vec<i32>,
     result: Vec<u8>,
 }
 
@@ -35,11 +36,11 @@ impl GreyAlpha {
         }
         self.narrow.clear();
         for row in self.source.chunks_exact(2 * old_width) {
-            resample(row, columns, 2, &mut self.narrow);
+            resample(row, columns, 2, &mut self.sums, &mut self.narrow);
         }
         let row = self.narrow.len() / (self.source.len() / (2 * old_width));
         self.result.clear();
-        resample(&self.narrow, rows, row, &mut self.result);
+        resample(&self.narrow, rows, row, &mut self.sums, &mut self.result);
         for (pixel, source) in new.chunks_exact_mut(2).zip(self.result.chunks_exact(2)) {
             let (grey, alpha) = (source[0], source[1]);
             pixel[0] = f32::from(alpha) / 255.0;
@@ -62,21 +63,25 @@ fn divide(grey: u8, alpha: u8) -> u8 {
     }
 }
 
-/// Appends weighted sums of the groups of `size` bytes.
-fn resample(old: &[u8], taps: &Taps, size: usize, new: &mut Vec<u8>) {
+/// Appends weighted sums of the groups of `size` bytes; `sums` is working memory.
+fn resample(old: &[u8], taps: &Taps, size: usize, sums: &mut Vec<i32>, new: &mut Vec<u8>) {
+    sums.resize(size, 0);
     for (start, weights) in taps.iter() {
-        let groups = &old[start * size..];
-        for value in 0..size {
-            let values = groups[value..].iter().step_by(size);
-            let sum: i64 =
-                values.zip(weights).map(|(&value, &weight)| i64::from(value) * fixed(weight)).sum();
-            let rounded = (sum + (1 << (PRECISION - 1))) >> PRECISION;
-            new.push(rounded.clamp(0, 255) as u8);
+        sums.fill(1 << (PRECISION - 1));
+        let mut at = start * size;
+        for &weight in weights {
+            let weight = fixed(weight);
+            for (sum, &byte) in sums.iter_mut().zip(&old[at..at + size]) {
+                // Weights are positive and add up to 2²² but for rounding, so this is below 2³¹.
+                *sum += i32::from(byte) * weight;
+            }
+            at += size;
         }
+        new.extend(sums.iter().map(|sum| (sum >> PRECISION).min(255) as u8));
     }
 }
 
 /// A weight in fixed point, rounded.
-fn fixed(weight: f64) -> i64 {
-    (weight * f64::from(1 << PRECISION) + 0.5) as i64
+fn fixed(weight: f64) -> i32 {
+    (weight * f64::from(1 << PRECISION) + 0.5) as i32
 }

@@ -79,12 +79,15 @@ impl Taps {
 
     /// Writes weighted sums of the groups of `size` values of `old` to those of `new`.
     pub(super) fn weigh(&self, old: &[f32], new: &mut [f32], size: usize) {
+        new.fill(0.0);
         for ((start, weights), target) in self.iter().zip(new.chunks_exact_mut(size)) {
-            target.fill(0.0);
-            for (source, &weight) in old[start * size..].chunks_exact(size).zip(weights) {
-                for (target, &source) in target.iter_mut().zip(source) {
-                    *target += weight as f32 * source;
+            let mut at = start * size;
+            for &weight in weights {
+                let weight = weight as f32;
+                for (target, &source) in target.iter_mut().zip(&old[at..at + size]) {
+                    *target += weight * source;
                 }
+                at += size;
             }
         }
     }
