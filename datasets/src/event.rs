@@ -21,11 +21,13 @@ pub(crate) mod nmnist;
 mod numpy;
 mod prophesee;
 mod recordings;
+mod summary;
 mod zip;
 
 pub use chunks::Chunks;
 pub use dvs_model::DvsModel;
 pub use format::{Format, decode, detect, encode};
 pub use recordings::Recordings;
+pub use summary::Summary;
 
 use crate::Events;

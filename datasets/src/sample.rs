@@ -106,6 +106,14 @@ impl Events {
         self.t.is_empty()
     }
 
+    /// Keeps the first `len` events.
+    pub fn truncate(&mut self, len: usize) {
+        self.x.truncate(len);
+        self.y.truncate(len);
+        self.t.truncate(len);
+        self.p.truncate(len);
+    }
+
     /// Appends one event.
     #[inline]
     pub fn push(&mut self, x: u16, y: u16, t: i64, p: bool) {

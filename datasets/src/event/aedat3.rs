@@ -116,6 +116,8 @@ impl Aedat3 {
 impl Decoder for Aedat3 {
     fn feed(&mut self, bytes: &[u8], events: &mut Events) -> Result<usize, Fault> {
         let mut used = self.header(bytes)?;
+        // No more events than this can come, and one allocation is faster than one per packet.
+        events.reserve((bytes.len() - used) / 8);
         while self.stage == Stage::Events {
             let rest = &bytes[used..];
             if self.packet.events > 0 {

@@ -20,6 +20,13 @@ pub(crate) struct Atis {
 impl Decoder for Atis {
     fn feed(&mut self, bytes: &[u8], events: &mut Events) -> Result<usize, Fault> {
         let (mut records, rest) = bytes.as_chunks::<5>();
+        let start = events.len();
+        self.append(records, events);
+        if !events.y[start..].contains(&u16::from(OVERFLOW_ROW)) {
+            return Ok(bytes.len() - rest.len());
+        }
+        // Overflows are rare, so the events are decoded again from their parts.
+        events.truncate(start);
         while let Some(at) = records.iter().position(|record| record[1] == OVERFLOW_ROW) {
             self.append(&records[..at], events);
             self.offset += OVERFLOW_TIME;

@@ -83,8 +83,9 @@ pub(crate) fn place(
     sensor: Option<(usize, usize)>,
     seen: &mut (usize, usize),
 ) -> Result<()> {
-    let largest = |values: &[u16]| values.iter().fold(None, |max, &value| max.max(Some(value)));
-    let extent = |values: &[u16]| largest(values).map_or(0, |max| usize::from(max) + 1);
+    // Without an early exit, so that the loop runs in vectors.
+    let largest = |values: &[u16]| values.iter().fold(0, |max, &value| value.max(max));
+    let extent = |values: &[u16]| usize::from(largest(values)) + usize::from(!values.is_empty());
     let (right, bottom) = (extent(&events.x), extent(&events.y));
     *seen = (seen.0.max(right), seen.1.max(bottom));
     (events.width, events.height) = sensor.unwrap_or(*seen);
