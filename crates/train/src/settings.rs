@@ -167,6 +167,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::AnyCurve;
 
     fn settings(restart: bool) -> Settings {
         let mut last = Stage::new(2, 6);
@@ -199,6 +200,27 @@ mod tests {
             visited += 1;
         }
         assert_eq!(visited, 4);
+    }
+
+    #[test]
+    fn written_settings_read_back_equal() {
+        let mut visited = 0;
+        for optimizer in AnyOptimizer::all() {
+            for curve in AnyCurve::all() {
+                let schedule = Schedule { curve, ..Schedule::default() };
+                let clip_norm = (visited % 2 == 0).then_some(1.5);
+                let written = Settings {
+                    optimizer: optimizer.clone(),
+                    schedule,
+                    clip_norm,
+                    ..settings(false)
+                };
+                let text = toml::to_string(&written).unwrap();
+                assert_eq!(toml::from_str::<Settings>(&text).unwrap(), written, "{text}");
+                visited += 1;
+            }
+        }
+        assert_eq!(visited, 9);
     }
 
     #[test]

@@ -194,6 +194,14 @@ impl<'a> Trainer<'a> {
             self.report_step(steps);
             self.save_now_and_then(steps)?;
         }
+        let waited = batches.waited().as_secs_f64();
+        if waited > 0.2 * self.place.sums.seconds {
+            tracing::warn!(
+                "epoch {}: {waited:.1} s of {:.1} s were spent waiting for data",
+                self.place.epoch + 1,
+                self.place.sums.seconds
+            );
+        }
         let moment = self.moment(steps, true);
         self.task.objective.end_epoch(&moment);
         Ok(true)

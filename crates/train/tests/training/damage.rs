@@ -43,9 +43,8 @@ fn a_flipped_bit_anywhere_is_noticed_and_named() -> Result<()> {
         let mut damaged = bytes.clone();
         damaged[at] ^= 1 << stream.below(8);
         std::fs::write(&file, &damaged)?;
-        let error = match Checkpoint::open(&file) {
-            Err(error) => error,
-            Ok(_) => return Err(format!("a flip in byte {at} of {} passed", bytes.len()).into()),
+        let Err(error) = Checkpoint::open(&file) else {
+            return Err(format!("a flip in byte {at} of {} passed", bytes.len()).into());
         };
         let field = field(error, &file);
         if at >= header {

@@ -134,6 +134,35 @@ fn a_training_needs_no_directory() -> Result<()> {
     Ok(())
 }
 
+/// Counts checkpoints only.
+#[derive(Default)]
+struct Saves(usize);
+
+impl Progress for Saves {
+    fn event(&mut self, event: &Event<'_>) {
+        self.0 += usize::from(matches!(event, Event::Checkpoint { .. }));
+    }
+}
+
+#[test]
+fn the_cadence_counts_seconds_and_steps() -> Result<()> {
+    // Ten steps; the last checkpoint is that of the epoch's end.
+    let cadences = [((None, None), 1), ((None, Some(3)), 4), ((Some(0.0), None), 10)];
+    let mut visited = 0;
+    for ((seconds, steps), expected) in cadences {
+        let directory = tempfile::tempdir()?;
+        let mut training = Training::small(settings(vec![Stage::new(1, 2)]))?;
+        training.cadence = Cadence { seconds, steps };
+        let mut run = run_directory(&directory.path().join("run"))?;
+        let mut saves = Saves::default();
+        training.run(Some(&mut run), &mut saves, &AtomicBool::new(false))?;
+        assert_eq!(saves.0, expected, "{seconds:?}, {steps:?}");
+        visited += 1;
+    }
+    assert_eq!(visited, 3);
+    Ok(())
+}
+
 #[test]
 fn evaluation_builds_no_graph() -> Result<()> {
     let network = network("FC24-FC10", 1)?;

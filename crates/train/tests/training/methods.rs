@@ -3,7 +3,8 @@
 use std::sync::atomic::AtomicBool;
 
 use candlewick_methods::{
-    AnyLoss, CrossEntropy, Methods, PotentialDistribution, Shortcut, ShortcutSchedule,
+    AnyLoss, CrossEntropy, FiringRateTarget, GradientScaling, MaskedSurrogate, Methods,
+    ParametricSurrogate, PotentialDistribution, Shortcut, ShortcutSchedule,
     TemporallyWeightedOutput, Tet,
 };
 use candlewick_run::RunDirectory;
@@ -20,10 +21,10 @@ fn cases() -> Vec<Case> {
     let shortcut = Shortcut { schedule: ShortcutSchedule::Evolutionary, ..Shortcut::default() };
     let two = TemporallyWeightedOutput { start_epoch: 0, ..TemporallyWeightedOutput::default() };
     let all = Methods {
-        firing_rate_target: Some(Default::default()),
-        gradient_scaling: Some(Default::default()),
-        masked_surrogate: Some(Default::default()),
-        parametric_surrogate: Some(Default::default()),
+        firing_rate_target: Some(FiringRateTarget::default()),
+        gradient_scaling: Some(GradientScaling::default()),
+        masked_surrogate: Some(MaskedSurrogate::default()),
+        parametric_surrogate: Some(ParametricSurrogate::default()),
         potential_distribution: Some(PotentialDistribution::default()),
         shortcut: Some(shortcut),
         temporally_weighted_output: Some(two),
