@@ -23,6 +23,10 @@ impl Neuron<1, 0> for IntegrateAndFire {
         &self.firing
     }
 
+    fn initial_state(&self) -> [f32; 1] {
+        [self.firing.v_reset]
+    }
+
     #[inline(always)]
     fn charge<V: Real>(&self, _: &[V; 0], [v]: [V; 1], x: V) -> [V; 1] {
         [v + x]

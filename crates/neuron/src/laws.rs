@@ -11,24 +11,42 @@ use crate::{AnyNeuron, Firing, FiringRule, Model, MultiStep, Output, Reset, comp
 const RESETS: [Reset; 3] = [Reset::Hard, Reset::Subtract, Reset::None];
 const RULES: [FiringRule; 2] = [FiringRule::Above, FiringRule::AtOrAbove];
 
-/// Every registered neuron with every reset, firing rule and way to differentiate the reset.
+/// The neuron with changed entries of its `firing` table; `None` if it has no such table.
+fn with_firing(neuron: &AnyNeuron, change: impl FnOnce(&mut toml::Table)) -> Option<AnyNeuron> {
+    let mut recipe = toml::Table::try_from(neuron).expect("a neuron is a table");
+    let settings = recipe[neuron.name()].as_table_mut().expect("settings are a table");
+    change(settings.get_mut("firing")?.as_table_mut().expect("firing is a table"));
+    Some(recipe.try_into().expect("the same neuron"))
+}
+
+/// Every registered neuron with every reset, firing rule and way to differentiate the reset that it
+/// accepts.
 fn variants() -> Vec<(String, Arc<dyn Model>)> {
     let mut all = Vec::new();
     for neuron in AnyNeuron::all() {
+        let before = all.len();
         for (reset, rule, detach_reset) in RESETS
             .into_iter()
             .flat_map(|reset| RULES.map(|rule| (reset, rule)))
             .flat_map(|(reset, rule)| [false, true].map(|detach| (reset, rule, detach)))
         {
             let firing = Firing { v_threshold: 0.8, v_reset: -0.1, reset, rule, detach_reset };
-            let mut recipe = toml::Table::try_from(&neuron).expect("a neuron is a table");
-            let table = recipe[neuron.name()].as_table_mut().expect("settings are a table");
-            table.insert("firing".into(), toml::Value::try_from(firing).expect("a table"));
-            let neuron: AnyNeuron = recipe.try_into().expect("the same neuron");
-            all.push((format!("{neuron:?}"), neuron.model()));
+            let firing = toml::Table::try_from(firing).expect("a table");
+            let Some(variant) = with_firing(&neuron, |table| *table = firing) else {
+                all.push((format!("{neuron:?}"), neuron.model()));
+                break;
+            };
+            if variant.problem().is_none() {
+                all.push((format!("{variant:?}"), variant.model()));
+            }
         }
+        let expected = match neuron.name() {
+            "leaky_integrator" => 1,
+            "izhikevich" => 4,
+            _ => 12,
+        };
+        assert_eq!(all.len() - before, expected, "{neuron:?}");
     }
-    assert_eq!(all.len(), 12 * AnyNeuron::NAMES.len());
     all
 }
 
@@ -68,7 +86,11 @@ impl Case {
             input: Var::from_tensor(&normal("input", &[steps_in, 1, n], scale)?)?,
             state: Var::from_tensor(&normal("state", &[model.states(), 1, n], 0.3)?)?,
             parameters: (!scalars.is_empty()).then(|| scalar(&scalars)).transpose()?,
-            width: surrogate.parameter().map(|value| scalar(&[value])).transpose()?,
+            width: surrogate
+                .parameter()
+                .filter(|_| model.fires())
+                .map(|value| scalar(&[value]))
+                .transpose()?,
         })
     }
 
@@ -144,7 +166,12 @@ fn the_fused_operation_equals_the_composition_of_candle_operations() -> Result<(
                 let case = Case::new(&model, surrogate, steps_in, time_steps, n)?;
                 let (fused, reference) = (case.fused()?, case.composed()?);
                 let what = format!("{name} {surrogate:?} T={time_steps} n={n}");
-                assert_eq!(flat(&fused.output)?, flat(&reference.output)?, "{what}");
+                let outputs = (flat(&fused.output)?, flat(&reference.output)?);
+                if model.fires() {
+                    assert_eq!(outputs.0, outputs.1, "{what}");
+                } else {
+                    assert_close(&outputs.0, &outputs.1, 1e-5, &what);
+                }
                 let states = (fused.state.as_ref().zip(reference.state.as_ref())).expect("states");
                 assert_close(&flat(states.0)?, &flat(states.1)?, 1e-5, &what);
                 let pairs = case.gradients(&fused)?.into_iter().zip(case.gradients(&reference)?);
@@ -155,7 +182,7 @@ fn the_fused_operation_equals_the_composition_of_candle_operations() -> Result<(
             }
         }
     }
-    assert_eq!(visited, 24 * AnyNeuron::NAMES.len() * AnySurrogate::NAMES.len());
+    assert_eq!(visited, 2 * variants().len() * AnySurrogate::NAMES.len());
     Ok(())
 }
 
@@ -195,7 +222,7 @@ fn a_sequence_may_be_split_in_time() -> Result<()> {
             visited += 1;
         }
     }
-    assert_eq!(visited, 24 * AnyNeuron::NAMES.len());
+    assert_eq!(visited, 2 * variants().len());
     Ok(())
 }
 
@@ -204,26 +231,24 @@ fn a_sequence_may_be_split_in_time() -> Result<()> {
 fn the_charge_has_the_derivatives_that_it_states() -> Result<()> {
     let mut visited = 0;
     for neuron in AnyNeuron::all() {
-        let mut recipe = toml::Table::try_from(&neuron).expect("a neuron is a table");
-        let table = recipe[neuron.name()].as_table_mut().expect("settings are a table");
-        if let Some(firing) = table.get_mut("firing").and_then(toml::Value::as_table_mut) {
-            firing.insert("v_threshold".into(), 1e6.into());
-        }
-        let neuron: AnyNeuron = recipe.try_into().expect("the same neuron");
+        let silent = with_firing(&neuron, |table| {
+            table.insert("v_threshold".into(), 50.0.into());
+        });
+        let neuron = silent.unwrap_or(neuron);
         let model = neuron.model();
         let scalars = model.initial_parameters();
         let mut inputs =
-            vec![normal("x", &[3, 1, 5], 1.0)?, normal("h", &[model.states(), 1, 5], 1.0)?];
+            vec![normal("x", &[2, 1, 5], 0.2)?, normal("h", &[model.states(), 1, 5], 0.2)?];
         if !scalars.is_empty() {
             inputs.push(Tensor::new(scalars.as_slice(), &Device::Cpu)?);
         }
         let surrogate = AnySurrogate::named("rectangle")?.shared();
-        let worst = candlewick_core::gradient_check::largest_difference(&inputs, 1e-2, |inputs| {
+        let worst = candlewick_core::gradient_check::largest_difference(&inputs, 5e-3, |inputs| {
             let out = MultiStep {
                 parameters: inputs.get(2),
                 state: Some(&inputs[1]),
                 return_state: true,
-                ..MultiStep::new(model.clone(), surrogate.clone(), &inputs[0], 3)
+                ..MultiStep::new(model.clone(), surrogate.clone(), &inputs[0], 2)
             }
             .run()?;
             Ok(out.state.expect("a state"))

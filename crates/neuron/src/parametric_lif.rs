@@ -51,6 +51,10 @@ impl Neuron<1, 1> for ParametricLif {
         [grad * rate * (1.0 - rate)]
     }
 
+    fn initial_state(&self) -> [f32; 1] {
+        [self.firing.v_reset]
+    }
+
     #[inline(always)]
     fn charge<V: Real>(&self, [rate]: &[V; 1], [v]: [V; 1], x: V) -> [V; 1] {
         [v.clone() + (x - (v - self.firing.v_reset)) * rate.clone()]

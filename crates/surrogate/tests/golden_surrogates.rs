@@ -23,11 +23,9 @@ struct Case {
 
 impl Case {
     fn surrogate(&self) -> AnySurrogate {
-        let mut recipe = format!("[{}]\n", self.name);
-        for (field, value) in &self.settings {
-            recipe += &format!("{field} = {value}\n");
-        }
-        toml::from_str(&recipe).expect("a surrogate")
+        let fields: Vec<String> =
+            self.settings.iter().map(|(field, value)| format!("{field} = {value}")).collect();
+        toml::from_str(&format!("[{}]\n{}", self.name, fields.join("\n"))).expect("a surrogate")
     }
 }
 

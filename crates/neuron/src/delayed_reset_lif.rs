@@ -1,0 +1,125 @@
+//! The LIF neuron whose spike resets it one step late, as snnTorch's `Leaky` does by default.
+//!
+//! ```text
+//! reset = "subtract"   v ← leak(v, x) - v_threshold·s[t-1]      not scaled by the decay
+//! reset = "hard"       v ← leak((1 - s[t-1])·v + s[t-1]·v_reset, x)
+//! ```
+//!
+//! `Leaky` in snnTorch (`reset_delay=True`; `reset_mechanism` "subtract", "zero", "none"). With a
+//! hard reset it fires exactly as [`Lif`](crate::Lif) does, with a soft one it does not: the decay
+//! acts on the potential before the subtraction. State: `v`, last spike.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::firing_problem;
+use crate::{
+    ChargeGradient, Firing, Fused, Leak, Model, Neuron, Real, Reset, ResetGradient, Settings,
+};
+
+/// Settings of the LIF neuron that resets one step late.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DelayedResetLif {
+    /// Default `{ decay = 0.5 }`, the `beta` of the examples in snnTorch's manual (it has no default).
+    pub leak: Leak,
+    /// Threshold and reset. Default `subtract` with `detach_reset` (snnTorch).
+    pub firing: Firing,
+}
+
+impl Default for DelayedResetLif {
+    fn default() -> Self {
+        let firing = Firing { reset: Reset::Subtract, detach_reset: true, ..Firing::default() };
+        Self { leak: Leak::Decay(0.5), firing }
+    }
+}
+
+impl Neuron<2, 0> for DelayedResetLif {
+    #[inline(always)]
+    fn firing(&self) -> &Firing {
+        &self.firing
+    }
+
+    fn initial_state(&self) -> [f32; 2] {
+        [self.firing.v_reset, 0.0]
+    }
+
+    #[inline(always)]
+    fn charge<V: Real>(&self, _: &[V; 0], [v, last]: [V; 2], x: V) -> [V; 2] {
+        let Firing { v_threshold, v_reset, reset, .. } = self.firing;
+        let v = match reset {
+            Reset::Hard => {
+                let v = v * (-last.clone() + 1.0) + last.clone() * v_reset;
+                self.leak.charge(v, x, v_reset)
+            }
+            Reset::Subtract => self.leak.charge(v, x, v_reset) - last.clone() * v_threshold,
+            Reset::None => self.leak.charge(v, x, v_reset),
+        };
+        [v, last]
+    }
+
+    #[inline(always)]
+    fn charge_backward(
+        &self,
+        _: &[f32; 0],
+        [v, last]: [f32; 2],
+        _: f32,
+        [grad_v, grad_last]: [f32; 2],
+    ) -> ChargeGradient<2, 0> {
+        let Firing { v_threshold, v_reset, reset, .. } = self.firing;
+        let (by_v, by_x) = self.leak.partials();
+        let (by_v, by_last) = match reset {
+            Reset::Hard => (by_v * (1.0 - last), by_v * (v_reset - v)),
+            Reset::Subtract => (by_v, -v_threshold),
+            Reset::None => (by_v, 0.0),
+        };
+        ChargeGradient {
+            state: [by_v * grad_v, by_last * grad_v + grad_last],
+            input: by_x * grad_v,
+            parameters: [],
+        }
+    }
+
+    /// Only remembers the spike.
+    #[inline(always)]
+    fn reset<V: Real>(&self, _: &[V; 0], [v, _]: [V; 2], spike: V) -> [V; 2] {
+        [v, spike]
+    }
+
+    #[inline(always)]
+    fn reset_backward(
+        &self,
+        _: &[f32; 0],
+        _: [f32; 2],
+        _: f32,
+        [grad_v, grad_last]: [f32; 2],
+    ) -> ResetGradient<2, 0> {
+        ResetGradient { state: [grad_v, 0.0], spike: grad_last, parameters: [] }
+    }
+}
+
+impl Settings for DelayedResetLif {
+    fn model(&self) -> Arc<dyn Model> {
+        Arc::new(Fused(*self))
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        self.leak.problem().or_else(|| firing_problem(&self.firing))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::by_hand::run;
+
+    /// v = 1.5 fires; 0.75 + 1.5 - 1 = 1.25 fires again (at once, 0.25 + 1.5 = 1.75 would);
+    /// 0.625 + 1.5 - 1 = 1.125.
+    #[test]
+    fn the_reset_comes_one_step_late() {
+        let (spikes, potentials) = run(DelayedResetLif::default(), &[], &[1.5; 3]);
+        assert_eq!(potentials, [1.5, 1.25, 1.125]);
+        assert_eq!(spikes, [1.0; 3]);
+    }
+}

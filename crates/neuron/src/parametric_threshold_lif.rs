@@ -1,0 +1,128 @@
+//! The LIF neuron with a learnable threshold, one per layer
+//! (DIET-SNN: Rathi and Roy, arXiv:2008.03658).
+//!
+//! `Leaky(learn_threshold=True)` in snnTorch, but for its late reset. The threshold is learned as it
+//! is, without a transformation that would keep it above 0. State: `v`.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::firing_problem;
+use crate::variable_threshold::{reset, reset_partials};
+use crate::{
+    ChargeGradient, DistanceGradient, Firing, Fused, Leak, Model, Neuron, Real, ResetGradient,
+    Settings,
+};
+
+/// Settings of the LIF neuron with a learnable threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ParametricThresholdLif {
+    /// Default `{ decay = 0.5 }`.
+    pub leak: Leak,
+    /// The threshold that training starts from, and the reset; a reset by subtraction takes the
+    /// learned threshold away.
+    pub firing: Firing,
+}
+
+impl Default for ParametricThresholdLif {
+    fn default() -> Self {
+        Self { leak: Leak::Decay(0.5), firing: Firing::default() }
+    }
+}
+
+impl Neuron<1, 1> for ParametricThresholdLif {
+    #[inline(always)]
+    fn firing(&self) -> &Firing {
+        &self.firing
+    }
+
+    fn parameter_names(&self) -> [&'static str; 1] {
+        ["v_threshold"]
+    }
+
+    fn initial_parameters(&self) -> [f32; 1] {
+        [self.firing.v_threshold]
+    }
+
+    fn initial_state(&self) -> [f32; 1] {
+        [self.firing.v_reset]
+    }
+
+    #[inline(always)]
+    fn charge<V: Real>(&self, _: &[V; 1], [v]: [V; 1], x: V) -> [V; 1] {
+        [self.leak.charge(v, x, self.firing.v_reset)]
+    }
+
+    #[inline(always)]
+    fn charge_backward(
+        &self,
+        _: &[f32; 1],
+        _: [f32; 1],
+        _: f32,
+        [grad]: [f32; 1],
+    ) -> ChargeGradient<1, 1> {
+        let (by_v, by_x) = self.leak.partials();
+        ChargeGradient { state: [by_v * grad], input: by_x * grad, parameters: [0.0] }
+    }
+
+    #[inline(always)]
+    fn distance<V: Real>(&self, [threshold]: &[V; 1], [v]: [V; 1]) -> V {
+        v - threshold.clone()
+    }
+
+    #[inline(always)]
+    fn distance_backward(&self, _: &[f32; 1], _: [f32; 1], grad: f32) -> DistanceGradient<1, 1> {
+        DistanceGradient { state: [grad], parameters: [-grad] }
+    }
+
+    #[inline(always)]
+    fn reset<V: Real>(&self, [threshold]: &[V; 1], [v]: [V; 1], spike: V) -> [V; 1] {
+        [reset(&self.firing, v, spike, threshold.clone())]
+    }
+
+    #[inline(always)]
+    fn reset_backward(
+        &self,
+        [threshold]: &[f32; 1],
+        [v]: [f32; 1],
+        spike: f32,
+        [grad]: [f32; 1],
+    ) -> ResetGradient<1, 1> {
+        let by = reset_partials(&self.firing, v, spike, *threshold);
+        ResetGradient {
+            state: [by.potential * grad],
+            spike: by.spike * grad,
+            parameters: [by.threshold * grad],
+        }
+    }
+}
+
+impl Settings for ParametricThresholdLif {
+    fn model(&self) -> Arc<dyn Model> {
+        Arc::new(Fused(*self))
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        self.leak.problem().or_else(|| firing_problem(&self.firing))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reset;
+    use crate::by_hand::run;
+
+    /// The learned threshold 2 rules, not the 1 of the settings: 1.5; 0.75 + 1.5 = 2.25 fires and
+    /// leaves 0.25; 0.125 + 1.5 does not.
+    #[test]
+    fn the_learned_threshold_rules() {
+        let firing = Firing { reset: Reset::Subtract, ..Firing::default() };
+        let neuron = ParametricThresholdLif { firing, ..ParametricThresholdLif::default() };
+        let (spikes, potentials) = run(neuron, &[2.0], &[1.5; 3]);
+        assert_eq!(spikes, [0.0, 1.0, 0.0]);
+        assert_eq!(potentials, [1.5, 2.25, 1.625]);
+    }
+}

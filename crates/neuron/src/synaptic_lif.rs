@@ -1,0 +1,100 @@
+//! The current-based LIF neuron: inputs flow into a decaying current, the current into the potential.
+//!
+//! ```text
+//! i ← current_decay·i + x
+//! v ← leak(v, i)
+//! ```
+//!
+//! `CUBALIFNode` in SpikingJelly and `Synaptic` in snnTorch (which resets one step late), both with
+//! `leak = { decay = … }`; `LIF` in Norse with `leak = { tau = τ_mem/dt }` and
+//! `current_decay = 1 - dt/τ_syn`, where the stored current is our `i` times `current_decay`.
+//! State: `v`, `i`. A spike resets `v` only.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::firing_problem;
+use crate::{ChargeGradient, Firing, Fused, Leak, Model, Neuron, Real, Settings};
+
+/// Settings of the current-based LIF neuron.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SynapticLif {
+    /// Factor per step of the current, in [0, 1]. Default 0.5 (SpikingJelly).
+    pub current_decay: f32,
+    /// Default `{ decay = 0.75 }` (SpikingJelly).
+    pub leak: Leak,
+    /// Threshold and reset. Default with `v_threshold = 0.5` (SpikingJelly).
+    pub firing: Firing,
+}
+
+impl Default for SynapticLif {
+    fn default() -> Self {
+        let firing = Firing { v_threshold: 0.5, ..Firing::default() };
+        Self { current_decay: 0.5, leak: Leak::Decay(0.75), firing }
+    }
+}
+
+impl Neuron<2, 0> for SynapticLif {
+    #[inline(always)]
+    fn firing(&self) -> &Firing {
+        &self.firing
+    }
+
+    fn initial_state(&self) -> [f32; 2] {
+        [self.firing.v_reset, 0.0]
+    }
+
+    #[inline(always)]
+    fn charge<V: Real>(&self, _: &[V; 0], [v, i]: [V; 2], x: V) -> [V; 2] {
+        let i = i * self.current_decay + x;
+        [self.leak.charge(v, i.clone(), self.firing.v_reset), i]
+    }
+
+    #[inline(always)]
+    fn charge_backward(
+        &self,
+        _: &[f32; 0],
+        _: [f32; 2],
+        _: f32,
+        [grad_v, grad_i]: [f32; 2],
+    ) -> ChargeGradient<2, 0> {
+        let (by_v, by_i) = self.leak.partials();
+        let grad_i = grad_i + by_i * grad_v;
+        ChargeGradient {
+            state: [by_v * grad_v, self.current_decay * grad_i],
+            input: grad_i,
+            parameters: [],
+        }
+    }
+}
+
+impl Settings for SynapticLif {
+    fn model(&self) -> Arc<dyn Model> {
+        Arc::new(Fused(*self))
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        if (0.0..=1.0).contains(&self.current_decay) {
+            self.leak.problem().or_else(|| firing_problem(&self.firing))
+        } else {
+            Some(("current_decay", "a factor in [0, 1]"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::by_hand::run;
+
+    /// Currents 1, 0.5, 0.25; potentials 1, 1.25 (fires, resets to 0), 0.25.
+    #[test]
+    fn the_current_outlives_the_input() {
+        let neuron = SynapticLif { firing: Firing::default(), ..SynapticLif::default() };
+        let (spikes, potentials) = run(neuron, &[], &[1.0, 0.0, 0.0]);
+        assert_eq!(spikes, [0.0, 1.0, 0.0]);
+        assert_eq!(potentials, [1.0, 1.25, 0.25]);
+    }
+}
