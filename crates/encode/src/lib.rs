@@ -28,6 +28,7 @@ mod error;
 pub mod event;
 mod frames;
 pub mod loader;
+pub mod mix;
 
 pub use augment::{AnyAugment, Augment, Augmentation};
 pub use candle_core::Device;
@@ -35,4 +36,5 @@ pub use encoder::{AnyEncoder, Encoder};
 pub use error::{Error, Result};
 pub use event::{AnyRepresentation, EventInput, Represent};
 pub use frames::{FrameShape, Frames};
-pub use loader::{Batch, Batches, Loader, Settings, Shard};
+pub use loader::{Batch, Batches, Loader, Mixed, Settings, Shard};
+pub use mix::{AnyMix, Mix};

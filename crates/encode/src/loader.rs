@@ -10,11 +10,11 @@ use candle_core::Device;
 use candlewick_core::Key;
 use candlewick_datasets::Dataset;
 
-pub use batches::{Batch, Batches};
+pub use batches::{Batch, Batches, Mixed};
 pub use order::Shard;
 
 use crate::encoder::Direct;
-use crate::{AnyEncoder, Augmentation, Error, EventInput, Result};
+use crate::{AnyEncoder, AnyMix, Augmentation, Error, EventInput, Result};
 use batches::Work;
 use order::Order;
 use plan::Plan;
@@ -32,6 +32,8 @@ pub struct Settings {
     pub encoder: AnyEncoder,
     /// Transforms of the frames; for evaluation give [`Augmentation::evaluation`].
     pub augmentation: Augmentation,
+    /// Mixing of the samples of a batch, which gives them two labels; with direct encoding only.
+    pub mix: Option<AnyMix>,
     /// Whether the order of the samples is drawn anew for each epoch.
     pub shuffle: bool,
     /// Whether a last batch of fewer samples is left out.
@@ -57,6 +59,7 @@ impl Settings {
             events: EventInput::default(),
             encoder: Direct::default().into(),
             augmentation: Augmentation::default(),
+            mix: None,
             shuffle: false,
             drop_last: false,
             subset: None,
@@ -135,9 +138,10 @@ impl Loader {
         let work = Work {
             plan: Arc::clone(&self.plan),
             epoch,
+            first,
             batches: self.order.epoch(self.plan.key(), epoch, first),
         };
         let device = self.device.clone();
-        Batches::start(work, first, self.workers, self.prefetch, device)
+        Batches::start(work, self.workers, self.prefetch, device)
     }
 }

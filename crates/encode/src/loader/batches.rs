@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 
-use super::plan::{Plan, Prepared};
-use crate::{Error, Frames, Result};
+use super::plan::{Plan, Prepared, Scratch};
+use crate::{Error, Result};
 
 /// The samples of one training or evaluation step.
 #[derive(Clone, Debug)]
@@ -23,12 +23,24 @@ pub struct Batch {
     pub labels: Tensor,
     /// Number of each sample in its split.
     pub indices: Vec<usize>,
+    /// The second labels, where the samples are mixed.
+    pub mixed: Option<Mixed>,
+}
+
+/// What a mixed batch has besides: `share · loss(labels) + (1 - share) · loss(mixed.labels)` is its
+/// loss.
+#[derive(Clone, Debug)]
+pub struct Mixed {
+    /// Class of the partner of each sample, `[B]`, u32.
+    pub labels: Tensor,
+    /// Weight of the samples' own labels, in [0, 1].
+    pub share: f32,
 }
 
 impl Batch {
     /// Moves a batch to `device`; the memory comes back where it was copied and not taken over.
     fn new(prepared: Prepared, plan: &Plan, device: &Device) -> Result<(Self, Option<Vec<f32>>)> {
-        let Prepared { values, labels, indices } = prepared;
+        let Prepared { values, labels, indices, partners } = prepared;
         let mut dims = vec![plan.steps(), indices.len()];
         dims.extend_from_slice(plan.dims());
         let (input, used) = if device.is_cpu() {
@@ -36,39 +48,57 @@ impl Batch {
         } else {
             (Tensor::from_slice(&values, dims, device)?, Some(values))
         };
+        let mixed = match partners {
+            None => None,
+            Some((partners, share)) => {
+                let labels: Vec<u32> = partners.iter().map(|&partner| labels[partner]).collect();
+                let labels = Tensor::from_vec(labels, indices.len(), device)?;
+                Some(Mixed { labels, share })
+            }
+        };
         let labels = Tensor::from_vec(labels, indices.len(), device)?;
-        let batch = Self { input, labels, indices };
+        let batch = Self { input, labels, indices, mixed };
         Ok((batch, used))
     }
 }
 
-/// What one thread has to do: the epoch and the samples of its batches.
+/// The batches of an epoch from number `first` on: the samples of each.
 pub(super) struct Work {
     pub(super) plan: Arc<Plan>,
     pub(super) epoch: u64,
+    pub(super) first: usize,
     pub(super) batches: Vec<Vec<usize>>,
 }
 
 impl Work {
     /// Divides the work among `count` threads, in turn.
-    fn divide(self, count: usize) -> impl Iterator<Item = Self> {
+    fn divide(self, count: usize) -> impl Iterator<Item = Share> {
         let mut shares = vec![Vec::new(); count];
         for (number, batch) in self.batches.into_iter().enumerate() {
-            shares[number % count].push(batch);
+            shares[number % count].push((self.first + number, batch));
         }
-        shares.into_iter().map(move |batches| Self {
+        shares.into_iter().map(move |batches| Share {
             plan: Arc::clone(&self.plan),
             epoch: self.epoch,
             batches,
         })
     }
+}
 
+/// The part of the work that one thread has: numbers and samples of its batches.
+struct Share {
+    plan: Arc<Plan>,
+    epoch: u64,
+    batches: Vec<(usize, Vec<usize>)>,
+}
+
+impl Share {
     /// Prepares each batch when it is asked for, in memory that `used` has to give.
     fn run(self, mut used: impl FnMut() -> Vec<f32>) -> impl Iterator<Item = Result<Prepared>> {
-        let mut frames = Frames::default();
-        self.batches
-            .into_iter()
-            .map(move |batch| self.plan.prepare(self.epoch, batch, used(), &mut frames))
+        let mut scratch = Scratch::default();
+        self.batches.into_iter().map(move |(number, samples)| {
+            self.plan.prepare(self.epoch, number, samples, used(), &mut scratch)
+        })
     }
 }
 
@@ -80,12 +110,12 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(number: usize, work: Work, prefetch: usize) -> Result<Self> {
+    fn start(number: usize, share: Share, prefetch: usize) -> Result<Self> {
         let (hand_over, prepared) = sync_channel(prefetch);
         let (used, free) = channel();
         let prepare = move || {
             let memory = || free.try_recv().unwrap_or_default();
-            for prepared in work.run(memory) {
+            for prepared in share.run(memory) {
                 // After an error, or when the consumer has gone, nothing more is wanted.
                 let last = prepared.is_err();
                 if hand_over.send(prepared).is_err() || last {
@@ -122,22 +152,24 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// The first batch of `work` has the number `first` in its epoch.
     pub(super) fn start(
         work: Work,
-        first: usize,
         workers: usize,
         prefetch: usize,
         device: Device,
     ) -> Result<Self> {
-        let plan = Arc::clone(&work.plan);
+        let (plan, first) = (Arc::clone(&work.plan), work.first);
         let end = first + work.batches.len();
-        let source = match workers.min(work.batches.len()) {
-            0 => Source::Consumer(Box::new(work.run(Vec::new))),
-            count => {
-                let shares = work.divide(count).enumerate();
-                let workers = shares.map(|(number, work)| Worker::start(number, work, prefetch));
-                Source::Workers { workers: workers.collect::<Result<_>>()?, turn: 0 }
+        let mut shares = work.divide(workers.clamp(1, (end - first).max(1))).enumerate();
+        let source = match (workers, shares.next()) {
+            (0, Some((_, share))) => Source::Consumer(Box::new(share.run(Vec::new))),
+            (_, share) => {
+                let workers = share
+                    .into_iter()
+                    .chain(shares)
+                    .map(|(number, share)| Worker::start(number, share, prefetch))
+                    .collect::<Result<_>>()?;
+                Source::Workers { workers, turn: 0 }
             }
         };
         Ok(Self { source, plan, device, next: first, end, waited: Duration::ZERO })

@@ -7,7 +7,7 @@ use candlewick_datasets::{Dataset, Sample, Shape};
 
 use super::Settings;
 use crate::event::Eventizer;
-use crate::{AnyEncoder, Augmentation, Error, FrameShape, Frames, Result};
+use crate::{AnyEncoder, AnyMix, Augmentation, Error, FrameShape, Frames, Result};
 
 /// Everything that a worker needs, checked.
 #[derive(Debug)]
@@ -17,7 +17,12 @@ pub(super) struct Plan {
     eventizer: Option<Eventizer>,
     encoder: AnyEncoder,
     augmentation: Augmentation,
+    mix: Option<AnyMix>,
     key: Key,
+    /// Number of the process; partners for mixing are found among its own samples.
+    rank: usize,
+    /// Size of the frames that are encoded.
+    shape: FrameShape,
     /// Steps of the input.
     steps: usize,
     /// Shape of one step of one sample.
@@ -31,11 +36,20 @@ pub(super) struct Prepared {
     pub(super) values: Vec<f32>,
     pub(super) labels: Vec<u32>,
     pub(super) indices: Vec<usize>,
+    /// Places of the partners in the batch, and the share of the samples themselves.
+    pub(super) partners: Option<(Vec<usize>, f32)>,
+}
+
+/// Working memory of a thread.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    frames: Frames,
+    originals: Vec<f32>,
 }
 
 impl Plan {
     pub(super) fn new(dataset: Arc<dyn Dataset>, settings: Settings) -> Result<Self> {
-        let Settings { events, encoder, augmentation, time_steps, key, .. } = settings;
+        let Settings { events, encoder, augmentation, mix, time_steps, key, shard, .. } = settings;
         encoder.check()?;
         let (before, eventizer) = match dataset.info().shape {
             Shape::Image { channels, height, width } => {
@@ -60,7 +74,17 @@ impl Plan {
         if shape.frame() == 0 {
             return Err(Error::setting("data set", "samples with a size", shape));
         }
+        if let Some(mix) = &mix {
+            mix.check(shape)?;
+            if !matches!(encoder, AnyEncoder::Direct(_)) {
+                let expected = "direct encoding";
+                return Err(Error::setting(mix.name(), expected, encoder.name()));
+            }
+        }
         Ok(Self {
+            mix,
+            rank: shard.rank,
+            shape,
             steps: encoder.steps(shape.time, time_steps),
             dims,
             dataset,
@@ -87,18 +111,20 @@ impl Plan {
         &self.dims
     }
 
-    /// Prepares the batch of `indices` in the memory of `values`; `frames` is working memory.
+    /// Prepares batch `number` of `epoch`, which is made of `indices`, in the memory of `values`.
     pub(super) fn prepare(
         &self,
         epoch: u64,
+        number: usize,
         indices: Vec<usize>,
         mut values: Vec<f32>,
-        frames: &mut Frames,
+        scratch: &mut Scratch,
     ) -> Result<Prepared> {
-        let size: usize = self.dims.iter().product();
+        let size = self.shape.frame();
         values.clear();
         values.resize(self.steps * indices.len() * size, 0.0);
         let key = self.key.named("sample").at(epoch);
+        let frames = &mut scratch.frames;
         for (place, &index) in indices.iter().enumerate() {
             let key = key.at(index as u64);
             self.read(index, frames)?;
@@ -106,10 +132,21 @@ impl Plan {
             let mut steps = values.chunks_exact_mut(size).skip(place).step_by(indices.len());
             self.encoder.encode(frames, key.named("encode"), &mut steps);
         }
+        let partners = self.mix.as_ref().and_then(|mix| {
+            let key = self.key.named("mix").at(epoch).at(number as u64);
+            let mut partners: Vec<usize> = (0..indices.len()).collect();
+            key.named("partners").at(self.rank as u64).stream().shuffle(&mut partners);
+            scratch.originals.clone_from(&values);
+            let mut stream = key.stream();
+            let share =
+                mix.mix(&mut values, &scratch.originals, &partners, self.shape, &mut stream);
+            (share < 1.0).then_some((partners, share))
+        });
         Ok(Prepared {
-            labels: indices.iter().map(|&i| self.dataset.label(i)).collect(),
+            labels: indices.iter().map(|&index| self.dataset.label(index)).collect(),
             values,
             indices,
+            partners,
         })
     }
 
