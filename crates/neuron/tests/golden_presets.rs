@@ -51,16 +51,13 @@ fn each_preset_is_the_neuron_of_its_library() -> Result<()> {
     let mut presets = Vec::new();
     let mut others = 0;
     for case in &golden.cases {
-        let (neuron, surrogate) = match &case.settings {
-            Some(settings) => {
-                others += 1;
-                (settings.neuron.clone(), AnySurrogate::named(&settings.surrogate)?)
-            }
-            None => {
-                let preset = Preset::named(&case.name)?;
-                presets.push(preset.name);
-                (preset.neuron, preset.surrogate)
-            }
+        let (neuron, surrogate) = if let Some(settings) = &case.settings {
+            others += 1;
+            (settings.neuron.clone(), AnySurrogate::named(&settings.surrogate)?)
+        } else {
+            let preset = Preset::named(&case.name)?;
+            presets.push(preset.name);
+            (preset.neuron, preset.surrogate)
         };
         let x = Var::from_tensor(&Tensor::from_slice(&case.x, (steps, 1, n), &Device::Cpu)?)?;
         let out = MultiStep {
