@@ -17,7 +17,7 @@ use std::ops::Range;
 
 /// Channels at a time.
 const CHANNELS: usize = 4;
-/// Input pixels per task.
+/// Input pixels per task, about.
 const PIXELS: usize = 64;
 /// Bytes of the weight that tasks beside each other share.
 const WEIGHT_BYTES: usize = 1 << 20;
@@ -51,15 +51,20 @@ impl Conv2d {
         let word_bytes = size_of::<f32>() * PER_WORD * self.taps() * row;
         let per_block = (WEIGHT_BYTES / word_bytes).clamp(1, words);
         let blocks = words.div_ceil(per_block);
-        let pixels = mask.pixels();
-        let strips = pixels.div_ceil(PIXELS);
+        let lines = PIXELS.div_ceil(self.width).min(self.height);
+        let strips = self.height.div_ceil(lines);
+        let tasks = self.images / mask.shape()[0] * strips;
+        let [output_height, output_width] = self.output_size();
+        let most_lines = ((lines + self.kernel[0]) / self.stride[0] + 1).min(output_height);
         let grad_input = Shared::new(grad_input);
         with_floats(self.patch_len() * row, |by_channel| {
             self.rows_by_channel(weight, row, by_channel);
             let by_channel = &*by_channel;
-            (0..blocks * strips).into_par_iter().for_each(|task| {
-                let (block, strip) = (task / strips, task % strips);
-                with_floats(self.taps() * row * STEPS, |patch| {
+            // Tasks of one block of channels are neighbors, so that its weight stays in cache.
+            (0..blocks * tasks).into_par_iter().for_each(|task| {
+                let (block, image, first) =
+                    (task / tasks, task / strips % (tasks / strips), task % strips * lines);
+                with_floats(most_lines * output_width * row * STEPS, |region| {
                     with_vectors(Strip {
                         convolution: self,
                         grad_output,
@@ -67,8 +72,9 @@ impl Conv2d {
                         row,
                         mask,
                         words: block * per_block..words.min((block + 1) * per_block),
-                        pixels: strip * PIXELS..pixels.min((strip + 1) * PIXELS),
-                        patch,
+                        image,
+                        lines: first..self.height.min(first + lines),
+                        region,
                         grad_input,
                     });
                 });
@@ -76,41 +82,67 @@ impl Conv2d {
         });
     }
 
-    /// Writes the weight as `[in, taps, row]`, with zeros behind the last output channel.
+    /// Writes the weight as `[in, taps, row]`, the last tap first, with zeros behind the last output
+    /// channel: from tap to tap the outputs that a pixel reaches then go up.
     fn rows_by_channel(&self, weight: &[f32], row: usize, by_channel: &mut [f32]) {
         let taps = self.taps();
         by_channel.par_chunks_exact_mut(taps * row).enumerate().for_each(|(channel, rows)| {
             for (tap, target) in rows.chunks_exact_mut(row).enumerate() {
-                let from = (tap * self.in_channels + channel) * self.out_channels;
+                let from = ((taps - 1 - tap) * self.in_channels + channel) * self.out_channels;
                 target[..self.out_channels].copy_from_slice(&weight[from..][..self.out_channels]);
                 target[self.out_channels..].fill(0.0);
             }
         });
     }
 
-    /// The taps through which an input pixel reaches an output pixel (of its image), with that.
+    /// The output lines that input lines reach.
+    fn lines_reached(&self, lines: &Range<usize>) -> Range<usize> {
+        let first = (lines.start + self.padding[0] + 1).saturating_sub(self.kernel[0]);
+        let last = (lines.end - 1 + self.padding[0]) / self.stride[0] + 1;
+        let end = last.min(self.output_size()[0]);
+        first.div_ceil(self.stride[0]).min(end)..end
+    }
+
+    /// The taps (counted from the last) through which an input pixel reaches an output pixel, with
+    /// that, as runs of neighbors.
     #[inline(always)]
-    fn reached(&self, y: usize, x: usize, taps: &mut Vec<(usize, usize)>) {
+    fn runs_of(&self, y: usize, x: usize, runs: &mut Vec<Run>) {
         let [output_height, output_width] = self.output_size();
-        taps.clear();
-        for ky in 0..self.kernel[0] {
+        runs.clear();
+        for ky in (0..self.kernel[0]).rev() {
             // Beyond the padding the difference wraps to a huge number.
             let row = (y + self.padding[0]).wrapping_sub(ky);
             if !row.is_multiple_of(self.stride[0]) || row / self.stride[0] >= output_height {
                 continue;
             }
-            for kx in 0..self.kernel[1] {
+            for kx in (0..self.kernel[1]).rev() {
                 let column = (x + self.padding[1]).wrapping_sub(kx);
-                if column.is_multiple_of(self.stride[1]) && column / self.stride[1] < output_width {
-                    let pixel = row / self.stride[0] * output_width + column / self.stride[1];
-                    taps.push((ky * self.kernel[1] + kx, pixel));
+                if !column.is_multiple_of(self.stride[1]) || column / self.stride[1] >= output_width
+                {
+                    continue;
+                }
+                let pixel = row / self.stride[0] * output_width + column / self.stride[1];
+                let tap = self.taps() - 1 - (ky * self.kernel[1] + kx);
+                match runs.last_mut() {
+                    Some(run) if [run.tap, run.pixel].map(|at| at + run.length) == [tap, pixel] => {
+                        run.length += 1;
+                    }
+                    _ => runs.push(Run { tap, pixel, length: 1 }),
                 }
             }
         }
     }
 }
 
-/// Some input pixels of all images, and some channels of them, 16 per word.
+/// Neighboring taps that reach neighboring output pixels.
+#[derive(Clone, Copy)]
+struct Run {
+    tap: usize,
+    pixel: usize,
+    length: usize,
+}
+
+/// Some lines of one image, and some channels of them, 16 per word.
 struct Strip<'a> {
     convolution: &'a Conv2d,
     grad_output: &'a [f32],
@@ -120,9 +152,10 @@ struct Strip<'a> {
     row: usize,
     mask: &'a Spikes,
     words: Range<usize>,
-    pixels: Range<usize>,
-    /// Room for the output gradients that reach a pixel.
-    patch: &'a mut [f32],
+    image: usize,
+    lines: Range<usize>,
+    /// Room for the output gradients that reach the strip.
+    region: &'a mut [f32],
     grad_input: Shared<'a>,
 }
 
@@ -131,7 +164,7 @@ impl WithSimd for Strip<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { convolution, by_channel, mask, .. } = self;
+        let Self { convolution, by_channel, mask, image, .. } = self;
         let batch = convolution.images / mask.shape()[0];
         let [output_height, output_width] = convolution.output_size();
         let vectors = self.row / S::F32_LANES;
@@ -139,71 +172,71 @@ impl WithSimd for Strip<'_> {
             self.words.start * PER_WORD..convolution.in_channels.min(self.words.end * PER_WORD);
         let weight = S::as_simd_f32s(by_channel).0;
         let per_channel = convolution.taps() * vectors;
+        let reached = convolution.lines_reached(&self.lines);
+        let first_pixel = reached.start * output_width;
+        let pixels = reached.len() * output_width;
         let mut active = Vec::with_capacity(channels.len());
-        let mut taps = Vec::with_capacity(convolution.taps());
         let mut runs = Vec::with_capacity(convolution.taps());
-        for pixel in self.pixels {
-            let image = pixel / (convolution.height * convolution.width);
-            let (y, x) =
-                (pixel / convolution.width % convolution.height, pixel % convolution.width);
-            convolution.reached(y, x, &mut taps);
-            // Neighboring taps are one run of products.
-            runs.clear();
-            for &(tap, _) in &taps {
-                match runs.last_mut() {
-                    Some(Range { end, .. }) if *end == tap * vectors => *end += vectors,
-                    _ => runs.push(tap * vectors..(tap + 1) * vectors),
+        for group in 0..mask.groups() {
+            let steps = mask.steps(group);
+            for (step, t) in steps.clone().enumerate() {
+                let first = (t * batch + image) * output_height * output_width + first_pixel;
+                let grads = &self.grad_output[first * convolution.out_channels..];
+                let grads = grads.chunks_exact(convolution.out_channels).take(pixels);
+                for (pixel, grad) in grads.enumerate() {
+                    interleave::<S>(grad, self.region, pixel * vectors, steps.len(), step);
                 }
             }
-            for group in 0..mask.groups() {
-                active.clear();
-                // A mask has one plane; with several, a bit in any of them counts.
-                for plane in 0..mask.planes() {
-                    let words = &mask.patterns(pixel, group, plane)[self.words.clone()];
-                    for_each_pattern(words, |channel, _| active.push(channels.start + channel));
-                }
-                if mask.planes() > 1 {
-                    active.sort_unstable();
-                    active.dedup();
-                }
-                let steps = mask.steps(group);
-                if !active.is_empty() {
-                    for (step, t) in steps.clone().enumerate() {
-                        let first = (t * batch + image) * output_height * output_width;
-                        for &(tap, pixel) in &taps {
-                            let from = (first + pixel) * convolution.out_channels;
-                            let from = &self.grad_output[from..from + convolution.out_channels];
-                            interleave::<S>(from, self.patch, tap * vectors, steps.len(), step);
+            let region = S::as_simd_f32s(self.region).0;
+            for y in self.lines.clone() {
+                for x in 0..convolution.width {
+                    let pixel = (image * convolution.height + y) * convolution.width + x;
+                    active.clear();
+                    // A mask has one plane; with several, a bit in any of them counts.
+                    for plane in 0..mask.planes() {
+                        let words = &mask.patterns(pixel, group, plane)[self.words.clone()];
+                        for_each_pattern(words, |channel, _| active.push(channels.start + channel));
+                    }
+                    if mask.planes() > 1 {
+                        active.sort_unstable();
+                        active.dedup();
+                    }
+                    // Where the gradients of each step go.
+                    let mut targets: [&mut [f32]; STEPS] = [&mut [], &mut [], &mut [], &mut []];
+                    for (target, t) in targets.iter_mut().zip(steps.clone()) {
+                        let first = (t * mask.pixels() + pixel) * convolution.in_channels;
+                        let range = first + channels.start..first + channels.end;
+                        // SAFETY: each task has its own image, lines and channels, and visits each
+                        // pixel and step once.
+                        *target = unsafe { self.grad_input.part(range) };
+                        target.fill(0.0);
+                    }
+                    if active.is_empty() {
+                        continue;
+                    }
+                    convolution.runs_of(y, x, &mut runs);
+                    for run in &mut runs {
+                        run.tap *= vectors;
+                        run.pixel = (run.pixel - first_pixel) * vectors;
+                        run.length *= vectors;
+                    }
+                    for chunk in active.chunks(CHANNELS) {
+                        // A short chunk repeats its first channel.
+                        let mut rows = [&weight[..0]; CHANNELS];
+                        for (index, row) in rows.iter_mut().enumerate() {
+                            let channel = chunk.get(index).unwrap_or(&chunk[0]);
+                            *row = &weight[channel * per_channel..][..per_channel];
                         }
-                    }
-                }
-                let patch = S::as_simd_f32s(self.patch).0;
-                // Where the gradients of each step go.
-                let mut targets: [&mut [f32]; STEPS] = [&mut [], &mut [], &mut [], &mut []];
-                for (target, t) in targets.iter_mut().zip(steps.clone()) {
-                    let first = (t * mask.pixels() + pixel) * convolution.in_channels;
-                    let range = first + channels.start..first + channels.end;
-                    // SAFETY: each task has its own pixels and channels, and visits each pixel
-                    // and step once.
-                    *target = unsafe { self.grad_input.part(range) };
-                    target.fill(0.0);
-                }
-                for chunk in active.chunks(CHANNELS) {
-                    // A short chunk repeats its first channel.
-                    let mut rows = [&weight[..0]; CHANNELS];
-                    for (index, row) in rows.iter_mut().enumerate() {
-                        let channel = chunk.get(index).unwrap_or(&chunk[0]);
-                        *row = &weight[channel * per_channel..][..per_channel];
-                    }
-                    let sums = match steps.len() {
-                        1 => dot::<S, 1>(simd, rows, patch, &runs),
-                        2 => dot::<S, 2>(simd, rows, patch, &runs),
-                        3 => dot::<S, 3>(simd, rows, patch, &runs),
-                        _ => dot::<S, 4>(simd, rows, patch, &runs),
-                    };
-                    for (target, sums) in targets.iter_mut().zip(&sums).take(steps.len()) {
-                        for (channel, sum) in chunk.iter().zip(sums) {
-                            target[channel - channels.start] = *sum;
+                        let sums = match steps.len() {
+                            1 => dot::<S, 1>(simd, rows, region, &runs),
+                            2 => dot::<S, 2>(simd, rows, region, &runs),
+                            3 => dot::<S, 3>(simd, rows, region, &runs),
+                            _ => dot::<S, 4>(simd, rows, region, &runs),
+                        };
+                        for (target, sums) in targets.iter_mut().zip(&sums).take(steps.len()) {
+                            for (channel, sum) in chunk.iter().zip(sums) {
+                                target[channel - channels.start] = *sum;
+                            }
                         }
                     }
                 }
@@ -212,39 +245,40 @@ impl WithSimd for Strip<'_> {
     }
 }
 
-/// Copies the gradients of one tap and step to `patch: [taps, vectors, steps]` of vectors, from
-/// vector `first` of the taps on.
+/// Copies the gradients of one pixel and step to `region: [pixels, vectors, steps]` of vectors, from
+/// vector `first` of the pixels on.
 #[inline(always)]
-fn interleave<S: Simd>(from: &[f32], patch: &mut [f32], first: usize, steps: usize, step: usize) {
+fn interleave<S: Simd>(from: &[f32], region: &mut [f32], first: usize, steps: usize, step: usize) {
     let (from, rest) = S::as_simd_f32s(from);
     let size = S::F32_LANES;
     let mut at = (first * steps + step) * size;
     for vector in from {
-        S::as_mut_simd_f32s(&mut patch[at..at + size]).0[0] = *vector;
+        S::as_mut_simd_f32s(&mut region[at..at + size]).0[0] = *vector;
         at += steps * size;
     }
     if !rest.is_empty() {
-        let target = &mut patch[at..at + size];
+        let target = &mut region[at..at + size];
         target[..rest.len()].copy_from_slice(rest);
         target[rest.len()..].fill(0.0);
     }
 }
 
 /// The gradients of some channels in `T` steps, `[step][channel]`: products of weight rows with
-/// `patch: [vectors, T]`, over the given runs of vectors.
+/// `region: [vectors, T]`, over the given runs of vectors.
 #[inline(always)]
 fn dot<S: Simd, const T: usize>(
     simd: S,
     rows: [&[S::f32s]; CHANNELS],
-    patch: &[S::f32s],
-    runs: &[Range<usize>],
+    region: &[S::f32s],
+    runs: &[Run],
 ) -> [[f32; CHANNELS]; STEPS] {
-    let patch = patch.as_chunks::<T>().0;
+    let region = region.as_chunks::<T>().0;
     let mut sums = [[simd.splat_f32s(0.0); CHANNELS]; T];
-    for run in runs {
-        let grads = &patch[run.clone()];
+    for &Run { tap, pixel, length } in runs {
+        let grads = &region[pixel..pixel + length];
         let [a, b, c, d] = rows;
-        let rows = [&a[run.clone()], &b[run.clone()], &c[run.clone()], &d[run.clone()]];
+        let run = tap..tap + length;
+        let rows = [&a[run.clone()], &b[run.clone()], &c[run.clone()], &d[run]];
         for (vector, grads) in grads.iter().enumerate() {
             for (sums, grad) in sums.iter_mut().zip(grads) {
                 for (sum, row) in sums.iter_mut().zip(&rows) {

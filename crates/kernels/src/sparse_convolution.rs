@@ -18,6 +18,8 @@ use std::ops::Range;
 
 /// Output pixels per task, about.
 const PIXELS: usize = 64;
+/// Most weight rows that a list can name; beyond it the dense kernel does the work.
+const MOST_ROWS: usize = 1 << u16::BITS;
 /// Floats of the widest output of a group of steps.
 const SUMS: usize = STEPS * MOST_VECTORS * 16;
 
@@ -42,6 +44,13 @@ impl Conv2d {
             assert_eq!(bias.len(), self.out_channels, "elements of the bias");
         }
         if output.is_empty() {
+            return;
+        }
+        if self.patch_len() > MOST_ROWS {
+            with_floats(input.len(), |values| {
+                input.decode(values);
+                self.forward(values, weight, bias, output);
+            });
             return;
         }
         let panels = Panels::new(self.out_channels, MOST_VECTORS);
@@ -120,7 +129,8 @@ fn strip<S: Simd, const N: usize>(simd: S, strip: &Strip<'_>) {
     let batch = convolution.images / input.shape()[0];
     let patch = convolution.patch_len();
     let mut taps = Vec::with_capacity(convolution.taps());
-    let mut merged = vec![0_u32; input.planes() * patch + SLACK];
+    let mut inputs = Vec::with_capacity(convolution.taps());
+    let mut merged = vec![0_u16; input.planes() * patch + SLACK];
     let mut sums = Aligned([0.0; SUMS]);
     for y in strip.lines.clone() {
         for x in 0..width {
@@ -129,8 +139,15 @@ fn strip<S: Simd, const N: usize>(simd: S, strip: &Strip<'_>) {
                 let steps = input.steps(group);
                 // All inputs of this output, by key.
                 let mut mask = 0;
-                for &(pixel, _) in &taps {
-                    mask |= lists.of(pixel, group).mask;
+                inputs.clear();
+                for &(pixel, base) in &taps {
+                    let sorted = lists.of(pixel, group);
+                    mask |= sorted.mask;
+                    inputs.push(Cursor {
+                        channels: sorted.channels,
+                        counts: sorted.counts,
+                        base: [base; SLACK],
+                    });
                 }
                 let mut ends = [0_u32; 64];
                 let mut end = 0;
@@ -138,12 +155,8 @@ fn strip<S: Simd, const N: usize>(simd: S, strip: &Strip<'_>) {
                 while left != 0 {
                     let key = left.trailing_zeros() as usize;
                     left &= left - 1;
-                    for &(pixel, base) in &taps {
-                        let sorted = lists.of(pixel, group);
-                        let from = sorted.starts[key] as usize;
-                        let count = sorted.starts[key + 1] as usize - from;
-                        append(&sorted.channels[from..], count, base, &mut merged[end..]);
-                        end += count;
+                    for input in &mut inputs {
+                        end = input.append(key, &mut merged, end);
                     }
                     ends[key] = end as u32;
                 }
@@ -188,20 +201,36 @@ fn strip<S: Simd, const N: usize>(simd: S, strip: &Strip<'_>) {
     }
 }
 
-/// Writes `count` channels, each plus `base`, and up to [`SLACK`] more.
-#[inline(always)]
-fn append(channels: &[u16], count: usize, base: u32, merged: &mut [u32]) {
-    // Lists are short: one copy of fixed length has no branch to mispredict.
-    let mut done = 0;
-    loop {
-        let source = &channels[done..done + SLACK];
-        for (target, &channel) in merged[done..done + SLACK].iter_mut().zip(source) {
-            *target = base + u32::from(channel);
+/// Reads the active channels of one tap, key by key.
+struct Cursor<'a> {
+    channels: &'a [u16],
+    counts: &'a [u16],
+    /// The first weight row of the tap, repeated.
+    base: [u16; SLACK],
+}
+
+impl Cursor<'_> {
+    /// Writes the weight rows of a key, and up to [`SLACK`] more, from `end` on; returns where they
+    /// end.
+    #[inline(always)]
+    fn append(&mut self, key: usize, merged: &mut [u16], end: usize) -> usize {
+        let count = usize::from(self.counts[key]);
+        // Lists are short: one copy of fixed length has no branch to mispredict.
+        let mut done = 0;
+        loop {
+            let source = &self.channels[done..done + SLACK];
+            let target = &mut merged[end + done..end + done + SLACK];
+            for ((target, &channel), &base) in target.iter_mut().zip(source).zip(&self.base) {
+                // Wraps behind the end of the list only.
+                *target = base.wrapping_add(channel);
+            }
+            done += SLACK;
+            if done >= count {
+                break;
+            }
         }
-        done += SLACK;
-        if done >= count {
-            break;
-        }
+        self.channels = &self.channels[count..];
+        end + count
     }
 }
 
@@ -210,27 +239,27 @@ fn append(channels: &[u16], count: usize, base: u32, merged: &mut [u32]) {
 fn sum_of_rows<S: Simd, const N: usize>(
     simd: S,
     rows: &[[S::f32s; N]],
-    indices: &[u32],
+    indices: &[u16],
 ) -> [S::f32s; N] {
     let zero = [simd.splat_f32s(0.0); N];
     let mut sum = zero;
     let (pairs, rest) = indices.as_chunks::<2>();
     if N > 4 {
         for [first, second] in pairs {
-            add_row(simd, &mut sum, &rows[*first as usize]);
-            add_row(simd, &mut sum, &rows[*second as usize]);
+            add_row(simd, &mut sum, &rows[usize::from(*first)]);
+            add_row(simd, &mut sum, &rows[usize::from(*second)]);
         }
     } else {
         // Few sums wait for each other: twice as many do not.
         let mut other = zero;
         for [first, second] in pairs {
-            add_row(simd, &mut sum, &rows[*first as usize]);
-            add_row(simd, &mut other, &rows[*second as usize]);
+            add_row(simd, &mut sum, &rows[usize::from(*first)]);
+            add_row(simd, &mut other, &rows[usize::from(*second)]);
         }
         add_row(simd, &mut sum, &other);
     }
     for index in rest {
-        add_row(simd, &mut sum, &rows[*index as usize]);
+        add_row(simd, &mut sum, &rows[usize::from(*index)]);
     }
     sum
 }
@@ -238,7 +267,7 @@ fn sum_of_rows<S: Simd, const N: usize>(
 impl Conv2d {
     /// The input pixels of an output pixel of an image, each with the weight row of its tap.
     #[inline(always)]
-    fn taps_of(&self, image: usize, y: usize, x: usize, taps: &mut Vec<(usize, u32)>) {
+    fn taps_of(&self, image: usize, y: usize, x: usize, taps: &mut Vec<(usize, u16)>) {
         taps.clear();
         for ky in 0..self.kernel[0] {
             let row = (y * self.stride[0] + ky).wrapping_sub(self.padding[0]);
@@ -250,7 +279,7 @@ impl Conv2d {
                 if column < self.width {
                     let pixel = (image * self.height + row) * self.width + column;
                     let base = (ky * self.kernel[1] + kx) * self.in_channels;
-                    taps.push((pixel, base as u32));
+                    taps.push((pixel, base as u16));
                 }
             }
         }

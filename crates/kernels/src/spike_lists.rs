@@ -7,7 +7,7 @@ use rayon::prelude::*;
 /// Patterns of a group of steps, the empty one included.
 pub(crate) const PATTERNS: usize = 1 << STEPS;
 /// Entries that may be read behind the end of a list.
-pub(crate) const SLACK: usize = 16;
+pub(crate) const SLACK: usize = 8;
 /// Pixels per part.
 const PIXELS: usize = 64;
 
@@ -21,29 +21,26 @@ pub(crate) struct Lists {
 /// The lists of [`PIXELS`] pixels.
 struct Part {
     channels: Vec<u16>,
-    /// `[pixels, groups, keys + 1]`.
-    starts: Vec<u32>,
-    /// `[pixels, groups]`: a bit for each key that has channels.
-    masks: Vec<u64>,
+    /// `[pixels, groups, keys]`: number of channels.
+    counts: Vec<u16>,
+    /// `[pixels, groups]`: where the channels start, and a bit for each key that has some.
+    heads: Vec<(u32, u64)>,
 }
 
 /// The lists of one pixel and group.
 #[derive(Clone, Copy)]
 pub(crate) struct Sorted<'a> {
-    /// Channels of all keys of the part, [`SLACK`] entries longer than needed.
+    /// Channels by key, at least [`SLACK`] entries longer than needed.
     pub(crate) channels: &'a [u16],
-    /// Where each key starts in `channels`, and where the last one ends.
-    pub(crate) starts: &'a [u32],
+    /// Number of channels of each key.
+    pub(crate) counts: &'a [u16],
     /// A bit for each key that has channels.
     pub(crate) mask: u64,
 }
 
 impl Lists {
-    /// Most channels that an entry can name.
-    pub(crate) const MOST_CHANNELS: usize = 1 << u16::BITS;
-
+    /// Sorts the spikes; they have at most 65,536 channels.
     pub(crate) fn new(spikes: &Spikes) -> Self {
-        assert!(spikes.channels() <= Self::MOST_CHANNELS, "more than 65536 channels");
         let parts = (0..spikes.pixels().div_ceil(PIXELS))
             .into_par_iter()
             .map(|part| dispatch(Sort { spikes, first: part * PIXELS }))
@@ -55,11 +52,11 @@ impl Lists {
     pub(crate) fn of(&self, pixel: usize, group: usize) -> Sorted<'_> {
         let part = &self.parts[pixel / PIXELS];
         let index = pixel % PIXELS * self.groups + group;
-        let first = index * (self.keys + 1);
+        let (start, mask) = part.heads[index];
         Sorted {
-            channels: &part.channels,
-            starts: &part.starts[first..=first + self.keys],
-            mask: part.masks[index],
+            channels: &part.channels[start as usize..],
+            counts: &part.counts[index * self.keys..][..self.keys],
+            mask,
         }
     }
 }
@@ -78,19 +75,20 @@ impl Kernel for Sort<'_> {
         let (groups, planes) = (spikes.groups(), spikes.planes());
         let keys = planes * PATTERNS;
         let last = spikes.pixels().min(first + PIXELS);
-        let mut starts = Vec::with_capacity((last - first) * groups * (keys + 1));
-        let mut masks = Vec::with_capacity((last - first) * groups);
+        let mut counts = Vec::with_capacity((last - first) * groups * keys);
+        let mut heads = Vec::with_capacity((last - first) * groups);
         let mut channels = Vec::new();
         let mut end = 0;
         for pixel in first..last {
             for group in 0..groups {
+                let start = end;
                 let mut mask = 0_u64;
                 for plane in 0..planes {
                     let words = spikes.patterns(pixel, group, plane);
                     let mut next = [0_u32; PATTERNS];
                     for_each_pattern(words, |_, pattern| next[pattern] += 1);
                     for (pattern, next) in next.iter_mut().enumerate() {
-                        starts.push(end);
+                        counts.push(*next as u16);
                         mask |= u64::from(*next > 0) << (plane * PATTERNS + pattern);
                         end += std::mem::replace(next, end);
                     }
@@ -100,11 +98,10 @@ impl Kernel for Sort<'_> {
                         next[pattern] += 1;
                     });
                 }
-                starts.push(end);
-                masks.push(mask);
+                heads.push((start, mask));
             }
         }
         channels.resize(end as usize + SLACK, 0);
-        Part { channels, starts, masks }
+        Part { channels, counts, heads }
     }
 }
