@@ -1,7 +1,7 @@
 //! The choice of a loader by its time steps, and what can be wrong with it.
 
 use candlewick_core::Error as CoreError;
-use candlewick_encode::Loader;
+use candlewick_encode::{Batch, Loader};
 
 use crate::error::{Error, Result};
 
@@ -22,6 +22,16 @@ pub(crate) fn fitting(loaders: &[Loader], time_steps: usize) -> Result<&Loader> 
 /// An error of the loader.
 pub(crate) fn failed(error: candlewick_encode::Error) -> Error {
     Error::Data(Box::new(error))
+}
+
+/// The labels `[B]` by which training accuracy is counted: of mixed samples those of the larger
+/// share.
+pub(crate) fn main_labels(batch: &Batch) -> Result<Vec<u32>> {
+    let labels = match &batch.mixed {
+        Some(mixed) if mixed.share < 0.5 => &mixed.labels,
+        _ => &batch.labels,
+    };
+    Ok(labels.to_vec1()?)
 }
 
 /// Refuses logits of another number of time steps than the network was asked for.

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use candle_core::Tensor;
 use candlewick_core::Key;
 use candlewick_encode::{Batch, Loader};
-use candlewick_network::Context;
+use candlewick_network::{Context, Outputs};
 use candlewick_run::{EpochMetrics, RunDirectory, Status, Summary, Timing};
 
 use crate::checkpoint::{self, Checkpoint};
@@ -215,7 +216,7 @@ impl<'a> Trainer<'a> {
         let context = Context::training(span.stage.time_steps, key);
         let outputs = self.task.model.forward(&batch.input, &context)?;
         let moment = self.moment(steps, true);
-        let loss = self.task.objective.loss(&outputs, &batch.labels, &moment)?;
+        let loss = mixed_loss(self.task.objective, &outputs, batch, &moment)?;
         let value = f64::from(loss.to_scalar::<f32>()?);
         if !value.is_finite() {
             return Err(self.diverged("loss", self.first_bad_parameter()?));
@@ -240,7 +241,7 @@ impl<'a> Trainer<'a> {
             * schedule.factor(schedule_step, steps, span.schedule_epochs);
         self.optimizer.step(factor, parameters, &gradients)?;
 
-        let labels = batch.labels.to_vec1::<u32>()?;
+        let labels = loaders::main_labels(batch)?;
         self.task.objective.after_step(parameters)?;
         self.task.objective.observe(&scores, &labels, &moment);
         let weights = self.task.objective.output_weights(scores.time_steps());
@@ -455,6 +456,22 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// The loss of a batch; where samples are mixed, that of both labels by their shares.
+fn mixed_loss(
+    objective: &dyn Objective,
+    outputs: &Outputs,
+    batch: &Batch,
+    moment: &Moment,
+) -> Result<Tensor> {
+    let loss = objective.loss(outputs, &batch.labels, moment)?;
+    let Some(mixed) = &batch.mixed else {
+        return Ok(loss);
+    };
+    let partner = objective.loss(outputs, &mixed.labels, moment)?;
+    let share = f64::from(mixed.share);
+    Ok(((loss * share)? + (partner * (1.0 - share))?)?)
+}
+
 /// An error with its causes.
 fn in_words(error: &Error) -> String {
     let mut words = error.to_string();
@@ -464,4 +481,52 @@ fn in_words(error: &Error) -> String {
         source = cause.source();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+    use candlewick_encode::Mixed;
+
+    use super::*;
+
+    /// The sum of the labels, as a loss.
+    struct Labels;
+
+    impl Objective for Labels {
+        fn loss(
+            &self,
+            _outputs: &Outputs,
+            labels: &Tensor,
+            _moment: &Moment,
+        ) -> candlewick_core::Result<Tensor> {
+            Ok(labels.to_dtype(candle_core::DType::F32)?.sum_all()?)
+        }
+    }
+
+    #[test]
+    fn a_mixed_batch_has_the_loss_of_both_labels_by_their_shares() -> Result<()> {
+        let labels = |labels: [u32; 2]| Tensor::new(&labels, &Device::Cpu);
+        let mut batch = Batch {
+            input: Tensor::zeros((1, 2, 1), candle_core::DType::F32, &Device::Cpu)?,
+            labels: labels([1, 2])?,
+            indices: vec![0, 1],
+            mixed: None,
+        };
+        let outputs = Outputs { logits: batch.input.clone(), side: Vec::new() };
+        let moment = Moment { epoch: 0, step: 0, progress: 0.0, training: true };
+        let loss = |batch: &Batch| -> Result<f32> {
+            Ok(mixed_loss(&Labels, &outputs, batch, &moment)?.to_scalar()?)
+        };
+        assert_eq!(loss(&batch)?, 3.0);
+        assert_eq!(loaders::main_labels(&batch)?, [1, 2]);
+        batch.mixed = Some(Mixed { labels: labels([5, 6])?, share: 0.25 });
+        // 0.25 · 3 + 0.75 · 11.
+        assert_eq!(loss(&batch)?, 9.0);
+        assert_eq!(loaders::main_labels(&batch)?, [5, 6]);
+        batch.mixed = Some(Mixed { labels: labels([5, 6])?, share: 0.75 });
+        assert_eq!(loss(&batch)?, 5.0);
+        assert_eq!(loaders::main_labels(&batch)?, [1, 2]);
+        Ok(())
+    }
 }

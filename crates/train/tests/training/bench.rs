@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor};
 use candlewick_core::Key;
 use candlewick_core::parameters::Parameters;
 use candlewick_datasets::{Split, open};
-use candlewick_encode::Loader;
+use candlewick_encode::{AnyMix, Loader};
 use candlewick_methods::{AnyLoss, Methods};
 use candlewick_network::{Features, Network, Outputs, Parts, Spec};
 use candlewick_neuron::{AnyNeuron, Lif};
@@ -46,7 +46,13 @@ pub(crate) fn network_with(layers: &str, seed: u64, methods: &Methods) -> Result
 
 /// The first `count` digits of a split in batches of 32, shuffled for training.
 pub(crate) fn digits(split: Split, count: usize) -> Result<Vec<Loader>> {
+    mixed_digits(split, count, None)
+}
+
+/// The same with the samples of a batch mixed.
+pub(crate) fn mixed_digits(split: Split, count: usize, mix: Option<AnyMix>) -> Result<Vec<Loader>> {
     let settings = candlewick_encode::Settings {
+        mix,
         batch_size: 32,
         shuffle: split == Split::Train,
         subset: Some((0..count).collect()),

@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use candlewick_datasets::Split;
+use candlewick_encode::AnyMix;
 use candlewick_run::{RunDirectory, Status};
 use candlewick_train::optimizer::{Adam, AdamW, Sgd};
 use candlewick_train::schedule::{AnyCurve, StepDecay};
 use candlewick_train::{AnyOptimizer, Cadence, Ended, Schedule, Settings, Silent, Stage};
 
-use crate::bench::{CopyAt, Record, Result, StopAt, Training, run_directory, settings};
+use crate::bench::{
+    CopyAt, Record, Result, StopAt, Training, mixed_digits, run_directory, settings,
+};
 
 /// Every optimizer, with everything that has a state switched on.
 fn optimizers() -> Vec<AnyOptimizer> {
@@ -61,6 +65,30 @@ fn every_optimizer_and_schedule_resumes_in_the_middle_of_an_epoch() -> Result<()
         }
     }
     assert_eq!(visited, 9);
+    Ok(())
+}
+
+#[test]
+fn mixed_samples_train_and_resume() -> Result<()> {
+    let mut training = Training::small(settings(vec![Stage::new(2, 2)]))?;
+    let directory = tempfile::tempdir()?;
+    let plain = training.record(&directory.path().join("plain"))?;
+    let mut visited = 0;
+    for mix in AnyMix::all() {
+        let name = mix.name();
+        training.train = mixed_digits(Split::Train, 310, Some(mix))?;
+        let whole = training.record(&directory.path().join(format!("{name}-whole")))?;
+        assert!(whole.metrics != plain.metrics, "{name} changes nothing");
+        let path = directory.path().join(name);
+        let mut run = run_directory(&path)?;
+        let stop = AtomicBool::new(false);
+        let mut ears = StopAt { stop: &stop, moment: (1, 7), in_evaluation: false, epoch: 0 };
+        training.run(Some(&mut run), &mut ears, &stop)?;
+        drop(run);
+        resume(&training, &path)?.assert_equals(&whole, name);
+        visited += 1;
+    }
+    assert_eq!(visited, AnyMix::NAMES.len());
     Ok(())
 }
 
