@@ -1,1 +1,16 @@
-//! Recipes and the papers' tables as data
+//! Recipes and the papers' tables as data.
+//!
+//! A [`RawRecipe`] is what someone wrote; [`RawRecipe::resolve`] makes a [`Recipe`] of it, in which
+//! everything is present and checked; [`Experiment::prepare`] opens its data and builds its network.
+//! A [`Table`] holds the rows of a paper's table, each a recipe at one of three [`Scale`]s.
+
+mod error;
+mod experiment;
+mod recipe;
+mod samples;
+mod table;
+
+pub use error::{Error, Result};
+pub use experiment::{Experiment, Place};
+pub use recipe::{Data, Input, RawRecipe, Recipe};
+pub use table::{Row, Scale, Table, tables};

@@ -57,18 +57,26 @@ impl Methods {
     /// What makes the settings unusable, as (path below `methods`, expected).
     pub fn problem(&self, surrogate: &dyn Surrogate) -> Option<(String, String)> {
         let problems = [
-            ("firing_rate_target", self.firing_rate_target.as_ref().and_then(|m| m.problem())),
-            ("gradient_scaling", self.gradient_scaling.as_ref().and_then(|m| m.problem())),
-            ("masked_surrogate", self.masked_surrogate.as_ref().and_then(|m| m.problem())),
-            ("parametric_surrogate", self.parametric_surrogate.as_ref().and_then(|m| m.problem())),
+            (
+                "firing_rate_target",
+                self.firing_rate_target.as_ref().and_then(FiringRateTarget::problem),
+            ),
+            ("gradient_scaling", self.gradient_scaling.as_ref().and_then(GradientScaling::problem)),
+            ("masked_surrogate", self.masked_surrogate.as_ref().and_then(MaskedSurrogate::problem)),
+            (
+                "parametric_surrogate",
+                self.parametric_surrogate.as_ref().and_then(ParametricSurrogate::problem),
+            ),
             (
                 "potential_distribution",
-                self.potential_distribution.as_ref().and_then(|m| m.problem()),
+                self.potential_distribution.as_ref().and_then(PotentialDistribution::problem),
             ),
-            ("shortcut", self.shortcut.as_ref().and_then(|m| m.problem())),
+            ("shortcut", self.shortcut.as_ref().and_then(Shortcut::problem)),
             (
                 "temporally_weighted_output",
-                self.temporally_weighted_output.as_ref().and_then(|m| m.problem()),
+                self.temporally_weighted_output
+                    .as_ref()
+                    .and_then(TemporallyWeightedOutput::problem),
             ),
         ];
         let found = problems.into_iter().find_map(|(method, problem)| {

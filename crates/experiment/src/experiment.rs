@@ -1,0 +1,192 @@
+//! A recipe made ready: its data opened, its network built.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use candle_core::Device;
+use candlewick_core::Key;
+use candlewick_datasets::{Dataset, Split};
+use candlewick_encode::{Augmentation, Loader, Settings as LoaderSettings};
+use candlewick_network::{Features, Network, Parts};
+use candlewick_run::{DataHash, RunDirectory};
+use candlewick_train::{
+    Cadence, Combined, Ended, Evaluation, Progress, Task, evaluate_checkpoint, train,
+};
+
+use crate::samples::{first_of_each_class, hold_out};
+use crate::{Error, Recipe, Result};
+
+/// Where an experiment runs; nothing of it changes a result.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Where tensors live.
+    pub device: Device,
+    /// The folder that holds the data sets which are not embedded.
+    pub data: Option<PathBuf>,
+    /// Threads that prepare batches.
+    pub workers: usize,
+}
+
+/// A recipe with its data and its network.
+#[derive(Debug)]
+pub struct Experiment {
+    recipe: Recipe,
+    network: Network,
+    objective: Combined,
+    train: Vec<Loader>,
+    validation: Vec<Loader>,
+    test: Vec<Loader>,
+    data: Vec<DataHash>,
+}
+
+impl Experiment {
+    /// Opens the data of `recipe` and builds its network; `name` is named in errors.
+    ///
+    /// # Errors
+    /// If the data cannot be read, or a shape does not fit.
+    pub fn prepare(recipe: Recipe, name: &str, place: &Place) -> Result<Self> {
+        let open = |split| -> Result<Arc<dyn Dataset>> {
+            let root = place.data.as_deref();
+            Ok(Arc::from(candlewick_datasets::open(&recipe.data.name, split, root)?))
+        };
+        let (training, testing) = (open(Split::Train)?, open(Split::Test)?);
+        let data = &recipe.data;
+        let mut train_samples = first_of_each_class(training.labels(), data.train_per_class);
+        let validation_samples =
+            hold_out(&mut train_samples, training.labels(), data.validation_per_class);
+        let test_samples = first_of_each_class(testing.labels(), data.test_per_class);
+        let counts =
+            [("train", &training, train_samples.len()), ("test", &testing, test_samples.len())];
+        let hashes = counts.map(|(split, set, samples)| DataHash {
+            name: format!("{}/{split}", data.name),
+            samples: samples as u64,
+            sha256: set.info().content_hash.clone(),
+        });
+        let loaders = |set: &Arc<dyn Dataset>, samples: &[usize], training| {
+            loaders(&recipe, set, samples, training, place)
+        };
+        let train = loaders(&training, &train_samples, true)?;
+        let test = loaders(&testing, &test_samples, false)?;
+        let validation = if validation_samples.is_empty() {
+            Vec::new()
+        } else {
+            loaders(&training, &validation_samples, false)?
+        };
+        let network = network(&recipe, &train[0], training.info().classes.len(), &place.device)
+            .map_err(|source| Error::Network { name: name.into(), source })?;
+        let objective = Combined::new(recipe.loss.clone(), recipe.methods.clone());
+        Ok(Self { recipe, network, objective, train, validation, test, data: hashes.into() })
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The data that it runs on, by content.
+    pub fn data(&self) -> &[DataHash] {
+        &self.data
+    }
+
+    /// Trains in the run directory, from its last checkpoint if there is one.
+    ///
+    /// # Errors
+    /// As [`candlewick_train::train`].
+    pub fn train(
+        &mut self,
+        run: Option<&mut RunDirectory>,
+        progress: &mut dyn Progress,
+        stop: &AtomicBool,
+    ) -> Result<Ended> {
+        Ok(train(Task {
+            model: &self.network,
+            objective: &mut self.objective,
+            settings: &self.recipe.train,
+            key: Key::new(self.recipe.seed),
+            train: &self.train,
+            validation: &self.validation,
+            test: &self.test,
+            dataset: &self.recipe.data.name,
+            run,
+            cadence: Cadence::default(),
+            progress,
+            stop,
+        })?)
+    }
+
+    /// Evaluates a checkpoint on the test data at each of `time_steps`.
+    ///
+    /// # Errors
+    /// If the checkpoint is damaged or of another network.
+    pub fn evaluate(&mut self, checkpoint: &Path, time_steps: &[usize]) -> Result<Vec<Evaluation>> {
+        let tests = std::mem::take(&mut self.test);
+        let outcome =
+            evaluate_checkpoint(checkpoint, &self.network, &mut self.objective, &tests, time_steps);
+        self.test = tests;
+        Ok(outcome?)
+    }
+}
+
+/// One loader for an input that is the same at all steps, else one per number of time steps.
+fn loaders(
+    recipe: &Recipe,
+    dataset: &Arc<dyn Dataset>,
+    samples: &[usize],
+    training: bool,
+    place: &Place,
+) -> Result<Vec<Loader>> {
+    let Recipe { input, train, seed, .. } = recipe;
+    let mut loaders: Vec<Loader> = Vec::new();
+    for stage in &train.stages {
+        let known = loaders
+            .iter()
+            .any(|loader| loader.input_steps() == stage.time_steps || loader.input_steps() == 1);
+        if known {
+            continue;
+        }
+        let augmentation: Augmentation =
+            if training { input.augment.clone() } else { input.augment.evaluation() };
+        let settings = LoaderSettings {
+            batch_size: if training { input.batch_size } else { input.evaluation_batch_size },
+            time_steps: stage.time_steps,
+            events: input.events.clone(),
+            encoder: input.encoder.clone(),
+            augmentation,
+            shuffle: training,
+            // A last batch of one sample has no batch statistics.
+            drop_last: training && samples.len() >= input.batch_size,
+            subset: Some(samples.to_vec()),
+            workers: place.workers,
+            ..LoaderSettings::new(Key::new(*seed).named(if training { "train" } else { "test" }))
+        };
+        loaders.push(Loader::new(dataset.clone(), settings, place.device.clone())?);
+    }
+    Ok(loaders)
+}
+
+fn network(
+    recipe: &Recipe,
+    loader: &Loader,
+    classes: usize,
+    device: &Device,
+) -> candlewick_core::Result<Network> {
+    let input = match *loader.input_dims() {
+        [height, width, channels] => Features::Map { height, width, channels },
+        ref dims => Features::Vector { size: dims.iter().product() },
+    };
+    let parts = Parts {
+        normalization: recipe.normalize.then_some(recipe.normalization),
+        surrogate_rules: recipe.methods.surrogate_rules(),
+        penalties: recipe.methods.penalties(),
+        weight_rule: recipe.methods.weight_rule(),
+        side_heads: recipe.methods.shortcut.is_some(),
+        ..Parts::new(recipe.neuron.model(), recipe.surrogate.shared())
+    };
+    Network::new(&*recipe.network, &parts, input, classes, device, Key::new(recipe.seed))
+}

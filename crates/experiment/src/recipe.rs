@@ -1,0 +1,281 @@
+//! Recipes: what was written, and what a training runs on.
+
+use candlewick_encode::{AnyEncoder, Augmentation, EventInput};
+use candlewick_methods::{AnyLoss, Methods};
+use candlewick_network::{AnyNetwork, ThresholdBatchNorm};
+use candlewick_neuron::AnyNeuron;
+use candlewick_surrogate::AnySurrogate;
+use candlewick_train::Settings;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// A recipe as it was written: what is absent takes its default, or that of the recipe below it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawRecipe {
+    data: Option<Data>,
+    input: Option<Input>,
+    neuron: Option<AnyNeuron>,
+    surrogate: Option<AnySurrogate>,
+    network: Option<AnyNetwork>,
+    normalization: Option<ThresholdBatchNorm>,
+    normalize: Option<bool>,
+    loss: Option<AnyLoss>,
+    methods: Option<Methods>,
+    train: Option<Settings>,
+    seed: Option<u64>,
+}
+
+/// Which samples are trained and tested on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Name of the data set, with its partition behind a colon if it is not the default.
+    pub name: String,
+    /// Only the first so many training samples of each class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_per_class: Option<usize>,
+    /// Only the first so many test samples of each class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_per_class: Option<usize>,
+    /// The last so many training samples of each class are held out for validation. Default 0.
+    #[serde(default)]
+    pub validation_per_class: usize,
+}
+
+/// From samples to batches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Input {
+    /// Samples per batch. Default 50.
+    pub batch_size: usize,
+    /// Samples per batch of an evaluation, which changes no result. Default 100.
+    pub evaluation_batch_size: usize,
+    /// From frames to the input of the network. Default direct.
+    pub encoder: AnyEncoder,
+    /// Transforms of the training samples, in order; those that are not random are kept in tests.
+    pub augment: Augmentation,
+    /// From event recordings to frames; not looked at for images.
+    pub events: EventInput,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self {
+            batch_size: 50,
+            evaluation_batch_size: 100,
+            encoder: candlewick_encode::encoder::Direct::default().into(),
+            augment: Augmentation::default(),
+            events: EventInput::default(),
+        }
+    }
+}
+
+/// A recipe in which everything is present: what `resolved.toml` of a run holds.
+///
+/// It is again a recipe: training it repeats the run to the bit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Seed of all random streams.
+    pub seed: u64,
+    /// Whether there is a batch normalization behind every convolution.
+    pub normalize: bool,
+    /// Which samples are trained and tested on.
+    pub data: Data,
+    /// From samples to batches.
+    pub input: Input,
+    /// The neuron of all spiking layers.
+    pub neuron: AnyNeuron,
+    /// The surrogate of all spiking layers.
+    pub surrogate: AnySurrogate,
+    /// The network.
+    pub network: AnyNetwork,
+    /// Its batch normalization.
+    pub normalization: ThresholdBatchNorm,
+    /// The loss.
+    pub loss: AnyLoss,
+    /// The methods beside the loss.
+    pub methods: Methods,
+    /// Stages, optimizer, schedule.
+    pub train: Settings,
+}
+
+impl RawRecipe {
+    /// Reads a recipe; `name` is named in errors.
+    ///
+    /// # Errors
+    /// With line and column, if the text is not TOML or has a key that does not belong there.
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
+        toml::from_str(text)
+            .map_err(|source| Error::Parse { name: name.into(), source: Box::new(source) })
+    }
+
+    /// This recipe on top of `base`: each part that it names replaces that of the base as a whole.
+    #[must_use]
+    pub fn over(self, base: &Self) -> Self {
+        let base = base.clone();
+        Self {
+            data: self.data.or(base.data),
+            input: self.input.or(base.input),
+            neuron: self.neuron.or(base.neuron),
+            surrogate: self.surrogate.or(base.surrogate),
+            network: self.network.or(base.network),
+            normalization: self.normalization.or(base.normalization),
+            normalize: self.normalize.or(base.normalize),
+            loss: self.loss.or(base.loss),
+            methods: self.methods.or(base.methods),
+            train: self.train.or(base.train),
+            seed: self.seed.or(base.seed),
+        }
+    }
+
+    /// Fills in the defaults and checks every range; `name` is named in errors.
+    ///
+    /// # Errors
+    /// Names the first field that is missing or out of range.
+    pub fn resolve(self, name: &str) -> Result<Recipe> {
+        let missing = |field: &str, expected: &str| Error::Field {
+            name: name.into(),
+            field: field.into(),
+            expected: expected.into(),
+        };
+        let recipe = Recipe {
+            seed: self.seed.unwrap_or(1),
+            normalize: self.normalize.unwrap_or(true),
+            data: self.data.ok_or_else(|| missing("data", "a table [data] with the key `name`"))?,
+            input: self.input.unwrap_or_default(),
+            neuron: self.neuron.unwrap_or_else(|| candlewick_neuron::Lif::default().into()),
+            surrogate: self
+                .surrogate
+                .unwrap_or_else(|| candlewick_surrogate::Triangle::default().into()),
+            network: self
+                .network
+                .ok_or_else(|| missing("network", "a table such as [network.spec]"))?,
+            normalization: self.normalization.unwrap_or_default(),
+            loss: self.loss.unwrap_or_else(|| candlewick_methods::CrossEntropy::default().into()),
+            methods: self.methods.unwrap_or_default(),
+            train: self.train.ok_or_else(|| missing("train", "a table [train] with `stages`"))?,
+        };
+        recipe.check(name)?;
+        Ok(recipe)
+    }
+}
+
+impl Recipe {
+    /// Reads a recipe in which everything is present, such as `resolved.toml` of a run.
+    ///
+    /// # Errors
+    /// As [`RawRecipe::parse`] and [`RawRecipe::resolve`].
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
+        RawRecipe::parse(text, name)?.resolve(name)
+    }
+
+    /// The recipe as TOML, with everything in it.
+    ///
+    /// # Errors
+    /// If a setting cannot be written, which is a defect of its type.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|error| Error::Field {
+            name: "resolved recipe".into(),
+            field: "a setting".into(),
+            expected: format!("what TOML can hold: {error}"),
+        })
+    }
+
+    fn check(&self, name: &str) -> Result<()> {
+        let problem = |part: &str, problem: Option<(&'static str, &'static str)>| match problem {
+            Some((field, expected)) => Err(Error::Field {
+                name: name.into(),
+                field: format!("{part}.{field}"),
+                expected: expected.into(),
+            }),
+            None => Ok(()),
+        };
+        problem(&format!("neuron.{}", self.neuron.name()), self.neuron.problem())?;
+        problem(&format!("surrogate.{}", self.surrogate.name()), self.surrogate.problem())?;
+        problem(&format!("loss.{}", self.loss.name()), self.loss.problem())?;
+        if let Some((field, expected)) = self.methods.problem(&*self.surrogate) {
+            let field = format!("methods.{field}");
+            return Err(Error::Field { name: name.into(), field, expected });
+        }
+        for (field, value) in [
+            ("batch_size", self.input.batch_size),
+            ("evaluation_batch_size", self.input.evaluation_batch_size),
+        ] {
+            problem("input", (value == 0).then_some((field, "at least 1")))?;
+        }
+        self.train.check().map_err(|error| Error::Field {
+            name: name.into(),
+            field: "train".into(),
+            expected: error.to_string(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"
+[data]
+name = "digits"
+[network.spec]
+layers = "4C3-AP2-FC10"
+[train]
+stages = [{ epochs = 1, time_steps = 2 }]
+"#;
+
+    #[test]
+    fn a_resolved_recipe_resolves_to_itself() -> Result<()> {
+        let recipe = Recipe::parse(SMALL, "small")?;
+        let text = recipe.to_toml()?;
+        assert_eq!(Recipe::parse(&text, "resolved")?, recipe);
+        assert_eq!(Recipe::parse(&text, "resolved")?.to_toml()?, text);
+        Ok(())
+    }
+
+    #[test]
+    fn each_part_of_the_upper_recipe_replaces_that_of_the_base() -> Result<()> {
+        let base = RawRecipe::parse(SMALL, "base")?;
+        let row = RawRecipe::parse("[loss.tet]\nlambda = 0.5\n[surrogate.arctan]", "row")?;
+        let recipe = row.over(&base).resolve("row")?;
+        assert_eq!(recipe.loss.name(), "tet");
+        assert_eq!(recipe.surrogate.name(), "arctan");
+        assert_eq!(recipe.data.name, "digits");
+        Ok(())
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        let cases = [
+            ("[data]\nname = \"digits\"\n[netwrok.spec]", "line 3"),
+            ("[surrogate.triangel]", "triangel"),
+            ("[surrogate.triangle]\ngama = 1", "gama"),
+            ("[neuron.lif]\nleak = { decay = \"x\" }", "line 2"),
+            ("[neuron.lif]\nleak = { decay = 1.5 }", "neuron.lif.leak.decay"),
+            ("[surrogate.triangle]\ngamma = 0", "surrogate.triangle.gamma"),
+            ("[methods.masked_surrogate]\np = 2", "methods.masked_surrogate.p"),
+            ("[loss.tet]\nlambda = -1", "loss.tet.lambda"),
+            (
+                "[surrogate.straight_through]\n[methods.parametric_surrogate]",
+                "parametric_surrogate",
+            ),
+            ("[methods.masked_surrogate]\nsite = \"weight\"\n[methods.gradient_scaling]", "site"),
+            ("[input]\nbatch_size = 0", "input.batch_size"),
+        ];
+        let mut visited = 0;
+        for (mistake, words) in cases {
+            let base = RawRecipe::parse(SMALL, "base").expect("the base is right");
+            let result =
+                RawRecipe::parse(mistake, "row").and_then(|row| row.over(&base).resolve("row"));
+            let error = result.expect_err(mistake).to_string();
+            assert!(error.starts_with("row: ") && error.contains(words), "{mistake}: {error}");
+            visited += 1;
+        }
+        assert_eq!(visited, 11);
+        let empty = RawRecipe::default().resolve("empty").unwrap_err().to_string();
+        assert_eq!(empty, "empty: data: expected a table [data] with the key `name`");
+    }
+}
