@@ -44,6 +44,16 @@ pub enum Error {
         /// The files that the folder must hold.
         layout: &'static str,
     },
+    /// The data set needs a feature of this crate that is off.
+    #[error(
+        "data set `{dataset}` needs the feature `{feature}`, which this program was built without"
+    )]
+    FeatureMissing {
+        /// Name of the data set.
+        dataset: &'static str,
+        /// Name of the feature.
+        feature: &'static str,
+    },
     /// The operating system refused.
     #[error("{}: {source}", path.display())]
     Io {

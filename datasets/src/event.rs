@@ -15,12 +15,15 @@ pub(crate) mod dvs128_gesture;
 mod dvs_model;
 pub(crate) mod fashion_mnist_dvs;
 mod format;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 mod header;
 pub(crate) mod n_caltech101;
 pub(crate) mod nmnist;
 mod numpy;
 mod prophesee;
 mod recordings;
+pub(crate) mod shd;
 mod summary;
 mod zip;
 

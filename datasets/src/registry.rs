@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::event::{cifar10_dvs, dvs128_gesture, fashion_mnist_dvs, n_caltech101, nmnist};
+use crate::event::{cifar10_dvs, dvs128_gesture, fashion_mnist_dvs, n_caltech101, nmnist, shd};
 use crate::image::{cifar, mnist};
 use crate::{Dataset, Error, Info, Result, Shape, Split};
 
@@ -24,6 +24,8 @@ pub fn registry() -> &'static [Entry] {
         n_caltech101::N_CALTECH101,
         nmnist::NMNIST,
         nmnist::NMNIST_SMALL,
+        shd::SHD,
+        shd::SSC,
     ];
     REGISTRY
 }

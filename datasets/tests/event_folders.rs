@@ -171,3 +171,34 @@ fn n_caltech101_takes_its_classes_from_the_folders() {
     let text = open("n-caltech101", Split::Test, Some(root.path())).unwrap_err().to_string();
     assert!(text.ends_with("classes: expected 101 folders, one per class, found 100"), "{text}");
 }
+
+/// The fixture was made by h5py; the sum is its own, with times cut to whole microseconds.
+#[test]
+#[cfg(feature = "hdf5")]
+fn shd_is_read_as_h5py_reads_it() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path().join("shd_test.h5"), include_bytes!("fixtures/shd_test.h5")).unwrap();
+    let set = open("shd", Split::Test, Some(root.path())).unwrap();
+    assert_eq!((set.labels(), &*set.info().classes[19]), (&[3, 19, 0][..], "key 19"));
+    let first = events(&*set, 0);
+    assert_eq!((first.width, first.height, &first.x[..]), (700, 1, &[5, 699, 0][..]));
+    assert_eq!((&first.t[..], &first.p[..]), (&[99_975, 250_000, 1_000_000][..], &[true; 3][..]));
+    assert!(events(&*set, 1).is_empty());
+    let last = events(&*set, 2);
+    assert_eq!((last.len(), last.t.iter().sum::<i64>()), (400, 159_599_329));
+    assert_eq!(last.x, (0..400).collect::<Vec<u16>>());
+    // A damaged file is an error in words.
+    let bytes = include_bytes!("fixtures/shd_test.h5");
+    write(root.path().join("shd_test.h5"), &bytes[..bytes.len() / 2]).unwrap();
+    let text = open("shd", Split::Test, Some(root.path())).unwrap_err().to_string();
+    assert!(text.contains("expected HDF5, found "), "{text}");
+}
+
+#[test]
+#[cfg(not(feature = "hdf5"))]
+fn shd_names_the_feature_that_it_needs() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path().join("shd_test.h5"), "").unwrap();
+    let text = open("shd", Split::Test, Some(root.path())).unwrap_err().to_string();
+    assert!(text.starts_with("data set `shd` needs the feature `hdf5`"), "{text}");
+}
