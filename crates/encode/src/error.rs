@@ -29,6 +29,14 @@ pub enum Error {
         /// What the sample is.
         found: String,
     },
+    /// The file of decoded frames cannot be written or read.
+    #[error("frame cache {}: {source}", path.display())]
+    Cache {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
     /// A worker thread ended without handing over its batch.
     #[error("batch {batch}: the worker thread that prepares it ended early")]
     Worker {

@@ -23,6 +23,7 @@
 //! ```
 
 pub mod augment;
+mod cache;
 pub mod encoder;
 mod error;
 pub mod event;

@@ -3,7 +3,9 @@
 mod batches;
 mod order;
 mod plan;
+mod source;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::Device;
@@ -18,6 +20,7 @@ use crate::{AnyEncoder, AnyMix, Augmentation, Error, EventInput, Result};
 use batches::Work;
 use order::Order;
 use plan::Plan;
+pub(crate) use source::Source;
 
 /// How samples become batches.
 #[derive(Clone, Debug)]
@@ -28,6 +31,9 @@ pub struct Settings {
     pub time_steps: usize,
     /// From event recordings to frames; not looked at for images.
     pub events: EventInput,
+    /// A folder for the decoded frames of event recordings, which are then decoded once; the first
+    /// loader of a data set decodes all of it, with the worker threads. Not looked at for images.
+    pub cache: Option<PathBuf>,
     /// From frames to the input of the network.
     pub encoder: AnyEncoder,
     /// Transforms of the frames; for evaluation give [`Augmentation::evaluation`].
@@ -57,6 +63,7 @@ impl Settings {
             batch_size: 1,
             time_steps: 1,
             events: EventInput::default(),
+            cache: None,
             encoder: Direct::default().into(),
             augmentation: Augmentation::default(),
             mix: None,
@@ -108,6 +115,11 @@ impl Loader {
     /// The data set.
     pub fn dataset(&self) -> &dyn Dataset {
         self.plan.dataset()
+    }
+
+    /// The file of decoded frames, if there is one; its name holds the first digits of its key.
+    pub fn cache(&self) -> Option<&Path> {
+        self.plan.cache()
     }
 
     /// The number of batches of an epoch.

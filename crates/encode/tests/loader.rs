@@ -145,7 +145,9 @@ fn direct_encoding_gives_the_image_once() {
     assert_eq!((loader.batches(), loader.samples()), (1, 2));
     assert_eq!((loader.input_steps(), loader.input_dims()), (1, &[8, 8, 1][..]));
     let mut batches = loader.epoch(0, 0).unwrap();
+    assert!(batches.waited().is_zero());
     let batch = batches.next().unwrap().unwrap();
+    assert!(!batches.waited().is_zero());
     assert!(batches.next().is_none());
     assert_eq!(batch.indices, [7, 3]);
     assert_eq!(batch.input.dims(), [1, 2, 8, 8, 1]);

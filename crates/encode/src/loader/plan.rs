@@ -1,20 +1,22 @@
 //! From a sample number to its part of a batch.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use candlewick_core::Key;
-use candlewick_datasets::{Dataset, Sample, Shape};
+use candlewick_datasets::Dataset;
 
-use super::Settings;
+use super::{Settings, Source};
+use crate::cache::Cache;
 use crate::event::Eventizer;
 use crate::{AnyEncoder, AnyMix, Augmentation, Error, FrameShape, Frames, Result};
 
 /// Everything that a worker needs, checked.
 #[derive(Debug)]
 pub(super) struct Plan {
-    dataset: Arc<dyn Dataset>,
-    /// For event recordings.
-    eventizer: Option<Eventizer>,
+    source: Source,
+    /// The frames of all samples on disk.
+    cache: Option<Cache>,
     encoder: AnyEncoder,
     augmentation: Augmentation,
     mix: Option<AnyMix>,
@@ -45,24 +47,27 @@ pub(super) struct Prepared {
 pub(super) struct Scratch {
     frames: Frames,
     originals: Vec<f32>,
+    bytes: Vec<u8>,
 }
 
 impl Plan {
     pub(super) fn new(dataset: Arc<dyn Dataset>, settings: Settings) -> Result<Self> {
-        let Settings { events, encoder, augmentation, mix, time_steps, key, shard, .. } = settings;
+        let Settings {
+            events,
+            cache,
+            encoder,
+            augmentation,
+            mix,
+            time_steps,
+            key,
+            shard,
+            workers,
+            ..
+        } = settings;
         encoder.check()?;
-        let (before, eventizer) = match dataset.info().shape {
-            Shape::Image { channels, height, width } => {
-                let shape = FrameShape { time: 1, height, width, channels };
-                (shape, None)
-            }
-            Shape::Events { width, height } => {
-                let eventizer = events.prepare(height, width, time_steps)?;
-                (eventizer.shape(), Some(eventizer))
-            }
-        };
-        let shape = augmentation.check(before)?;
-        let flat = eventizer.as_ref().is_some_and(Eventizer::is_flat);
+        let source = Source::new(dataset, &events, time_steps)?;
+        let shape = augmentation.check(source.shape())?;
+        let flat = source.eventizer().is_some_and(Eventizer::is_flat);
         if let (true, Some(step)) = (flat, augmentation.steps.first()) {
             return Err(Error::setting("augment", "nothing for spike trains", step.name()));
         }
@@ -81,14 +86,20 @@ impl Plan {
                 return Err(Error::setting(mix.name(), expected, encoder.name()));
             }
         }
+        let cache = match cache {
+            Some(folder) if source.eventizer().is_some() => {
+                Some(Cache::open(&folder, &source, workers)?)
+            }
+            _ => None,
+        };
         Ok(Self {
+            source,
+            cache,
             mix,
             rank: shard.rank,
             shape,
             steps: encoder.steps(shape.time, time_steps),
             dims,
-            dataset,
-            eventizer,
             encoder,
             augmentation,
             key,
@@ -96,7 +107,11 @@ impl Plan {
     }
 
     pub(super) fn dataset(&self) -> &dyn Dataset {
-        &*self.dataset
+        self.source.dataset()
+    }
+
+    pub(super) fn cache(&self) -> Option<&Path> {
+        self.cache.as_ref().map(Cache::path)
     }
 
     pub(super) fn key(&self) -> Key {
@@ -127,7 +142,13 @@ impl Plan {
         let frames = &mut scratch.frames;
         for (place, &index) in indices.iter().enumerate() {
             let key = key.at(index as u64);
-            self.read(index, frames)?;
+            match &self.cache {
+                None => self.source.read(index, frames)?,
+                Some(cache) => {
+                    frames.reset(self.source.shape());
+                    cache.read(index, frames, &mut scratch.bytes)?;
+                }
+            }
             self.augmentation.apply(frames, key.named("augment"));
             let mut steps = values.chunks_exact_mut(size).skip(place).step_by(indices.len());
             self.encoder.encode(frames, key.named("encode"), &mut steps);
@@ -143,43 +164,10 @@ impl Plan {
             (share < 1.0).then_some((partners, share))
         });
         Ok(Prepared {
-            labels: indices.iter().map(|&index| self.dataset.label(index)).collect(),
+            labels: indices.iter().map(|&index| self.source.dataset().label(index)).collect(),
             values,
             indices,
             partners,
         })
-    }
-
-    fn read(&self, index: usize, frames: &mut Frames) -> Result<()> {
-        let info = self.dataset.info();
-        let sample = self.dataset.read(index).map_err(|source| Error::Sample {
-            dataset: info.name,
-            index,
-            source,
-        })?;
-        let unexpected = |expected: String, found: String| Error::Unexpected {
-            dataset: info.name,
-            index,
-            expected,
-            found,
-        };
-        if sample.shape() != info.shape {
-            let found = format!("{:?}", sample.shape());
-            return Err(unexpected(format!("{:?}", info.shape), found));
-        }
-        match (sample, &self.eventizer) {
-            (Sample::Image(image), _) => frames.set_image(&image),
-            (Sample::Events(events), Some(eventizer)) => {
-                let inside = format!("events inside {} × {}", events.width, events.height);
-                eventizer
-                    .apply(events, frames)
-                    .map_err(|outside| unexpected(inside, outside.to_string()))?;
-            }
-            (Sample::Events(_), None) => {
-                // The shape of the data set is that of images, and so was this sample's.
-                return Err(unexpected("an image".into(), "events".into()));
-            }
-        }
-        Ok(())
     }
 }
