@@ -75,6 +75,7 @@ pub mod progress;
 pub mod schedule;
 mod scores;
 pub mod settings;
+pub mod task;
 pub mod trainer;
 
 pub use checkpoint::Checkpoint;
@@ -89,4 +90,5 @@ pub use progress::{Event, Progress, Silent, StepReport};
 pub use schedule::Schedule;
 pub use scores::Scores;
 pub use settings::{Settings, Stage};
-pub use trainer::{Cadence, Ended, Task, train};
+pub use task::{Cadence, Ended, Task};
+pub use trainer::train;

@@ -1,94 +1,29 @@
 //! The loop: batch → forward → loss → backward → clip → step, then evaluation and a checkpoint.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+mod record;
+
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use candle_core::Tensor;
-use candlewick_core::Key;
-use candlewick_encode::{Batch, Loader};
+use candlewick_encode::Batch;
 use candlewick_network::{Context, Outputs};
-use candlewick_run::{EpochMetrics, RunDirectory, Status, Summary, Timing};
+use candlewick_run::{EpochMetrics, Status, Timing};
 
-use crate::checkpoint::{self, Checkpoint};
+use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, evaluate};
 use crate::gradients::{Gradients, is_finite};
 use crate::history::History;
 use crate::loaders;
-use crate::model::Model;
 use crate::objective::{Moment, Objective};
 use crate::optimizer::Optimizer;
 use crate::pace::Pace;
-use crate::place::{BestPlace, Place};
-use crate::progress::{Event, Progress, StepReport};
+use crate::place::Place;
+use crate::progress::Event;
 use crate::scores::Scores;
 use crate::settings::{Settings, Span};
-
-/// File name of the checkpoint from which a run goes on, below the run's checkpoints.
-pub const LAST: &str = "last.safetensors";
-/// File name of the weights of the best epoch: on the validation data if there is some, else on
-/// the test data.
-pub const BEST: &str = "best.safetensors";
-
-/// Everything that a training needs.
-#[expect(missing_debug_implementations, reason = "holds the caller's trait objects")]
-pub struct Task<'a> {
-    /// The network; its parameters are changed in place.
-    pub model: &'a dyn Model,
-    /// What is minimized.
-    pub objective: &'a mut dyn Objective,
-    /// Stages, optimizer, schedule.
-    pub settings: &'a Settings,
-    /// The root of the run's random streams.
-    pub key: Key,
-    /// The training data: one loader per number of time steps, or one whose input is the same at
-    /// all steps.
-    pub train: &'a [Loader],
-    /// Held-out training data, in the same form; empty if there is none.
-    pub validation: &'a [Loader],
-    /// The test data, in the same form.
-    pub test: &'a [Loader],
-    /// Name of the data set, for the summary.
-    pub dataset: &'a str,
-    /// Where to record the run and to go on from; without it nothing is written.
-    pub run: Option<&'a mut RunDirectory>,
-    /// How often to write checkpoints beside those at the end of each epoch.
-    pub cadence: Cadence,
-    /// Hears how it goes.
-    pub progress: &'a mut dyn Progress,
-    /// When it is set, the training writes a checkpoint after the current step and ends.
-    pub stop: &'a AtomicBool,
-}
-
-/// How often checkpoints are written within an epoch; it changes no result.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Cadence {
-    /// Seconds between two checkpoints.
-    pub seconds: Option<f64>,
-    /// Steps of an epoch between two checkpoints.
-    pub steps: Option<u64>,
-}
-
-impl Default for Cadence {
-    fn default() -> Self {
-        Self { seconds: Some(30.0), steps: None }
-    }
-}
-
-/// How a training ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Ended {
-    /// All epochs are done.
-    Complete(Box<Summary>),
-    /// It was stopped, and goes on from here when it is started again.
-    Interrupted {
-        /// Epochs done.
-        epoch: u32,
-        /// Steps done in this epoch.
-        step: u64,
-    },
-}
+use crate::task::{Ended, LAST, Task};
 
 /// Trains, from the run's last checkpoint if there is one, and records it in the run directory.
 ///
@@ -127,6 +62,9 @@ impl<'a> Trainer<'a> {
         for stage in &task.settings.stages {
             loaders::fitting(task.train, stage.time_steps)?;
             loaders::fitting(task.test, stage.time_steps)?;
+            if !task.validation.is_empty() {
+                loaders::fitting(task.validation, stage.time_steps)?;
+            }
         }
         let parameters = task.model.parameters();
         let mut optimizer =
@@ -196,14 +134,14 @@ impl<'a> Trainer<'a> {
             self.save_now_and_then(steps)?;
         }
         let waited = batches.waited().as_secs_f64();
-        if waited > 0.2 * self.place.sums.seconds {
+        if waited > 1.0 && waited > 0.2 * self.place.sums.seconds {
             tracing::warn!(
                 "epoch {}: {waited:.1} s of {:.1} s were spent waiting for data",
                 self.place.epoch + 1,
                 self.place.sums.seconds
             );
         }
-        let moment = self.moment(steps, true);
+        let moment = self.moment(steps);
         self.task.objective.end_epoch(&moment);
         Ok(true)
     }
@@ -215,7 +153,7 @@ impl<'a> Trainer<'a> {
         let key = self.task.key.named("step").at(u64::from(epoch)).at(step);
         let context = Context::training(span.stage.time_steps, key);
         let outputs = self.task.model.forward(&batch.input, &context)?;
-        let moment = self.moment(steps, true);
+        let moment = self.moment(steps);
         let loss = mixed_loss(self.task.objective, &outputs, batch, &moment)?;
         let value = f64::from(loss.to_scalar::<f32>()?);
         if !value.is_finite() {
@@ -328,12 +266,12 @@ impl<'a> Trainer<'a> {
         Ok(evaluation)
     }
 
-    /// Where the training is after the steps that are done.
-    fn moment(&self, steps: u64, training: bool) -> Moment {
+    /// The moment of the training after the steps that are done.
+    fn moment(&self, steps: u64) -> Moment {
         let Place { epoch, step, .. } = self.place;
         let epochs = f64::from(epoch) + step as f64 / steps as f64;
         let progress = epochs / f64::from(self.task.settings.epochs());
-        Moment { epoch, step, progress, training }
+        Moment { epoch, step, progress, training: true }
     }
 
     fn diverged(&self, quantity: &'static str, layer: Option<String>) -> Error {
@@ -348,111 +286,6 @@ impl<'a> Trainer<'a> {
             }
         }
         Ok(None)
-    }
-
-    fn announce(&mut self) -> Result<()> {
-        let Place { epoch, step, .. } = self.place;
-        let settings = self.task.settings;
-        let loader = loaders::fitting(self.task.train, settings.span(epoch).stage.time_steps)?;
-        let steps = loader.batches() as u64;
-        let epochs = settings.epochs();
-        self.task.progress.event(&Event::Started { epoch, step, epochs, steps });
-        Ok(())
-    }
-
-    fn report_step(&mut self, steps: u64) {
-        let sums = &self.place.sums;
-        let train = sums.train_metrics();
-        let report = StepReport {
-            epoch: self.place.epoch + 1,
-            epochs: self.task.settings.epochs(),
-            step: self.place.step,
-            steps,
-            loss: train.loss,
-            accuracy: train.accuracy,
-            learning_rate: sums.learning_rate,
-            images_per_second: self.pace.images_per_second(),
-            seconds_left: self.seconds_left(steps),
-        };
-        self.task.progress.event(&Event::Step(report));
-    }
-
-    fn seconds_left(&self, steps: u64) -> f64 {
-        let Task { settings, train, validation, test, .. } = &self.task;
-        let samples = |loaders: &[Loader]| loaders.first().map_or(0, Loader::samples) as f64;
-        let share_left = 1.0 - self.place.step as f64 / steps.max(1) as f64;
-        (self.place.epoch..settings.epochs())
-            .map(|epoch| {
-                let time_steps = settings.span(epoch).stage.time_steps as f64;
-                let share = if epoch == self.place.epoch { share_left } else { 1.0 };
-                let every = f64::from(settings.evaluate_every);
-                let evaluated = (samples(validation) + samples(test)) / every;
-                self.pace.seconds(share * samples(train) * time_steps, evaluated * time_steps)
-            })
-            .sum()
-    }
-
-    fn save_now_and_then(&mut self, steps: u64) -> Result<()> {
-        let Cadence { seconds, steps: every } = self.task.cadence;
-        let step = self.place.step;
-        let late = seconds.is_some_and(|limit| self.last_save.elapsed().as_secs_f64() >= limit);
-        let due = every.is_some_and(|every| step.is_multiple_of(every.max(1)));
-        // The end of the epoch has a checkpoint of its own.
-        if step < steps && (late || due) {
-            self.save()?;
-        }
-        Ok(())
-    }
-
-    fn save(&mut self) -> Result<()> {
-        self.last_save = Instant::now();
-        self.place.optimizer_steps = self.optimizer.steps();
-        let Some(path) = self.checkpoint_path(LAST) else {
-            return Ok(());
-        };
-        let parameters = self.task.model.parameters();
-        let optimizer = Some(&self.optimizer);
-        checkpoint::save(&path, parameters, optimizer, self.task.objective, &self.place)?;
-        self.task.progress.event(&Event::Checkpoint { path: &path });
-        Ok(())
-    }
-
-    fn save_best(&mut self, best: &BestPlace) -> Result<()> {
-        let Some(path) = self.checkpoint_path(BEST) else {
-            return Ok(());
-        };
-        let parameters = self.task.model.parameters();
-        checkpoint::save(&path, parameters, None, self.task.objective, best)
-    }
-
-    fn checkpoint_path(&self, name: &str) -> Option<PathBuf> {
-        self.task.run.as_ref().map(|run| run.checkpoints().join(name))
-    }
-
-    fn interrupt(&mut self) -> Result<Ended> {
-        self.save()?;
-        if let Some(run) = &mut self.task.run {
-            run.set_status(Status::Interrupted)?;
-        }
-        let Place { epoch, step, .. } = self.place;
-        Ok(Ended::Interrupted { epoch, step })
-    }
-
-    fn summarize(&mut self) -> Result<Ended> {
-        let parameters = self.task.model.parameters().count() as u64;
-        let (seed, recipe_hash) = self.task.run.as_ref().map_or((0, String::new()), |run| {
-            (run.manifest().seed, run.manifest().recipe_hash.clone())
-        });
-        let summary = self.history.summary(self.task.dataset, seed, recipe_hash, parameters);
-        let summary = summary.ok_or_else(|| Error::EpochLength {
-            epoch: self.place.epoch,
-            expected: u64::from(self.task.settings.epochs()),
-            got: self.history.len() as u64,
-        })?;
-        if let Some(run) = &mut self.task.run {
-            run.complete(&summary)?;
-        }
-        Ok(Ended::Complete(Box::new(summary)))
     }
 }
 
