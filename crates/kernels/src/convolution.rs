@@ -5,6 +5,7 @@
 //! weight; kernels of one pixel and stride 1 need no copy.
 //! The work is cut by the shapes alone, so the bits do not depend on the number of threads.
 
+use crate::linear::Linear;
 use crate::matrix::{Matrix, multiply};
 use crate::reduce::column_sums;
 use crate::scratch::with_floats;
@@ -17,6 +18,8 @@ const TILE_BYTES: usize = 1 << 20;
 const GRADIENT_PIXELS: usize = 256;
 /// Floats of the weight gradient that one task accumulates, so that they stay in cache.
 const GRADIENT_FLOATS: usize = 1 << 18;
+/// Pixels up to which the weight gradient of a linear layer is not cut by pixels.
+const FEW_PIXELS: usize = 2048;
 /// Tasks into which the weight gradient is cut, about.
 const GRADIENT_TASKS: usize = 16;
 
@@ -42,6 +45,20 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
+    /// A linear layer, as a convolution of images of one pixel; `rows` is time steps times batch.
+    pub fn linear(rows: usize, inputs: usize, outputs: usize) -> Self {
+        Self {
+            images: rows,
+            height: 1,
+            width: 1,
+            in_channels: inputs,
+            out_channels: outputs,
+            kernel: [1, 1],
+            stride: [1, 1],
+            padding: [0, 0],
+        }
+    }
+
     /// Height and width of the output; 0 where the kernel is larger than the padded input.
     pub fn output_size(&self) -> [usize; 2] {
         let side = |size: usize, axis: usize| match (size + 2 * self.padding[axis])
@@ -83,6 +100,15 @@ impl Conv2d {
         self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0, 0]
     }
 
+    /// The linear layer that this is, where each pixel is its own patch.
+    pub(crate) fn as_linear(&self) -> Option<Linear> {
+        self.is_pointwise().then(|| Linear {
+            rows: self.output_pixels(),
+            inputs: self.in_channels,
+            outputs: self.out_channels,
+        })
+    }
+
     pub(crate) fn check(&self, input: usize, weight: usize, output: usize) {
         assert!(self.stride[0] > 0 && self.stride[1] > 0, "the stride of a convolution is 0");
         assert_eq!(input, self.input_len(), "elements of the input");
@@ -99,6 +125,10 @@ impl Conv2d {
         if let Some(bias) = bias {
             assert_eq!(bias.len(), self.out_channels, "elements of the bias");
         }
+        if let Some(linear) = self.as_linear() {
+            linear.forward(input, weight, bias, output);
+            return;
+        }
         if output.is_empty() {
             return;
         }
@@ -110,11 +140,6 @@ impl Conv2d {
             let pixels = output.len() / out;
             if let Some(bias) = bias {
                 output.chunks_exact_mut(out).for_each(|row| row.copy_from_slice(bias));
-            }
-            if self.is_pointwise() {
-                let patches = Matrix::new(&input[first * patch..], [pixels, patch]);
-                multiply(patches, weight, bias.is_some(), output);
-                return;
             }
             with_floats(pixels * patch, |patches| {
                 self.patches(input, first, 0..self.taps(), patches);
@@ -133,6 +158,10 @@ impl Conv2d {
             return;
         }
         let (taps, pixels) = (self.taps(), self.output_pixels());
+        if let Some(linear) = self.as_linear().filter(|_| pixels <= FEW_PIXELS) {
+            linear.weight_gradient(input, grad_output, grad_weight);
+            return;
+        }
         let tap = self.in_channels * self.out_channels;
         // Cut by taps first, which needs no sums, and then by pixels.
         let per_block = (GRADIENT_FLOATS / tap).clamp(1, taps);

@@ -29,6 +29,10 @@ impl Conv2d {
     /// If a slice does not have the number of elements of its shape, or a stride is 0.
     pub fn input_gradient(&self, grad_output: &[f32], weight: &[f32], grad_input: &mut [f32]) {
         self.check(grad_input.len(), weight.len(), grad_output.len());
+        if let Some(linear) = self.as_linear() {
+            linear.input_gradient(grad_output, weight, grad_input);
+            return;
+        }
         if grad_input.is_empty() {
             return;
         }

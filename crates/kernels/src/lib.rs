@@ -3,6 +3,7 @@
 //! Every kernel works on channels-last data, is parallel over a fixed partition (its bits do not
 //! depend on the number of threads) and is written once for all instruction sets.
 
+pub mod choice;
 pub mod convolution;
 mod convolution_gradient;
 pub mod linear;

@@ -11,11 +11,15 @@ use crate::scratch::with_floats;
 use crate::shared::Shared;
 use crate::spike_lists::{Lists, PATTERNS, SLACK};
 use crate::spikes::{STEPS, Spikes};
-use crate::vector::{MOST_VECTORS, Panels, add_row, rows, rows_mut, with_count, with_vectors};
+use crate::vector::{
+    MOST_VECTORS, Panels, add_row, lanes, rows, rows_mut, with_count, with_vectors,
+};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
+/// Bytes of a panel of the weight, at most, where the kernel allows it.
+const PANEL_BYTES: usize = 5 << 18;
 /// Output pixels per task, about.
 const PIXELS: usize = 64;
 /// Most weight rows that a list can name; beyond it the dense kernel does the work.
@@ -53,7 +57,7 @@ impl Conv2d {
             });
             return;
         }
-        let panels = Panels::new(self.out_channels, MOST_VECTORS);
+        let panels = self.sparse_panels();
         let lists = Lists::new(input);
         let [height, width] = self.output_size();
         let batch = self.images / input.shape()[0];
@@ -82,6 +86,13 @@ impl Conv2d {
                 });
             });
         });
+    }
+
+    /// Panels of the weight that stay in a level-2 cache where they can.
+    pub(crate) fn sparse_panels(&self) -> Panels {
+        let vector_bytes = self.patch_len() * lanes() * size_of::<f32>();
+        let most = (PANEL_BYTES / vector_bytes.max(1)).clamp(2, MOST_VECTORS);
+        Panels::new(self.out_channels, most)
     }
 
     pub(crate) fn check_spikes(&self, spikes: &Spikes) {

@@ -1,0 +1,40 @@
+//! The choice of a path: sparse where little is active, dense where all is, and never back.
+
+use candlewick_kernels::choice::{Activity, Path};
+use candlewick_kernels::convolution::Conv2d;
+
+pub(crate) fn the_path_turns_dense_at_most_once() {
+    let mut visited = 0;
+    for time_steps in [1, 2, 4, 6, 10] {
+        for (channels, size, kernel) in [(64, 32, 3), (128, 32, 3), (512, 8, 3), (256, 16, 1)] {
+            let shape = Conv2d {
+                images: time_steps * 4,
+                height: size,
+                width: size,
+                in_channels: channels,
+                out_channels: channels,
+                kernel: [kernel; 2],
+                stride: [1, 1],
+                padding: [kernel / 2; 2],
+            };
+            for pass in
+                [Conv2d::forward_path, Conv2d::weight_gradient_path, Conv2d::input_gradient_path]
+            {
+                let paths: Vec<Path> = (0..=100)
+                    .map(|percent| {
+                        let union_density = f64::from(percent) / 100.0;
+                        pass(&shape, Activity { time_steps, planes: 1, union_density })
+                    })
+                    .collect();
+                let sparse = paths.iter().filter(|&&path| path == Path::Sparse).count();
+                assert!(sparse > 10, "{shape:?}: dense at {sparse} %");
+                assert!(paths[..sparse].iter().all(|&path| path == Path::Sparse), "{shape:?}");
+                if time_steps == 1 {
+                    assert!(sparse < 70, "{shape:?}: sparse at {sparse} %");
+                }
+                visited += 1;
+            }
+        }
+    }
+    assert_eq!(visited, 5 * 4 * 3);
+}
