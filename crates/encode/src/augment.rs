@@ -26,6 +26,7 @@ pub use cutout::Cutout;
 pub use flip::Flip;
 pub use normalize::{Normalize, Statistics};
 pub use one_of::OneOf;
+pub use picture::Reading;
 pub use rand_augment::RandAugment;
 pub use roll::Roll;
 pub use rotation::Rotation;

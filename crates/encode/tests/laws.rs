@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use candlewick_core::Key;
-use candlewick_encode::augment::{AutoAugment, Crop, Flip, Normalize, OneOf, Statistics};
+use candlewick_encode::augment::{AutoAugment, Crop, Flip, Normalize, OneOf, Reading, Statistics};
 use candlewick_encode::{AnyAugment, AnyEncoder, Augmentation, FrameShape, Frames};
 
 const SHAPE: FrameShape = FrameShape { time: 1, height: 12, width: 10, channels: 3 };
@@ -134,7 +134,8 @@ fn all_frames_are_transformed_alike() {
 #[test]
 fn augmentations_keep_the_range() {
     let mut outside = Vec::new();
-    for step in AnyAugment::all() {
+    let msg = AutoAugment { reading: Reading::Msg, ..AutoAugment::default() };
+    for step in AnyAugment::all().into_iter().chain([msg.into()]) {
         let inside = (0..60).all(|seed| {
             let result = augmented(&step, frames(SHAPE, false), seed);
             result.values().iter().all(|value| (0.0..=1.000_001).contains(value))

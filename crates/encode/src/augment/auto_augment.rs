@@ -1,13 +1,13 @@
 //! `AutoAugment` with the policy found for CIFAR-10 (Cubuk et al., CVPR 2019, arXiv:1805.09501,
 //! table 7): one of 25 pairs of operations, each done with its own probability.
 //!
-//! Operations and ranges are those of torchvision with the nearest pixel, byte for byte.
+//! Operations and ranges are those of the code that is named, byte for byte.
 
 use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
 use super::Augment;
-use super::picture::{Kind, Picture};
+use super::picture::{Kind, Picture, Reading};
 use crate::{FrameShape, Frames, Result};
 
 /// An operation, its probability in tenths, and its magnitude from 0 to 9.
@@ -50,11 +50,13 @@ pub struct AutoAugment {
     /// The byte that comes in from outside when the picture is moved: 128, a grey near the mean,
     /// as most code for CIFAR has it; torchvision's default is 0.
     pub fill: u8,
+    /// Whose operations and ranges.
+    pub reading: Reading,
 }
 
 impl Default for AutoAugment {
     fn default() -> Self {
-        Self { fill: 128 }
+        Self { fill: 128, reading: Reading::Torchvision }
     }
 }
 
@@ -66,10 +68,15 @@ impl Augment for AutoAugment {
     fn apply(&self, frames: &mut Frames, stream: &mut Stream) {
         let shape = frames.shape();
         let mut operations = Vec::with_capacity(2);
-        for (kind, tenths, magnitude) in CIFAR10[stream.below(25) as usize] {
+        let drawn = stream.below(25) as usize;
+        for (place, (kind, mut tenths, magnitude)) in CIFAR10[drawn].into_iter().enumerate() {
+            if (self.reading, drawn, place) == (Reading::Msg, 16, 1) {
+                tenths = 8;
+            }
             let (done, negative) = (stream.below(10) < tenths, stream.bernoulli(0.5));
             if done {
-                operations.push(kind.at(f64::from(magnitude) / 9.0, negative, shape));
+                let level = f64::from(magnitude) / 9.0;
+                operations.push(kind.at(level, negative, self.reading, shape));
             }
         }
         if !operations.is_empty() {

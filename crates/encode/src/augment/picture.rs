@@ -5,6 +5,8 @@
 mod color;
 mod geometry;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, FrameShape, Frames, Result};
 
 /// An operation with its magnitude; angles in degrees, shifts in pixels.
@@ -13,6 +15,9 @@ pub(super) enum Operation {
     Identity,
     ShearX(f64),
     ShearY(f64),
+    /// Between pixels by cubics.
+    SmoothShearX(f64),
+    SmoothShearY(f64),
     TranslateX(f64),
     TranslateY(f64),
     Rotate(f64),
@@ -25,6 +30,20 @@ pub(super) enum Operation {
     AutoContrast,
     Equalize,
     Invert,
+}
+
+/// Whose code the operations and ranges are of; the paper leaves them open in parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reading {
+    /// torchvision, with the nearest pixel.
+    #[default]
+    Torchvision,
+    /// The class `CIFAR10Policy` that MSG (arXiv:2406.19645) and many others have copied: shears are
+    /// smooth, rotations go one way only, shifts are not cut to whole pixels before they are
+    /// rounded, solarizing begins at 256, and one equalization has the probability 0.8 instead of
+    /// the paper's 0.6.
+    Msg,
 }
 
 /// The operations by kind, without magnitude.
@@ -61,16 +80,30 @@ impl Kind {
         )
     }
 
-    /// The operation at `level` in [0, 1] of its range (`AutoAugment`, arXiv:1805.09501, table 6, in
-    /// torchvision's reading); `negative` turns its direction where it has one.
-    pub(super) fn at(self, level: f64, negative: bool, shape: FrameShape) -> Operation {
-        let signed =
-            |most: f64| if negative && self.is_signed() { -most * level } else { most * level };
+    /// The operation at `level` in [0, 1] of its range (`AutoAugment`, arXiv:1805.09501, table 6);
+    /// `negative` turns its direction where it has one.
+    pub(super) fn at(
+        self,
+        level: f64,
+        negative: bool,
+        reading: Reading,
+        shape: FrameShape,
+    ) -> Operation {
+        let msg = reading == Reading::Msg;
+        let signed = |most: f64| {
+            let turned = negative && self.is_signed() && !(msg && self == Self::Rotate);
+            if turned { -most * level } else { most * level }
+        };
         // 1 leaves the picture as it is.
         let factor = || (1.0 + signed(0.9)) as f32;
-        let shift = |size: usize| signed(150.0 / 331.0 * size as f64).trunc();
+        let shift = |size: usize| {
+            let pixels = signed(150.0 / 331.0 * size as f64);
+            if msg { pixels } else { pixels.trunc() }
+        };
         match self {
             Self::Identity => Operation::Identity,
+            Self::ShearX if msg => Operation::SmoothShearX(signed(0.3)),
+            Self::ShearY if msg => Operation::SmoothShearY(signed(0.3)),
             Self::ShearX => Operation::ShearX(signed(0.3)),
             Self::ShearY => Operation::ShearY(signed(0.3)),
             Self::TranslateX => Operation::TranslateX(shift(shape.width)),
@@ -81,7 +114,10 @@ impl Kind {
             Self::Contrast => Operation::Contrast(factor()),
             Self::Sharpness => Operation::Sharpness(factor()),
             Self::Posterize => Operation::Posterize(8 - (4.0 * level).round_ties_even() as u32),
-            Self::Solarize => Operation::Solarize(255.0 * (1.0 - level as f32)),
+            Self::Solarize => {
+                let most = if msg { 256.0 } else { 255.0 };
+                Operation::Solarize(most * (1.0 - level as f32))
+            }
             Self::AutoContrast => Operation::AutoContrast,
             Self::Equalize => Operation::Equalize,
             Self::Invert => Operation::Invert,
@@ -132,6 +168,8 @@ impl Picture {
             Operation::Identity => {}
             Operation::ShearX(slope) => self.affine([1.0, slope, 0.0, 0.0, 1.0, 0.0], fill),
             Operation::ShearY(slope) => self.affine([1.0, 0.0, 0.0, slope, 1.0, 0.0], fill),
+            Operation::SmoothShearX(slope) => self.smooth([1.0, slope, 0.0, 0.0, 1.0, 0.0], fill),
+            Operation::SmoothShearY(slope) => self.smooth([1.0, 0.0, 0.0, slope, 1.0, 0.0], fill),
             Operation::TranslateX(shift) => self.affine([1.0, 0.0, -shift, 0.0, 1.0, 0.0], fill),
             Operation::TranslateY(shift) => self.affine([1.0, 0.0, 0.0, 0.0, 1.0, -shift], fill),
             Operation::Rotate(degrees) => self.rotate(degrees, fill),
@@ -217,11 +255,60 @@ mod tests {
         assert_eq!(compared, 27);
     }
 
+    /// Pillow 13: `image.transform(size, AFFINE, (1, m, 0, 0, 1, 0), BICUBIC, fillcolor=(128,) * 3)`
+    /// and so on.
+    #[test]
+    fn smooth_bytes_are_those_of_pillow() {
+        let mut compared = 0;
+        for (operation, expected) in [
+            (Operation::SmoothShearX(0.3), (257_320, 333_131_909)),
+            (Operation::SmoothShearY(0.3), (227_175, 334_018_641)),
+            (Operation::SmoothShearX(-0.266_666_67), (254_339, 324_330_820)),
+            (Operation::SmoothShearY(-0.266_666_67), (260_416, 312_012_730)),
+            (Operation::SmoothShearX(0.1), (234_992, 282_586_505)),
+            (Operation::SmoothShearY(0.1), (224_590, 282_405_829)),
+            (Operation::TranslateX(-150.0 / 331.0 * 32.0), (303_258, 420_550_800)),
+            (Operation::TranslateY(-150.0 / 331.0 * 32.0), (260_486, 488_826_573)),
+            (Operation::TranslateX(150.0 / 331.0 * 32.0 / 3.0), (251_591, 313_094_675)),
+            (Operation::TranslateY(150.0 / 331.0 * 32.0 / 3.0), (267_989, 320_255_311)),
+            (Operation::Rotate(20.0 / 3.0), (231_303, 278_845_923)),
+            (Operation::Identity, (225_161, 258_852_068)),
+        ] {
+            assert_eq!(sums(operation, 128), expected, "{operation:?}");
+            compared += 1;
+        }
+        assert_eq!(compared, 12);
+    }
+
+    /// At 7 of 0 to 9: 0.3 · 7/9, 30 · 7/9, 150/331 · 32 · 7/9, 256 · 2/9.
+    #[test]
+    fn magnitudes_of_msg() {
+        let shape = FrameShape { time: 1, height: 32, width: 32, channels: 3 };
+        let at = |kind: Kind| match kind.at(7.0 / 9.0, true, Reading::Msg, shape) {
+            Operation::SmoothShearY(value)
+            | Operation::Rotate(value)
+            | Operation::TranslateX(value) => value,
+            Operation::Solarize(value) => f64::from(value),
+            other => panic!("{other:?}"),
+        };
+        let mut compared = 0;
+        for (kind, expected) in [
+            (Kind::ShearY, -0.233_333),
+            (Kind::Rotate, 23.333_333),
+            (Kind::TranslateX, -11.278_953),
+            (Kind::Solarize, 56.888_889),
+        ] {
+            assert!((at(kind) - expected).abs() < 1e-5, "{kind:?}: {}", at(kind));
+            compared += 1;
+        }
+        assert_eq!(compared, 4);
+    }
+
     /// The ranges of torchvision's `_augmentation_space(10, (32, 32))` at 7 of 0 to 9.
     #[test]
     fn magnitudes_are_those_of_torchvision() {
         let shape = FrameShape { time: 1, height: 32, width: 32, channels: 3 };
-        let at = |kind: Kind, negative| kind.at(7.0 / 9.0, negative, shape);
+        let at = |kind: Kind, negative| kind.at(7.0 / 9.0, negative, Reading::Torchvision, shape);
         assert_eq!(at(Kind::TranslateX, false), Operation::TranslateX(11.0));
         assert_eq!(at(Kind::TranslateY, true), Operation::TranslateY(-11.0));
         assert_eq!(at(Kind::Posterize, true), Operation::Posterize(5));

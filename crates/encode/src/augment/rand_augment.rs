@@ -7,7 +7,7 @@ use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
 use super::Augment;
-use super::picture::{Kind, Picture};
+use super::picture::{Kind, Picture, Reading};
 use crate::{Error, FrameShape, Frames, Result};
 
 const KINDS: [Kind; 14] = [
@@ -64,7 +64,7 @@ impl Augment for RandAugment {
         let operations: Vec<_> = (0..self.operations)
             .map(|_| {
                 let kind = KINDS[stream.below(KINDS.len() as u32) as usize];
-                kind.at(level, stream.bernoulli(0.5), shape)
+                kind.at(level, stream.bernoulli(0.5), Reading::Torchvision, shape)
             })
             .collect();
         Picture::change(frames, &operations, self.fill);

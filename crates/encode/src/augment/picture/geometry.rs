@@ -1,4 +1,5 @@
-//! Moving pixels about, as Pillow does it for the nearest pixel: in 16.16 fixed point.
+//! Moving pixels about, as Pillow does it: for the nearest pixel in 16.16 fixed point, and between
+//! pixels by cubics.
 
 use super::Picture;
 
@@ -40,4 +41,45 @@ impl Picture {
         let down = y + sin * x - cos * y;
         self.affine([cos, sin, right, -sin, cos, down], fill);
     }
+
+    /// As [`affine`](Self::affine), with the 16 pixels around each place.
+    pub(super) fn smooth(&mut self, matrix: [f64; 6], fill: u8) {
+        let [m0, m1, m2, m3, m4, m5] = matrix;
+        let (channels, width, height) = (self.channels, self.width, self.height);
+        self.spare.clear();
+        self.spare.resize(self.bytes.len(), fill);
+        for (number, target) in self.spare.chunks_exact_mut(channels).enumerate() {
+            let column = (number % width) as f64 + 0.5;
+            let row = (number / width) as f64 + 0.5;
+            let x = m0 * column + m1 * row + m2;
+            let y = m3 * column + m4 * row + m5;
+            if x < 0.0 || x >= width as f64 || y < 0.0 || y >= height as f64 {
+                continue;
+            }
+            let (x, y) = (x - 0.5, y - 0.5);
+            let (left, top) = (x.floor(), y.floor());
+            // Beyond the edge the last pixel counts again.
+            let near = |place: f64, size: usize| place.clamp(0.0, size as f64 - 1.0) as usize;
+            let lines = [-1.0, 0.0, 1.0, 2.0].map(|step| near(top + step, height) * width);
+            let columns = [-1.0, 0.0, 1.0, 2.0].map(|step| near(left + step, width));
+            for (channel, target) in target.iter_mut().enumerate() {
+                let lines = lines.map(|line| {
+                    let values = columns
+                        .map(|column| f64::from(self.bytes[(line + column) * channels + channel]));
+                    cubic(values, x - left)
+                });
+                // The cast cuts off and limits.
+                *target = cubic(lines, y - top) as u8;
+            }
+        }
+        std::mem::swap(&mut self.bytes, &mut self.spare);
+    }
+}
+
+/// The cubic through the middle two of four values, with the slopes of their neighbors (Keys 1981
+/// with a = -1), at `place` in 0 to 1 between them.
+fn cubic([a, b, c, d]: [f64; 4], place: f64) -> f64 {
+    let cube = -a + b - c + d;
+    let square = 2.0 * (a - b) + c - d;
+    b + place * (c - a + place * (square + place * cube))
 }
