@@ -6,6 +6,7 @@
 
 mod aedat2;
 mod aedat3;
+mod aedat4;
 mod atis;
 mod chunks;
 pub(crate) mod cifar10_dvs;

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use candlewick_datasets::event::{Chunks, Format, decode, encode};
+use candlewick_datasets::event::{Chunks, Format, decode, detect, encode};
 use candlewick_datasets::{Dataset, Events, Result, Sample, Split, open};
 use candlewick_kernels::random::{Key, Stream};
 
@@ -119,7 +119,7 @@ fn no_bytes_cause_a_panic() {
             visited += 1;
         }
         // Random packets of AEDAT 3.1 and random arrays are never whole.
-        let fragile = matches!(format, Format::Aedat3 | Format::Npy | Format::Npz);
+        let fragile = matches!(format, Format::Aedat3 | Format::Aedat4 | Format::Npy | Format::Npz);
         assert_eq!(good > 0, !fragile, "{format:?}: {good}");
     }
     assert_eq!(visited, 300 * Format::ALL.len());
@@ -148,17 +148,36 @@ fn peers_read_what_is_written() {
     assert_eq!(read(&events, Format::Aedat2Davis), expected);
 }
 
-/// Files that NumPy made; the script beside them says how.
-const NUMPY: [(Format, &[u8]); 3] = [
+/// Files that other programs made; the script beside them says how.
+const FOREIGN: [(Format, &[u8]); 5] = [
+    (Format::Aedat4, include_bytes!("fixtures/lz4.aedat4")),
+    (Format::Aedat4, include_bytes!("fixtures/zstd.aedat4")),
     (Format::Npy, include_bytes!("fixtures/structured.npy")),
     (Format::Npz, include_bytes!("fixtures/deflated.npz")),
     (Format::Npz, include_bytes!("fixtures/stored.npz")),
 ];
 
+/// The numbers are those of dv-processing 2.0.4 and of aedat 2, which agree.
+#[test]
+fn files_of_dv_are_read() {
+    let mut visited = 0;
+    for (format, bytes) in FOREIGN.into_iter().take(2) {
+        assert_eq!(detect(name(), bytes), Some(format));
+        let events = decode(name(), bytes, format, None).unwrap();
+        assert_eq!((events.width, events.height), (346, 260));
+        assert_eq!((&events.x[..2], &events.y[..2]), (&[152, 256][..], &[249, 147][..]));
+        assert_eq!(events.t[..2], [1_700_000_000_000_362, 1_700_000_000_000_802]);
+        assert_eq!(events.p[..2], [true, false]);
+        assert_eq!(sums([events].iter()), [400, 70_618, 51_025, 680_000_000_020_248_954, 205]);
+        visited += 1;
+    }
+    assert_eq!(visited, 2);
+}
+
 #[test]
 fn files_of_numpy_are_read() {
     let mut visited = 0;
-    for (format, bytes) in NUMPY {
+    for (format, bytes) in FOREIGN.into_iter().skip(2) {
         let events = decode(name(), bytes, format, Some((128, 128))).unwrap();
         assert_eq!((events.width, events.height), (128, 128));
         assert_eq!((events.x, events.y), (vec![1, 2, 127, 4, 5], vec![9, 8, 7, 6, 5]));
@@ -177,7 +196,7 @@ fn no_damage_causes_a_panic() {
         (format, bytes[..bytes.len().min(4_000)].to_vec())
     });
     let files: Vec<_> =
-        written.chain(NUMPY.map(|(format, bytes)| (format, bytes.to_vec()))).collect();
+        written.chain(FOREIGN.map(|(format, bytes)| (format, bytes.to_vec()))).collect();
     let (mut visited, mut good) = (0, 0);
     for (format, bytes) in &files {
         for seed in 0..300 {
@@ -196,7 +215,7 @@ fn no_damage_causes_a_panic() {
             visited += 1;
         }
     }
-    assert_eq!(visited, 300 * 7);
+    assert_eq!(visited, 300 * 9);
     assert!(good > 0 && good < visited);
 }
 

@@ -58,7 +58,10 @@ impl<R: Read> Chunks<R> {
                 self.decoder.feed(&self.buffer[..self.filled], &mut events).map_err(fault)?;
             self.buffer.copy_within(used..self.filled, 0);
             self.filled -= used;
-            // A buffer that stays full holds a record that no format has: `finish` says so.
+            if self.filled == self.buffer.len() {
+                // A packet that is larger than the buffer; there is as much of it as was read.
+                self.buffer.resize(2 * self.filled, 0);
+            }
             if count == 0 {
                 self.done = true;
                 self.decoder.finish(&self.buffer[..self.filled], &mut events).map_err(fault)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::aedat2::{self, Aedat2, Layout};
 use super::aedat3::{self, Aedat3};
+use super::aedat4::Aedat4;
 use super::atis::{self, Atis};
 use super::decoder::{Decoder, place};
 use super::numpy::Numpy;
@@ -20,6 +21,8 @@ pub enum Format {
     Aedat2Davis,
     /// AEDAT 3.0 and 3.1, as DVS128 Gesture.
     Aedat3,
+    /// AEDAT 4.0 of DV.
+    Aedat4,
     /// The 40-bit records of N-MNIST and N-Caltech101 (`.bin`, `.bs2`).
     Atis,
     /// DAT of Prophesee.
@@ -40,6 +43,7 @@ impl Format {
         Self::Aedat2,
         Self::Aedat2Davis,
         Self::Aedat3,
+        Self::Aedat4,
         Self::Atis,
         Self::Dat,
         Self::Evt2,
@@ -54,6 +58,7 @@ impl Format {
             Self::Aedat2 => "aedat2",
             Self::Aedat2Davis => "aedat2-davis",
             Self::Aedat3 => "aedat3",
+            Self::Aedat4 => "aedat4",
             Self::Atis => "atis",
             Self::Dat => "dat",
             Self::Evt2 => "evt2",
@@ -78,6 +83,7 @@ impl Format {
             Self::Aedat2 => Box::new(Aedat2::new(Layout::Dvs128)),
             Self::Aedat2Davis => Box::new(Aedat2::new(Layout::Davis)),
             Self::Aedat3 => Box::new(Aedat3::default()),
+            Self::Aedat4 => Box::new(Aedat4::default()),
             Self::Atis => Box::new(Atis::default()),
             Self::Dat => Box::new(Dat::default()),
             Self::Evt2 => Box::new(Evt2::default()),
@@ -97,6 +103,9 @@ pub fn detect(path: &Path, start: &[u8]) -> Option<Format> {
     }
     if start.starts_with(b"#!AER-DAT3") {
         return Some(Format::Aedat3);
+    }
+    if start.starts_with(b"#!AER-DAT4") {
+        return Some(Format::Aedat4);
     }
     match prophesee::evt_version(start) {
         Some("2") => return Some(Format::Evt2),
@@ -140,10 +149,10 @@ pub fn decode(
 ///
 /// # Errors
 /// If the format cannot hold an event (a coordinate or a time beyond its bits), or is one that is
-/// only read: those of Prophesee and NumPy.
+/// only read: AEDAT 4 and those of Prophesee and NumPy.
 pub fn encode(events: &Events, format: Format) -> Result<Vec<u8>> {
     let result = match format {
-        Format::Dat | Format::Evt2 | Format::Evt3 | Format::Npy | Format::Npz => {
+        Format::Aedat4 | Format::Dat | Format::Evt2 | Format::Evt3 | Format::Npy | Format::Npz => {
             Err(("format", "one that is written".to_owned(), format.name().to_owned()))
         }
         Format::Aedat2 => aedat2::encode(events, Layout::Dvs128),
