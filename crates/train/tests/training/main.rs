@@ -4,6 +4,7 @@ mod bench;
 mod damage;
 mod determinism;
 mod divergence;
+mod killed;
 mod learning;
 mod methods;
 mod resume;
