@@ -49,8 +49,8 @@ fn a_killed_process_resumes_to_the_same_bits() -> Result<()> {
     let whole = training()?.record(&directory.path().join("whole"))?;
     let path = directory.path().join("killed");
     let lines = || {
-        let text = std::fs::read(path.join("metrics.jsonl")).unwrap_or_default();
-        text.iter().filter(|&&byte| byte == b'\n').count()
+        let text = std::fs::read_to_string(path.join("metrics.jsonl")).unwrap_or_default();
+        text.lines().count()
     };
     let mut killed = 0;
     // The same run again and again, each time a little further.
