@@ -13,6 +13,7 @@ pub fn registry() -> &'static [Entry] {
     const REGISTRY: &[Entry] = &[
         cifar::CIFAR10,
         cifar10_dvs::CIFAR10_DVS,
+        cifar10_dvs::CIFAR10_DVS_AEDAT4,
         cifar::CIFAR100,
         mnist::DIGITS,
         dvs128_gesture::DVS128_GESTURE,

@@ -157,7 +157,7 @@ const FOREIGN: [(Format, &[u8]); 5] = [
     (Format::Npz, include_bytes!("fixtures/stored.npz")),
 ];
 
-/// The numbers are those of dv-processing 2.0.4 and of aedat 2, which agree.
+/// The numbers are those of dv-processing 2.0.4 and of aedat 2.3.0, which agree.
 #[test]
 fn files_of_dv_are_read() {
     let mut visited = 0;

@@ -121,6 +121,25 @@ fn cifar10_dvs_has_the_partitions_of_the_papers() {
 }
 
 #[test]
+fn cifar10_dvs_in_aedat_4_is_another_set() {
+    let root = tempfile::tempdir().unwrap();
+    let recording = include_bytes!("fixtures/lz4.aedat4");
+    for name in "airplane automobile bird cat deer dog frog horse ship truck".split(' ') {
+        create_dir_all(root.path().join(name)).unwrap();
+        for number in 0..10 {
+            write(root.path().join(format!("{name}/{number}.aedat4")), recording).unwrap();
+        }
+    }
+    let set = open("cifar10-dvs-aedat4", Split::Test, Some(root.path())).unwrap();
+    assert_eq!((set.len(), set.info().name), (10, "cifar10-dvs-aedat4"));
+    // The fixture comes from a larger camera, which is not that of the set.
+    let text = set.read(0).unwrap_err().to_string();
+    assert!(text.ends_with("x: expected below 128, found 152 in event 0"), "{text}");
+    let text = open("cifar10-dvs", Split::Test, Some(root.path())).unwrap_err().to_string();
+    assert!(text.ends_with("folder: expected at least one .aedat file, found none"), "{text}");
+}
+
+#[test]
 fn gestures_are_cut_by_the_label_files() {
     let root = tempfile::tempdir().unwrap();
     let file = |name: &str| root.path().join("DvsGesture").join(name);

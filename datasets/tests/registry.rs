@@ -31,7 +31,7 @@ fn names_are_in_order_and_entries_complete() {
             assert_eq!(find(&name).unwrap().1, partition);
         }
     }
-    assert_eq!(registry().len(), 15);
+    assert_eq!(registry().len(), 16);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn sets_from_folders_say_what_is_missing() {
             visited += 1;
         }
     }
-    assert_eq!(visited, 24);
+    assert_eq!(visited, 26);
     let text = open("mnits", Split::Train, None).unwrap_err().to_string();
     assert!(text.starts_with("unknown data set `mnits`; known: cifar10, "), "{text}");
     let text = open("mnist:mine", Split::Train, Some(Path::new("/"))).unwrap_err().to_string();

@@ -4,6 +4,8 @@
 //! partition here.
 //! The sensor stood on its side: recordings are turned upright, as SpikingJelly does, so that a
 //! flip from left to right is one (`x = 127 − y`, `y = 127 − x` of the stored coordinates).
+//! A second set of files in AEDAT 4, converted by hand and hosted elsewhere, is what tonic reads; it
+//! is a data set of its own here, with coordinates as stored.
 
 use std::path::Path;
 
@@ -28,6 +30,8 @@ const TEXT: Partition = Partition {
              split_to_train_test_set(0.9) of SpikingJelly without shuffling",
 };
 
+const PARTITIONS: &[Partition] = &[LAST, FIRST, TEXT];
+
 pub(crate) const CIFAR10_DVS: Entry = Entry {
     name: "cifar10-dvs",
     description: "CIFAR10-DVS in AEDAT 2.0: 10,000 event recordings, 128×128, turned upright",
@@ -36,21 +40,39 @@ pub(crate) const CIFAR10_DVS: Entry = Entry {
     license: "CC-BY-4.0",
     citation: "H. Li, H. Liu, X. Ji, G. Li, L. Shi, \"CIFAR10-DVS: An Event-Stream Dataset for \
                Object Classification\", Frontiers in Neuroscience 11:309, 2017",
-    partitions: &[LAST, FIRST, TEXT],
+    partitions: PARTITIONS,
     source: Source::Folder {
         folders: &["cifar10-dvs", "CIFAR10DVS", "CIFAR10DVS/extract"],
         layout: "airplane/ to truck/ with the original files cifar10_airplane_0.aedat and so on",
         files: &[],
     },
-    open,
+    open: |request| open(request, "aedat", Format::Aedat2, upright),
 };
 
-fn open(request: &Request<'_>) -> Result<Box<dyn Dataset>> {
+pub(crate) const CIFAR10_DVS_AEDAT4: Entry = Entry {
+    name: "cifar10-dvs-aedat4",
+    description: "CIFAR10-DVS as converted to AEDAT 4: 10,000 event recordings, 128×128, as stored",
+    source: Source::Folder {
+        folders: &["cifar10-dvs-aedat4", "CIFAR10DVS"],
+        layout: "airplane/ to truck/ with .aedat4 files",
+        files: &[],
+    },
+    open: |request| open(request, "aedat4", Format::Aedat4, |_| {}),
+    ..CIFAR10_DVS
+};
+
+/// Opens the files with an extension.
+fn open(
+    request: &Request<'_>,
+    extension: &str,
+    format: Format,
+    turn: fn(&mut Events),
+) -> Result<Box<dyn Dataset>> {
     let mut files = Vec::new();
     for (label, name) in TEN_NAMES.into_iter().enumerate() {
         let folder = request.find(Path::new(name))?;
-        let mut paths = files_in(&folder, &["aedat"])?;
-        not_empty(&folder, &paths, ".aedat file")?;
+        let mut paths = files_in(&folder, &[extension])?;
+        not_empty(&folder, &paths, &format!(".{extension} file"))?;
         if request.partition == &TEXT {
             paths.sort();
         }
@@ -61,8 +83,7 @@ fn open(request: &Request<'_>) -> Result<Box<dyn Dataset>> {
         if first { number < count / 10 } else { number >= count - count / 10 }
     });
     let classes = TEN_NAMES.map(str::to_owned).to_vec();
-    let recordings = Recordings::new(request, classes, Format::Aedat2, files)?;
-    Ok(Box::new(recordings.turned(upright)))
+    Ok(Box::new(Recordings::new(request, classes, format, files)?.turned(turn)))
 }
 
 fn upright(events: &mut Events) {
