@@ -1,0 +1,215 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER: &str = "\
+Exit codes:
+  0    done
+  1    failed for another reason
+  2    a recipe, a name or an argument is wrong
+  3    data is missing or damaged
+  4    a loss or a gradient was not finite
+  5    a checkpoint or a run directory is damaged
+  130  stopped by Ctrl-C; the same command goes on from there";
+
+/// Trains deep spiking neural networks directly, and reproduces published training methods.
+#[derive(Debug, Parser)]
+#[command(name = "candlewick", version, after_help = AFTER)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Trains a recipe; a run that was cut off goes on
+    Train(TrainArguments),
+    /// Evaluates a run's checkpoint on its test data
+    Evaluate(EvaluateArguments),
+    /// Trains the rows of a table and prints it
+    Reproduce(ReproduceArguments),
+    /// Checks, shows or lists recipes
+    #[command(subcommand)]
+    Recipe(RecipeCommand),
+    /// Lists what recipes can name
+    List(ListArguments),
+    /// Tells what is known of data sets, and verifies their files
+    #[command(subcommand)]
+    Data(DataCommand),
+}
+
+/// Where and with what a training runs; nothing of it changes a result.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArguments {
+    /// Where tensors live: cpu, cuda:N or metal
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    pub(crate) device: String,
+    /// Folder of the data sets that are not embedded
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Folder below which runs are kept
+    #[arg(long, default_value = "runs", value_name = "FOLDER")]
+    pub(crate) runs_dir: PathBuf,
+    /// Compute threads; results do not depend on it [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArguments {
+    /// The recipe, a TOML file
+    pub(crate) recipe: PathBuf,
+    /// Seed of all random streams, in place of the recipe's
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArguments {
+    /// The run's directory
+    pub(crate) run: PathBuf,
+    /// Numbers of time steps, such as 1,2,4 [default: those of the training]
+    #[arg(long, value_name = "T,…", value_delimiter = ',')]
+    pub(crate) time_steps: Vec<usize>,
+    /// The checkpoint
+    #[arg(long, value_enum, default_value = "last")]
+    pub(crate) checkpoint: CheckpointChoice,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    /// Where tensors live: cpu, cuda:N or metal
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    pub(crate) device: String,
+    /// Folder of the data sets that are not embedded
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Compute threads; results do not depend on it [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckpointChoice {
+    /// After the last epoch
+    Last,
+    /// The best epoch, on validation data if there is some, else on test data
+    Best,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReproduceArguments {
+    /// The table, such as table-1
+    #[arg(required_unless_present = "list")]
+    pub(crate) table: Option<String>,
+    /// Lists the tables, their scales and rows
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Only these rows (repeat, or separate by commas)
+    #[arg(long = "row", value_name = "ID", value_delimiter = ',')]
+    pub(crate) rows: Vec<String>,
+    /// How many seeds, from 1 on [default: the table's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: Option<u64>,
+    /// demo (embedded data, minutes), reduced (hours) or full (the paper's)
+    #[arg(long, default_value = "demo")]
+    pub(crate) scale: String,
+    /// Only so many epochs, for a quick look; the table says so
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) epochs: Option<u32>,
+    /// Runs that are trained side by side [default: one per thread at the demo scale, else 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Starts long scales without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// How to print the table
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) place: PlaceArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecipeCommand {
+    /// Says whether a recipe is right, and what is wrong with it
+    Check {
+        /// The recipe, a TOML file
+        recipe: PathBuf,
+        /// Folder of the data sets that are not embedded
+        #[arg(long, value_name = "FOLDER")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Prints a recipe with every default filled in
+    Show {
+        /// A TOML file, or TABLE/ROW such as table-1/tet
+        recipe: String,
+        /// The scale of a table's row
+        #[arg(long, default_value = "demo")]
+        scale: String,
+    },
+    /// Lists the recipes of all tables, to be shown as TABLE/ROW
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    /// What to list
+    #[arg(value_enum)]
+    pub(crate) kind: Kind,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Surrogate derivatives
+    Surrogates,
+    /// Neurons
+    Neurons,
+    /// Training methods
+    Methods,
+    /// Losses
+    Losses,
+    /// Networks
+    Networks,
+    /// Data sets
+    Datasets,
+    /// Encoders
+    Encoders,
+    /// Augmentations
+    Augmentations,
+    /// Optimizers
+    Optimizers,
+    /// Learning-rate schedules
+    Schedules,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Prints what is known of a data set
+    Info {
+        /// Name of the set
+        name: String,
+    },
+    /// Compares the files of a data set with their known sizes and checksums
+    Verify {
+        /// Name of the set
+        name: String,
+        /// Folder of the set
+        #[arg(long, value_name = "FOLDER")]
+        data_dir: Option<PathBuf>,
+    },
+}

@@ -1,0 +1,101 @@
+//! Progress bars: one per run, with loss, accuracy, images per second and time left.
+
+use std::io::IsTerminal;
+
+use candlewick::train::{Event, Progress};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+
+/// The bars of all runs; lines of text where standard error is not a terminal.
+#[derive(Clone, Debug)]
+pub(crate) struct Bars {
+    all: MultiProgress,
+    terminal: bool,
+}
+
+impl Bars {
+    pub(crate) fn new() -> Self {
+        Self { all: MultiProgress::new(), terminal: std::io::stderr().is_terminal() }
+    }
+
+    /// The bar of a run.
+    pub(crate) fn run(&self, label: String) -> Bar {
+        let bar = self.terminal.then(|| {
+            let style = ProgressStyle::with_template("{prefix:24} {bar:24} {pos:>3}% {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = self.all.add(ProgressBar::new(100).with_style(style));
+            bar.set_prefix(label.clone());
+            bar
+        });
+        Bar { label, bar, all: self.all.clone() }
+    }
+
+    /// A line above the bars.
+    pub(crate) fn say(&self, line: &str) {
+        say(&self.all, self.terminal, line);
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is where the command speaks")]
+fn say(all: &MultiProgress, terminal: bool, line: &str) {
+    if !terminal || all.println(line).is_err() {
+        eprintln!("{line}");
+    }
+}
+
+/// The progress of one run.
+#[derive(Debug)]
+pub(crate) struct Bar {
+    label: String,
+    bar: Option<ProgressBar>,
+    all: MultiProgress,
+}
+
+impl Progress for Bar {
+    fn event(&mut self, event: &Event<'_>) {
+        match (event, &self.bar) {
+            (Event::Started { epoch, step, .. }, _) if epoch + *step as u32 > 0 => {
+                let line = format!("{}: goes on after epoch {epoch}, step {step}", self.label);
+                say(&self.all, self.bar.is_some(), &line);
+            }
+            (Event::Step(report), Some(bar)) => {
+                let steps = report.steps.max(1) as f64;
+                let epochs = f64::from(report.epoch - 1) + report.step as f64 / steps;
+                bar.set_position((100.0 * epochs / f64::from(report.epochs.max(1))) as u64);
+                bar.set_message(format!(
+                    "epoch {}/{}  loss {:.3}  accuracy {:.1} %  {:.0} images/s  {} left",
+                    report.epoch,
+                    report.epochs,
+                    report.loss,
+                    100.0 * report.accuracy,
+                    report.images_per_second,
+                    HumanDuration(std::time::Duration::from_secs_f64(
+                        report.seconds_left.clamp(0.0, 1e9)
+                    )),
+                ));
+            }
+            (Event::Epoch { metrics, timing }, None) => {
+                let test = metrics.test.as_ref().map_or_else(String::new, |test| {
+                    format!(", test accuracy {:.2} %", 100.0 * test.accuracy)
+                });
+                let line = format!(
+                    "{}: epoch {}: loss {:.4}, accuracy {:.2} %{test}, {:.1} s",
+                    self.label,
+                    metrics.epoch,
+                    metrics.train.loss,
+                    100.0 * metrics.train.accuracy,
+                    timing.train_seconds,
+                );
+                say(&self.all, false, &line);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

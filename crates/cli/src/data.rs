@@ -1,0 +1,61 @@
+//! `candlewick data info|verify NAME`.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use candlewick::datasets::{Shape, Source, find, verify};
+
+use crate::arguments::DataCommand;
+
+#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
+pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
+    match command {
+        DataCommand::Info { name } => {
+            let (entry, _) = find(name)?;
+            println!("{}: {}", entry.name, entry.description);
+            println!("samples   {}", shape(entry.shape));
+            println!("classes   {}", entry.classes);
+            println!("license   {}", entry.license);
+            println!("cite      {}", entry.citation);
+            for partition in entry.partitions {
+                println!("split     {}:{} ({})", entry.name, partition.name, partition.source);
+            }
+            match entry.source {
+                Source::Embedded(files) => {
+                    for file in files {
+                        println!("embedded  {} ({} bytes)", file.spec.path, file.spec.bytes);
+                    }
+                }
+                Source::Folder { layout, .. } => println!("folder    {layout}"),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        DataCommand::Verify { name, data_dir } => {
+            let (entry, _) = find(name)?;
+            let checks = verify(entry, data_dir.as_deref())?;
+            let mut bad = 0;
+            for check in &checks {
+                println!("{:?}  {}", check.verdict, check.path.display());
+                bad += usize::from(!check.verdict.is_good());
+            }
+            if bad > 0 {
+                bail!(candlewick::datasets::Error::Io {
+                    path: entry.name.into(),
+                    source: std::io::Error::other(format!(
+                        "{bad} of {} files are not as they should be",
+                        checks.len()
+                    )),
+                });
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The shape of a sample in words.
+fn shape(shape: Shape) -> String {
+    match shape {
+        Shape::Image { channels, height, width } => format!("images of {height}×{width}×{channels}"),
+        Shape::Events { width, height } => format!("events of a {width}×{height} sensor"),
+    }
+}

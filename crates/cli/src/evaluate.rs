@@ -1,0 +1,72 @@
+//! `candlewick evaluate RUN`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use candlewick::experiment::{Experiment, Recipe};
+use candlewick::run::RunDirectory;
+use candlewick::train::trainer::{BEST, LAST};
+use serde_json::json;
+
+use crate::arguments::{CheckpointChoice, EvaluateArguments, Format};
+use crate::place;
+
+#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
+pub(crate) fn run(arguments: &EvaluateArguments) -> Result<ExitCode> {
+    let directory = RunDirectory::open(&arguments.run)?;
+    let name = arguments.run.join("resolved.toml").display().to_string();
+    let recipe = Recipe::parse(&directory.resolved()?, &name)?;
+    let time_steps = if arguments.time_steps.is_empty() {
+        vec![recipe.train.time_steps()]
+    } else {
+        arguments.time_steps.clone()
+    };
+    let place = place::place(&arguments.device, arguments.data_dir.clone())?;
+    let checkpoint = directory.checkpoints().join(match arguments.checkpoint {
+        CheckpointChoice::Last => LAST,
+        CheckpointChoice::Best => BEST,
+    });
+    let pool = place::pool(place::threads(arguments.threads))?;
+    let evaluations = pool.install(|| {
+        Experiment::prepare(recipe, &name, &place)?.evaluate(&checkpoint, &time_steps)
+    })?;
+    match arguments.format {
+        Format::Text => {
+            println!("{:>4}  {:>9}  {:>8}  {:>8}", "T", "accuracy", "loss", "rate");
+            for evaluation in &evaluations {
+                let rates: Vec<f32> =
+                    evaluation.layers.iter().map(|layer| layer.firing_rate).collect();
+                let rate = rates.iter().sum::<f32>() / rates.len().max(1) as f32;
+                println!(
+                    "{:>4}  {:>7.2} %  {:>8.4}  {:>6.2} %",
+                    evaluation.time_steps,
+                    100.0 * evaluation.metrics.accuracy,
+                    evaluation.metrics.loss,
+                    100.0 * rate,
+                );
+            }
+        }
+        Format::Json => {
+            let all: Vec<_> = evaluations
+                .iter()
+                .map(|evaluation| {
+                    json!({
+                        "time_steps": evaluation.time_steps,
+                        "samples": evaluation.samples,
+                        "accuracy": evaluation.metrics.accuracy,
+                        "accuracy_per_step": evaluation.metrics.accuracy_per_step,
+                        "loss": evaluation.metrics.loss,
+                        "layers": evaluation.layers.iter().map(|layer| json!({
+                            "name": layer.name,
+                            "firing_rate": layer.firing_rate,
+                            "dead": layer.dead,
+                            "saturated": layer.saturated,
+                        })).collect::<Vec<_>>(),
+                    })
+                })
+                .collect();
+            println!("{}", json!({ "run": arguments.run, "evaluations": all }));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

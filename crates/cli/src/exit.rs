@@ -1,0 +1,88 @@
+//! Exit codes, and errors in words.
+
+use std::process::ExitCode;
+
+use candlewick::{core, datasets, encode, experiment, run, train};
+
+/// A recipe, a name or an argument is wrong (also clap's own code).
+const USAGE: u8 = 2;
+/// Data is missing or damaged.
+const DATA: u8 = 3;
+/// A loss or a gradient was not finite.
+const DIVERGED: u8 = 4;
+/// A checkpoint or a run directory is damaged or of something else.
+const CHECKPOINT: u8 = 5;
+/// Stopped by Ctrl-C; the run goes on when it is started again.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Prints what went wrong as one line and gives the exit code for it.
+#[expect(clippy::print_stderr, reason = "this is where the command speaks")]
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {}", in_words(error));
+    ExitCode::from(code(error))
+}
+
+/// The causes of an error from the outermost on, without those that a message before quotes.
+pub(crate) fn in_words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if words.is_empty() {
+            words = cause;
+        } else if !words.contains(cause.trim_end()) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words.trim_end().to_owned()
+}
+
+pub(crate) fn code(error: &anyhow::Error) -> u8 {
+    error.chain().find_map(code_of).unwrap_or(1)
+}
+
+fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if let Some(error) = cause.downcast_ref::<train::Error>() {
+        return match error {
+            train::Error::Diverged { .. } => Some(DIVERGED),
+            train::Error::Checkpoint { .. } => Some(CHECKPOINT),
+            train::Error::Data(_) => Some(DATA),
+            train::Error::Run(_) => Some(CHECKPOINT),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<experiment::Error>() {
+        return match error {
+            experiment::Error::Parse { .. }
+            | experiment::Error::Read { .. }
+            | experiment::Error::Field { .. }
+            | experiment::Error::Unknown { .. }
+            | experiment::Error::Network { .. } => Some(USAGE),
+            experiment::Error::Data(error) => code_of(error),
+            experiment::Error::Encode(error) => code_of(error),
+            experiment::Error::Train(error) => code_of(error),
+            experiment::Error::Run(_) => Some(CHECKPOINT),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<datasets::Error>() {
+        return Some(match error {
+            datasets::Error::UnknownDataset { .. } | datasets::Error::UnknownPartition { .. } => {
+                USAGE
+            }
+            _ => DATA,
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<encode::Error>() {
+        return Some(if matches!(error, encode::Error::Core(_)) { USAGE } else { DATA });
+    }
+    if let Some(error) = cause.downcast_ref::<core::Error>() {
+        return match error {
+            core::Error::Unknown { .. }
+            | core::Error::Setting { .. }
+            | core::Error::Device { .. } => Some(USAGE),
+            core::Error::Parameters { .. } => Some(CHECKPOINT),
+            _ => None,
+        };
+    }
+    cause.downcast_ref::<run::RunError>().map(|_| CHECKPOINT)
+}

@@ -1,0 +1,81 @@
+//! `candlewick list KIND`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use candlewick::encode::{AnyAugment, AnyEncoder};
+use candlewick::methods::{AnyLoss, Methods};
+use candlewick::network::AnyNetwork;
+use candlewick::neuron::AnyNeuron;
+use candlewick::surrogate::AnySurrogate;
+use candlewick::train::AnyOptimizer;
+use candlewick::train::schedule::AnyCurve;
+use serde_json::json;
+
+use crate::arguments::{Format, Kind, ListArguments};
+
+/// Name, synonyms, summary.
+type Entry = (String, Vec<String>, String);
+
+/// The entries of a registry.
+macro_rules! entries {
+    ($registry:ident) => {
+        $registry::all()
+            .iter()
+            .zip($registry::SUMMARIES)
+            .map(|(component, summary)| {
+                let synonyms = component.synonyms().iter().map(|&name| name.to_owned()).collect();
+                (component.name().to_owned(), synonyms, summary.trim().to_owned())
+            })
+            .collect()
+    };
+}
+
+fn entries(kind: Kind) -> Vec<Entry> {
+    match kind {
+        Kind::Surrogates => entries!(AnySurrogate),
+        Kind::Neurons => entries!(AnyNeuron),
+        Kind::Losses => entries!(AnyLoss),
+        Kind::Networks => entries!(AnyNetwork),
+        Kind::Encoders => entries!(AnyEncoder),
+        Kind::Augmentations => entries!(AnyAugment),
+        Kind::Optimizers => entries!(AnyOptimizer),
+        Kind::Schedules => entries!(AnyCurve),
+        Kind::Methods => Methods::SUMMARIES
+            .iter()
+            .map(|&(name, summary)| (name.to_owned(), Vec::new(), summary.to_owned()))
+            .collect(),
+        Kind::Datasets => candlewick::datasets::registry()
+            .iter()
+            .map(|entry| (entry.name.to_owned(), Vec::new(), entry.description.to_owned()))
+            .collect(),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
+pub(crate) fn run(arguments: &ListArguments) -> Result<ExitCode> {
+    let entries = entries(arguments.kind);
+    match arguments.format {
+        Format::Json => {
+            let all: Vec<_> = entries
+                .iter()
+                .map(|(name, synonyms, summary)| {
+                    json!({ "name": name, "synonyms": synonyms, "summary": summary })
+                })
+                .collect();
+            println!("{}", json!(all));
+        }
+        Format::Text => {
+            let width = entries.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
+            for (name, synonyms, summary) in entries {
+                let also = if synonyms.is_empty() {
+                    String::new()
+                } else {
+                    format!("  (also {})", synonyms.join(", "))
+                };
+                println!("{name:width$}  {summary}{also}");
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,82 @@
+//! Where runs happen: device, threads, folders, and what a manifest says of them.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use candlewick::experiment::{Experiment, Place};
+use candlewick::run::{Manifest, Status, manifest};
+
+/// Threads that prepare the batches of one run.
+const WORKERS: usize = 1;
+
+/// The place of runs by the words of the command line.
+pub(crate) fn place(device: &str, data: Option<PathBuf>) -> Result<Place> {
+    Ok(Place { device: candlewick::core::device::parse(device)?, data, workers: WORKERS })
+}
+
+/// The number of compute threads.
+pub(crate) fn threads(wanted: Option<usize>) -> usize {
+    wanted
+        .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
+        .unwrap_or(1)
+        .max(1)
+}
+
+/// A pool of compute threads.
+pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .context("cannot start the compute threads")
+}
+
+/// The cargo features of this binary.
+fn features() -> Vec<String> {
+    [
+        ("cuda", cfg!(feature = "cuda")),
+        ("cudnn", cfg!(feature = "cudnn")),
+        ("metal", cfg!(feature = "metal")),
+        ("mkl", cfg!(feature = "mkl")),
+        ("nccl", cfg!(feature = "nccl")),
+    ]
+    .into_iter()
+    .filter(|(_, on)| *on)
+    .map(|(name, _)| name.to_owned())
+    .collect()
+}
+
+/// The commit that this binary was built from, and whether the tree differed from it.
+pub(crate) fn commit() -> (Option<String>, Option<bool>) {
+    let commit = env!("CANDLEWICK_COMMIT");
+    if commit.is_empty() {
+        return (None, None);
+    }
+    (Some(commit.to_owned()), Some(env!("CANDLEWICK_DIRTY") == "true"))
+}
+
+/// The manifest of a run of `experiment` that starts now.
+pub(crate) fn manifest(
+    experiment: &Experiment,
+    recipe_hash: String,
+    device: &str,
+    threads: usize,
+) -> Manifest {
+    let (git_commit, git_dirty) = commit();
+    Manifest {
+        schema: manifest::SCHEMA,
+        status: Status::Running,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        recipe_hash,
+        git_commit,
+        git_dirty,
+        features: features(),
+        target: env!("CANDLEWICK_TARGET").to_owned(),
+        device: device.to_owned(),
+        threads,
+        seed: experiment.recipe().seed,
+        data: experiment.data().to_vec(),
+        command_line: std::env::args().collect(),
+        started_at: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|time| time.as_secs()),
+    }
+}

@@ -1,0 +1,55 @@
+//! `candlewick recipe check|show|list`.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use candlewick::experiment::{Error, Experiment, RawRecipe, Recipe, Scale, Table, tables};
+
+use crate::arguments::RecipeCommand;
+use crate::place;
+
+#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
+pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
+    match command {
+        RecipeCommand::Check { recipe, data_dir } => {
+            let name = recipe.display().to_string();
+            let place = place::place("cpu", data_dir.clone())?;
+            let experiment = Experiment::prepare(read(recipe)?, &name, &place)?;
+            println!(
+                "{name} is right: {} parameters, {} spiking layers, {} epochs",
+                experiment.network().parameters().count(),
+                experiment.network().spiking().len(),
+                experiment.recipe().train.epochs(),
+            );
+        }
+        RecipeCommand::Show { recipe, scale } => {
+            let shown = match recipe.split_once('/') {
+                Some((table, row)) if !Path::new(recipe).exists() => {
+                    let mut table = Table::open(table, scale.parse()?)?;
+                    table.keep_rows(&[row.to_owned()])?;
+                    table.rows.remove(0).recipe
+                }
+                _ => read(Path::new(recipe))?,
+            };
+            print!("{}", shown.to_toml()?);
+        }
+        RecipeCommand::List => {
+            for (id, _, scales) in tables()? {
+                let scales: Vec<_> = scales.into_iter().map(Scale::name).collect();
+                for row in Table::open(id, Scale::Demo)?.rows {
+                    println!("{id}/{:<24} {}", row.id, scales.join(", "));
+                }
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(path: &Path) -> Result<Recipe> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path)
+        .map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
+    Ok(RawRecipe::parse(&text, &name)?.resolve(&name)?)
+}

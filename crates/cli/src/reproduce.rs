@@ -1,0 +1,226 @@
+//! `candlewick reproduce TABLE`: rows × seeds, then the table.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use candlewick::experiment::{Place, Row, Scale, Table, tables};
+use candlewick::run::{Fact, RowReport, RunDirectory, RunRecord, TableReport, report};
+use candlewick::train::Stage;
+
+use crate::arguments::{Format, ReproduceArguments};
+use crate::bars::Bars;
+use crate::runs::{Planned, STOP, listen_to_ctrl_c};
+use crate::{exit, place};
+
+#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
+pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
+    let Some(id) = arguments.table.as_deref().filter(|_| !arguments.list) else {
+        return list();
+    };
+    let mut table = Table::open(id, arguments.scale.parse()?)?;
+    table.keep_rows(&arguments.rows)?;
+    if let Some(epochs) = arguments.epochs {
+        shorten(&mut table, epochs);
+    }
+    let seeds = arguments.seeds.unwrap_or(table.seeds);
+    let plans = plan(&table, seeds, arguments)?;
+    let place = place::place(&arguments.place.device, arguments.place.data_dir.clone())?;
+    let bars = Bars::new();
+    let open = plans.iter().flatten().filter(|run| !run.is_complete()).count();
+    let all: usize = plans.iter().map(Vec::len).sum();
+    bars.say(&format!(
+        "{}: {} ({} rows × {seeds} seeds, {} scale: {open} runs to train, {} complete)",
+        table.id,
+        table.title,
+        table.rows.len(),
+        table.scale,
+        all - open,
+    ));
+    if open > 0 && table.scale != Scale::Demo && !arguments.yes && !confirmed(&table)? {
+        return Ok(ExitCode::from(exit::INTERRUPTED));
+    }
+    listen_to_ctrl_c()?;
+    train_all(&plans, &place, &table, arguments, &bars)?;
+    if STOP.load(Ordering::Relaxed) {
+        bars.say("stopped; the same command goes on from here");
+        return Ok(ExitCode::from(exit::INTERRUPTED));
+    }
+    let report = collect(&table, &plans, seeds, arguments)?;
+    let folder = arguments.place.runs_dir.join(&table.id).join(table.scale.name());
+    report::write(&report, &folder)?;
+    match arguments.format {
+        Format::Text => println!("{}", report::text(&report)),
+        Format::Json => println!("{}", report::json(&report)),
+    }
+    bars.say(&format!("written to {}", folder.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
+fn list() -> Result<ExitCode> {
+    for (id, title, scales) in tables()? {
+        println!("{id}  {title}");
+        for scale in scales {
+            let table = Table::open(id, scale)?;
+            println!(
+                "  {:8} {} on {}, {} seeds",
+                scale.name(),
+                table.network,
+                table.dataset,
+                table.seeds
+            );
+        }
+        for row in Table::open(id, Scale::Demo)?.rows {
+            let note = row.note.unwrap_or_default();
+            println!("  --row {:24} {}: {note}", row.id, row.label);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Trains only `epochs` epochs, with the time steps of the last stage.
+fn shorten(table: &mut Table, epochs: u32) {
+    for row in &mut table.rows {
+        let time_steps = row.recipe.train.time_steps();
+        row.recipe.train.stages = vec![Stage::new(epochs, time_steps)];
+    }
+    table
+        .protocol
+        .push(format!("Shortened to {epochs} epochs on request: not the table's own protocol."));
+}
+
+/// The runs of each row, one per seed.
+fn plan(table: &Table, seeds: u64, arguments: &ReproduceArguments) -> Result<Vec<Vec<Planned>>> {
+    let place = format!("{}/{}", table.id, table.scale);
+    let run = |row: &Row, seed: u64| {
+        let mut recipe = row.recipe.clone();
+        recipe.seed = seed;
+        let name = format!("{}, row {}", table.id, row.id);
+        Planned::new(&arguments.place.runs_dir, &place, &row.id, name, None, recipe)
+    };
+    table.rows.iter().map(|row| (1..=seeds).map(|seed| run(row, seed)).collect()).collect()
+}
+
+/// Asks before hours of work.
+fn confirmed(table: &Table) -> Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        anyhow::bail!("the {} scale runs for long: start it with --yes", table.scale);
+    }
+    let mut out = std::io::stderr();
+    write!(
+        out,
+        "The {} scale of {} may run for hours or days. Start? [y/N] ",
+        table.scale, table.id
+    )?;
+    out.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().eq_ignore_ascii_case("y"))
+}
+
+/// Trains what is not complete, `jobs` runs side by side.
+fn train_all(
+    plans: &[Vec<Planned>],
+    place: &Place,
+    table: &Table,
+    arguments: &ReproduceArguments,
+    bars: &Bars,
+) -> Result<()> {
+    let threads = place::threads(arguments.place.threads);
+    // Seeds first, so that every row has a run early on.
+    let seeds = plans.iter().map(Vec::len).max().unwrap_or(0);
+    let mut queue: VecDeque<&Planned> = (0..seeds)
+        .flat_map(|seed| plans.iter().filter_map(move |row| row.get(seed)))
+        .filter(|run| !run.is_complete())
+        .collect();
+    let side_by_side = if table.scale == Scale::Demo { threads } else { 1 };
+    let jobs = arguments.jobs.unwrap_or(side_by_side).clamp(1, queue.len().max(1));
+    let threads_per_job = (threads / jobs).max(1);
+    let queue = Mutex::new(std::mem::take(&mut queue));
+    let failure = Mutex::new(None);
+    let work = || -> Result<()> {
+        let pool = place::pool(threads_per_job)?;
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(run) = next.filter(|_| !STOP.load(Ordering::Relaxed)) else {
+                return Ok(());
+            };
+            let device = &arguments.place.device;
+            pool.install(|| run.train(place, device, threads_per_job, bars))
+                .with_context(|| run.label.clone())?;
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                if let Err(error) = work() {
+                    // The others stop with a checkpoint.
+                    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    STOP.store(true, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// The report of all complete runs.
+fn collect(
+    table: &Table,
+    plans: &[Vec<Planned>],
+    seeds: u64,
+    arguments: &ReproduceArguments,
+) -> Result<TableReport> {
+    let mut rows = Vec::with_capacity(table.rows.len());
+    for (row, plans) in table.rows.iter().zip(plans) {
+        let mut runs = Vec::with_capacity(plans.len());
+        for plan in plans {
+            runs.extend(RunRecord::read(&RunDirectory::open(&plan.path)?)?);
+        }
+        rows.push(RowReport {
+            id: row.id.clone(),
+            label: row.label.clone(),
+            note: row.note.clone(),
+            provenance: row.provenance.clone(),
+            runs,
+            published: row.published.clone(),
+        });
+    }
+    let fact = |name: &str, value: String| Fact { name: name.into(), value };
+    let mut environment = vec![
+        fact("candlewick", env!("CARGO_PKG_VERSION").into()),
+        fact("device", arguments.place.device.clone()),
+        fact("threads", place::threads(arguments.place.threads).to_string()),
+        fact("target", env!("CANDLEWICK_TARGET").into()),
+    ];
+    if let (Some(commit), dirty) = place::commit() {
+        let dirty = if dirty == Some(true) { ", with changes" } else { "" };
+        environment.insert(1, fact("commit", format!("{commit}{dirty}")));
+    }
+    let mut protocol = vec![format!("Seeds 1 to {seeds}.")];
+    protocol.extend(table.protocol.iter().cloned());
+    Ok(TableReport {
+        id: table.id.clone(),
+        title: table.title.clone(),
+        scale: table.scale.name().into(),
+        dataset: table.dataset.clone(),
+        network: Some(table.network.clone()),
+        selection: table.selection,
+        baseline: table
+            .rows
+            .iter()
+            .any(|row| row.id == table.baseline)
+            .then(|| table.baseline.clone()),
+        protocol,
+        deviations: table.deviations.clone(),
+        environment,
+        rows,
+    })
+}

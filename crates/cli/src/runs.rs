@@ -1,0 +1,88 @@
+//! One run: made, or taken up where it was cut off.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use candlewick::experiment::{Experiment, Place, Recipe};
+use candlewick::run::hash::sha256_hex;
+use candlewick::run::{RunDirectory, RunState};
+use candlewick::train::Ended;
+
+use crate::bars::Bars;
+use crate::place;
+
+/// Set by Ctrl-C; a second one ends the process at once.
+pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Lets Ctrl-C stop runs after their current step, with a checkpoint.
+pub(crate) fn listen_to_ctrl_c() -> Result<()> {
+    ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(crate::exit::INTERRUPTED));
+        }
+    })
+    .context("cannot listen to Ctrl-C")
+}
+
+/// A recipe, and where its run is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    /// What the bar says.
+    pub(crate) label: String,
+    /// What errors call the recipe.
+    pub(crate) name: String,
+    /// As the user wrote it.
+    pub(crate) text: String,
+    pub(crate) recipe: Recipe,
+    pub(crate) path: PathBuf,
+}
+
+impl Planned {
+    /// Plans the run of a recipe below `root`, under `table` and `row`.
+    pub(crate) fn new(
+        root: &Path,
+        table: &str,
+        row: &str,
+        name: String,
+        text: Option<String>,
+        recipe: Recipe,
+    ) -> Result<Self> {
+        let resolved = recipe.to_toml()?;
+        let path =
+            RunDirectory::path_for(root, table, row, recipe.seed, &sha256_hex(resolved.as_bytes()));
+        let label = format!("{row} seed {}", recipe.seed);
+        Ok(Self { label, name, text: text.unwrap_or(resolved), recipe, path })
+    }
+
+    /// Whether the run is there already.
+    pub(crate) fn is_complete(&self) -> bool {
+        RunDirectory::inspect(&self.path) == RunState::Complete
+    }
+
+    /// Trains the run, or goes on with it; `false` if it was stopped.
+    pub(crate) fn train(
+        &self,
+        place: &Place,
+        device: &str,
+        threads: usize,
+        bars: &Bars,
+    ) -> Result<bool> {
+        let mut experiment = Experiment::prepare(self.recipe.clone(), &self.name, place)?;
+        let mut directory = match RunDirectory::inspect(&self.path) {
+            RunState::Complete => return Ok(true),
+            RunState::Unfinished => RunDirectory::resume(&self.path)?,
+            RunState::Absent => {
+                let resolved = self.recipe.to_toml()?;
+                let hash = sha256_hex(resolved.as_bytes());
+                let manifest = place::manifest(&experiment, hash, device, threads);
+                RunDirectory::create(&self.path, manifest, &self.text, &resolved)?
+            }
+        };
+        let mut bar = bars.run(self.label.clone());
+        match experiment.train(Some(&mut directory), &mut bar, &STOP)? {
+            Ended::Complete(_) => Ok(true),
+            Ended::Interrupted { .. } => Ok(false),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `candlewick train RECIPE`.
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use candlewick::experiment::{Error, RawRecipe};
+use candlewick::run::RunDirectory;
+
+use crate::arguments::TrainArguments;
+use crate::bars::Bars;
+use crate::runs::{Planned, listen_to_ctrl_c};
+use crate::{exit, place};
+
+#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
+pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
+    let path = &arguments.recipe;
+    let name = path.display().to_string();
+    let text =
+        fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+    let mut recipe = RawRecipe::parse(&text, &name)?.resolve(&name)?;
+    if let Some(seed) = arguments.seed {
+        recipe.seed = seed;
+    }
+    let row = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("recipe").to_owned();
+    let place = place::place(&arguments.place.device, arguments.place.data_dir.clone())?;
+    let threads = place::threads(arguments.place.threads);
+    let planned = Planned::new(&arguments.place.runs_dir, "train", &row, name, Some(text), recipe)?;
+    let bars = Bars::new();
+    listen_to_ctrl_c()?;
+    if planned.is_complete() {
+        bars.say(&format!("{} is complete already", planned.path.display()));
+    } else {
+        let pool = place::pool(threads)?;
+        let device = &arguments.place.device;
+        if !pool.install(|| planned.train(&place, device, threads, &bars))? {
+            bars.say("stopped; the same command goes on from here");
+            return Ok(ExitCode::from(exit::INTERRUPTED));
+        }
+    }
+    if let Some(summary) = RunDirectory::open(&planned.path)?.summary()? {
+        println!(
+            "test accuracy {:.2} % after {} epochs ({:.0} s, {:.0} images/s); best epoch {:.2} %",
+            100.0 * summary.accuracy.final_epoch,
+            summary.epochs,
+            summary.seconds,
+            summary.images_per_second,
+            100.0 * summary.accuracy.best_on_test,
+        );
+    }
+    println!("{}", planned.path.display());
+    Ok(ExitCode::SUCCESS)
+}
