@@ -1,6 +1,13 @@
 //! Decoders and registry of static and event data sets: bytes in, frames or events with a label
 //! out.
 //!
+//! - [`registry`] lists the data sets, [`find`] explains one, [`open`] opens one of its splits;
+//! - [`verify`] compares its files with the originals, [`census`] reads every sample once;
+//! - [`image`] holds the readers of image files, [`event`] those of event recordings, their writers,
+//!   and a simulated event camera.
+//!
+//! This crate does not know tensors: samples are bytes and events as the files store them.
+//!
 //! [`open`] opens a data set by name; two are compiled in and need no folder:
 //!
 //! ```
@@ -13,6 +20,7 @@
 //! # Ok::<(), candlewick_datasets::Error>(())
 //! ```
 
+mod census;
 mod dataset;
 mod error;
 pub mod event;
@@ -22,6 +30,7 @@ mod registry;
 mod sample;
 mod verify;
 
+pub use census::{Census, census};
 pub use dataset::{Dataset, Info};
 pub use error::{Error, Result};
 pub use registry::{Embedded, Entry, FileSpec, Partition, Source, find, open, registry};

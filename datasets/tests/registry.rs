@@ -6,7 +6,7 @@ use std::path::Path;
 
 use candlewick_datasets::{Dataset, Error, Sample, Shape, Split, find, open, registry, verify};
 
-/// The embedded sets with the number of samples per class, or `None` where classes differ in size.
+/// Both splits of the sets that need no folder, with their numbers of classes.
 fn embedded() -> Vec<(Box<dyn Dataset>, usize)> {
     let mut opened = Vec::new();
     for entry in registry().iter().filter(|entry| entry.is_embedded()) {
