@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use candlewick::train::{Event, Progress};
+use candlewick::train::{Event, Progress, health};
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 
 /// The bars of all runs; lines of text where standard error is not a terminal.
@@ -73,7 +73,13 @@ impl Progress for Bar {
                     )),
                 ));
             }
-            (Event::Epoch { metrics, timing }, None) => {
+            (Event::Epoch { metrics, timing }, bar) => {
+                for warning in health::warnings(metrics) {
+                    say(&self.all, bar.is_some(), &format!("{}: {warning}", self.label));
+                }
+                if bar.is_some() {
+                    return;
+                }
                 let test = metrics.test.as_ref().map_or_else(String::new, |test| {
                     format!(", test accuracy {:.2} %", 100.0 * test.accuracy)
                 });

@@ -55,7 +55,9 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
 /// The shape of a sample in words.
 fn shape(shape: Shape) -> String {
     match shape {
-        Shape::Image { channels, height, width } => format!("images of {height}×{width}×{channels}"),
+        Shape::Image { channels, height, width } => {
+            format!("images of {height}×{width}×{channels}")
+        }
         Shape::Events { width, height } => format!("events of a {width}×{height} sensor"),
     }
 }

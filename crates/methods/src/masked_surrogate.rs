@@ -168,6 +168,15 @@ impl Kernel for Apply<'_> {
     }
 }
 
+impl Mask {
+    /// The mask of the elements of `x`, the first of which has the index `first` in the layer.
+    fn factors(&self, first: u64, x: &Tensor) -> Result<Tensor> {
+        let mut factors = vec![1.0; x.elem_count()];
+        simd::dispatch(Apply { mask: self, first, values: &mut factors });
+        Tensor::from_vec(factors, x.shape(), x.device())
+    }
+}
+
 impl Surrogate for Mask {
     fn derivative(&self, first: u64, x: &[f32], out: &mut [f32]) {
         self.inner.derivative(first, x, out);
@@ -203,16 +212,11 @@ impl Surrogate for Mask {
         Arc::new(self.clone())
     }
 
-    fn derivative_tensor(&self, x: &Tensor) -> Result<Tensor> {
-        let mut factors = vec![1.0; x.elem_count()];
-        simd::dispatch(Apply { mask: self, first: 0, values: &mut factors });
-        self.inner.derivative_tensor(x)? * Tensor::from_vec(factors, x.shape(), x.device())?
+    fn derivative_tensor(&self, first: u64, x: &Tensor) -> Result<Tensor> {
+        self.inner.derivative_tensor(first, x)? * self.factors(first, x)?
     }
 
-    fn parameter_derivative_tensor(&self, x: &Tensor) -> Result<Tensor> {
-        let mut factors = vec![1.0; x.elem_count()];
-        simd::dispatch(Apply { mask: self, first: 0, values: &mut factors });
-        self.inner.parameter_derivative_tensor(x)?
-            * Tensor::from_vec(factors, x.shape(), x.device())?
+    fn parameter_derivative_tensor(&self, first: u64, x: &Tensor) -> Result<Tensor> {
+        self.inner.parameter_derivative_tensor(first, x)? * self.factors(first, x)?
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use candlewick_core::Result;
 use candlewick_core::weight_rule::WeightGradientRule;
+use candlewick_core::{Error, Result};
 
 use crate::synapse::{Plasticity, PostSpikes};
 use crate::{Context, Convolution, Features, Layer, Linear, Normalization, Spiking};
@@ -44,6 +44,13 @@ impl Currents {
                 time_steps: steps,
                 key: context.key.named(&self.name),
             });
+        if plasticity.is_some() && !x.device().is_cpu() {
+            return Err(Error::Setting {
+                field: format!("rule for the weight gradient of {}", self.name),
+                expected: "tensors on the CPU, where the kernels keep the time steps apart".into(),
+                got: format!("{:?}", x.device().location()),
+            });
+        }
         let post = plasticity.as_ref().map(|plasticity| plasticity.post.clone());
         let run = || {
             let currents = match &self.synapse {

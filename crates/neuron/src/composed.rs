@@ -4,7 +4,7 @@
 
 use candle_core::{Result, Tensor};
 use candlewick_core::value::Value;
-use candlewick_surrogate::{Surrogate, spike_with_rule};
+use candlewick_surrogate::{Surrogate, spike_at};
 
 use crate::{Model, Output};
 
@@ -47,9 +47,10 @@ pub fn composed(
             continue;
         }
         let distance = model.distance_values(&parameters, charged.clone()).tensor()?;
-        let mut spikes = spike_with_rule(&distance, model.firing().rule, surrogate)?;
+        let first = (t * distance.elem_count()) as u64;
+        let mut spikes = spike_at(&distance, model.firing().rule, surrogate, first)?;
         if let Some(parameter) = surrogate_parameter {
-            spikes = with_parameter(spikes, &distance, surrogate, parameter)?;
+            spikes = with_parameter(spikes, &distance, surrogate, parameter, first)?;
         }
         let resetting = if model.firing().detach_reset { spikes.detach() } else { spikes.clone() };
         outputs.push(spikes);
@@ -70,8 +71,9 @@ fn with_parameter(
     distance: &Tensor,
     surrogate: &dyn Surrogate,
     parameter: &Tensor,
+    first: u64,
 ) -> Result<Tensor> {
-    let factor = surrogate.parameter_derivative_tensor(&distance.detach())?.detach();
+    let factor = surrogate.parameter_derivative_tensor(first, &distance.detach())?.detach();
     let parameter = parameter.flatten_all()?.get(0)?;
     let change = Value::from(parameter.clone()) - Value::from(parameter.detach());
     (Value::from(spikes) + Value::from(factor) * change).tensor()

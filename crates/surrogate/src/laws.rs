@@ -99,9 +99,9 @@ fn candle_operations_give_the_same_derivatives() -> Result<()> {
     let mut visited = 0;
     for surrogate in AnySurrogate::all() {
         let (by_x, by_parameter) = derivatives(&surrogate, &x);
-        let composed = surrogate.derivative_tensor(&tensor)?.to_vec1::<f32>()?;
+        let composed = surrogate.derivative_tensor(0, &tensor)?.to_vec1::<f32>()?;
         let composed_parameter =
-            surrogate.parameter_derivative_tensor(&tensor)?.to_vec1::<f32>()?;
+            surrogate.parameter_derivative_tensor(0, &tensor)?.to_vec1::<f32>()?;
         for i in 0..x.len() {
             for (fused, composed) in
                 [(by_x[i], composed[i]), (by_parameter[i], composed_parameter[i])]

@@ -67,7 +67,7 @@ pub use sigmoid::Sigmoid;
 pub use snntorch_triangular::SnntorchTriangular;
 pub use soft_sign::SoftSign;
 pub use sparse_fast_sigmoid::SparseFastSigmoid;
-pub use spike::{spike, spike_with_rule};
+pub use spike::{spike, spike_at};
 pub use spike_rate_escape::SpikeRateEscape;
 pub use squarewave_fourier_series::SquarewaveFourierSeries;
 pub use straight_through::StraightThrough;

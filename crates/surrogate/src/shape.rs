@@ -69,11 +69,12 @@ pub trait Surrogate: Debug + Send + Sync + 'static {
     /// The same surrogate as a shared pointer.
     fn shared(&self) -> Arc<dyn Surrogate>;
 
-    /// The derivative at the distances `x` as candle operations, for devices without a kernel.
-    fn derivative_tensor(&self, x: &Tensor) -> Result<Tensor>;
+    /// The derivative at the distances `x` as candle operations, for devices without a kernel;
+    /// `first` as in [`derivative`](Self::derivative).
+    fn derivative_tensor(&self, first: u64, x: &Tensor) -> Result<Tensor>;
 
     /// The derivative by the parameter as candle operations.
-    fn parameter_derivative_tensor(&self, x: &Tensor) -> Result<Tensor>;
+    fn parameter_derivative_tensor(&self, first: u64, x: &Tensor) -> Result<Tensor>;
 }
 
 /// Which of the two derivatives a [`Fill`] writes.
@@ -153,11 +154,11 @@ impl<S: Shape> Surrogate for S {
         Arc::new(self.clone())
     }
 
-    fn derivative_tensor(&self, x: &Tensor) -> Result<Tensor> {
+    fn derivative_tensor(&self, _first: u64, x: &Tensor) -> Result<Tensor> {
         Shape::derivative(self, Value::from(x.clone())).tensor()
     }
 
-    fn parameter_derivative_tensor(&self, x: &Tensor) -> Result<Tensor> {
+    fn parameter_derivative_tensor(&self, _first: u64, x: &Tensor) -> Result<Tensor> {
         Shape::parameter_derivative(self, Value::from(x.clone())).tensor()
     }
 }

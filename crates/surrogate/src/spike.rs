@@ -20,24 +20,36 @@ const TASK: usize = 1 << 14;
 /// Returns a tensor of zeros and ones of the shape of `x` (`f32` on the CPU; any float type
 /// elsewhere, composed of candle operations).
 pub fn spike(x: &Tensor, surrogate: &dyn Surrogate) -> Result<Tensor> {
-    spike_with_rule(x, FiringRule::Above, surrogate)
+    spike_at(x, FiringRule::Above, surrogate, 0)
 }
 
-/// [`spike`] with a choice of what happens at a distance of exactly 0.
-pub fn spike_with_rule(x: &Tensor, rule: FiringRule, surrogate: &dyn Surrogate) -> Result<Tensor> {
+/// [`spike`] with a choice of what happens at a distance of exactly 0, for a part of a layer whose
+/// first element has the index `first` in the layer's `[T, N]` array (see
+/// [`Surrogate::derivative`]).
+pub fn spike_at(
+    x: &Tensor,
+    rule: FiringRule,
+    surrogate: &dyn Surrogate,
+    first: u64,
+) -> Result<Tensor> {
     let inclusive = rule == FiringRule::AtOrAbove;
     if x.device().is_cpu() {
-        return x.contiguous()?.apply_op1(Spike { inclusive, surrogate: surrogate.shared() });
+        return x.contiguous()?.apply_op1(Spike {
+            inclusive,
+            surrogate: surrogate.shared(),
+            first,
+        });
     }
     // The second term is exactly 0, and carries the gradient.
     let fires = Value::from(x.clone()).heaviside(inclusive).tensor()?;
-    let smooth = (surrogate.derivative_tensor(&x.detach())?.detach() * x)?;
+    let smooth = (surrogate.derivative_tensor(first, &x.detach())?.detach() * x)?;
     fires + (&smooth - smooth.detach())?
 }
 
 struct Spike {
     inclusive: bool,
     surrogate: Arc<dyn Surrogate>,
+    first: u64,
 }
 
 impl CustomOp1 for Spike {
@@ -60,7 +72,7 @@ impl CustomOp1 for Spike {
                 .zip(x.par_chunks(TASK).zip(grad.par_chunks(TASK)))
                 .enumerate()
                 .for_each(|(task, (out, (x, grad)))| {
-                    self.surrogate.derivative((task * TASK) as u64, x, out);
+                    self.surrogate.derivative(self.first + (task * TASK) as u64, x, out);
                     for (out, grad) in out.iter_mut().zip(grad) {
                         *out *= grad;
                     }
