@@ -202,10 +202,14 @@ impl Eventizer {
     /// With the first event that is outside of the sensor.
     pub fn apply(&self, mut events: Events, frames: &mut Frames) -> Result<(), Outside> {
         let (width, height) = (events.width, events.height);
-        let columns = events.x.iter().map(|&x| usize::from(x));
-        let rows = events.y.iter().map(|&y| usize::from(y));
-        if let Some((x, y)) = columns.zip(rows).find(|&(x, y)| x >= width || y >= height) {
-            return Err(Outside { x, y });
+        let inside = |places: &[u16], size: usize| {
+            places.iter().max().is_none_or(|&largest| usize::from(largest) < size)
+        };
+        if !inside(&events.x, width) || !inside(&events.y, height) {
+            let mut places = events.x.iter().zip(&events.y).map(|(&x, &y)| (x.into(), y.into()));
+            if let Some((x, y)) = places.find(|&(x, y)| x >= width || y >= height) {
+                return Err(Outside { x, y });
+            }
         }
         events.sort_by_time();
         frames.reset(self.represented);

@@ -183,6 +183,10 @@ fn recipes_read_and_write_every_component() {
     ];
     assert_eq!(recipe.augment.steps, expected);
     assert_eq!(recipe.augment.evaluation().steps, expected[2..]);
+    let nda: Recipe =
+        toml::from_str("augment = [{ flip = {} }, { nda = {} }]\nencoder = { direct = {} }")
+            .unwrap();
+    assert_eq!(nda.augment.steps[1], OneOf::default().into());
     let mut visited = 0;
     for encoder in AnyEncoder::all() {
         let augment = AnyAugment::all().into_iter().collect();

@@ -136,8 +136,14 @@ impl Plan {
         scratch: &mut Scratch,
     ) -> Result<Prepared> {
         let size = self.shape.frame();
-        values.clear();
-        values.resize(self.steps * indices.len() * size, 0.0);
+        let count = self.steps * indices.len() * size;
+        if values.capacity() < count {
+            // Zero pages of the system cost nothing until they are written.
+            values = vec![0.0; count];
+        } else {
+            // What is left from another batch is written over: encoders write every value.
+            values.resize(count, 0.0);
+        }
         let key = self.key.named("sample").at(epoch);
         let frames = &mut scratch.frames;
         for (place, &index) in indices.iter().enumerate() {
@@ -169,5 +175,31 @@ impl Plan {
             indices,
             partners,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candlewick_datasets::{Split, open};
+
+    use super::*;
+    use crate::encoder::{Latency, Poisson};
+
+    /// Memory that held another, larger batch gives the same values as fresh memory.
+    #[test]
+    fn used_memory_is_written_over() -> Result<(), Box<dyn std::error::Error>> {
+        let mut visited = 0;
+        for encoder in [AnyEncoder::from(Poisson::default()), Latency::default().into()] {
+            let settings = Settings { encoder, time_steps: 3, ..Settings::new(Key::new(4)) };
+            let plan = Plan::new(Arc::from(open("digits", Split::Test, None)?), settings)?;
+            let mut scratch = Scratch::default();
+            let mut prepare = |memory| plan.prepare(0, 0, vec![5, 6], memory, &mut scratch);
+            let (fresh, used) = (prepare(Vec::new())?, prepare(vec![f32::NAN; 10_000])?);
+            assert_eq!(fresh.values.len(), 3 * 2 * 64);
+            assert_eq!(fresh.values, used.values);
+            visited += 1;
+        }
+        assert_eq!(visited, 2);
+        Ok(())
     }
 }
