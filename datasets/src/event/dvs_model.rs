@@ -14,22 +14,22 @@ use crate::{Events, Image};
 /// The parameters of the sensor and of its movement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DvsModel {
-    /// Mean threshold of ON and OFF in units of `ln` of light; above 0.
+    /// Mean threshold of ON and OFF in units of `ln` of light; 0.001 to 1,000.
     pub threshold: f32,
-    /// Standard deviation of the thresholds between pixels, as a share of the mean; at least 0.
+    /// Standard deviation of the thresholds between pixels, as a share of the mean; 0 to 10.
     pub mismatch: f32,
-    /// Time after an event in which the pixel emits no other, in µs.
+    /// Time after an event in which the pixel emits no other, in µs; at least 0.
     pub refractory: i64,
-    /// Events without cause, per pixel and second; half are ON.
+    /// Events without cause, per pixel and second, 0 to 100,000; half are ON.
     pub noise_rate: f32,
-    /// Light of a black pixel as a share of that of a white one; above 0.
+    /// Light of a black pixel as a share of that of a white one; at least 0.000001.
     pub dark: f32,
     /// Width and height of the triangle of the saccades, in pixels: right and down by half of the
-    /// width and all of the height, right and up, and back to the left.
+    /// width and all of the height, right and up, and back to the left; 0 to 1,000.
     pub amplitude: [f32; 2],
-    /// Time of one saccade, in µs.
+    /// Time of one saccade, in µs; at least 1.
     pub saccade: i64,
-    /// Width and height of the sensor.
+    /// Width and height of the sensor; up to 4,096 each.
     pub sensor: (usize, usize),
     /// Names the sensor: the same number gives the same mismatch.
     pub seed: u64,
@@ -55,13 +55,28 @@ impl Default for DvsModel {
     }
 }
 
-/// Memory of a pixel.
-#[derive(Clone, Copy)]
-struct Pixel {
-    level: f32,
-    on: f32,
-    off: f32,
-    silent_until: i64,
+/// Memory of the pixels, in reading order.
+struct Pixels {
+    level: Vec<f32>,
+    on: Vec<f32>,
+    off: Vec<f32>,
+    silent_until: Vec<i64>,
+}
+
+/// Pixels that are looked at together.
+const BLOCK: usize = 16;
+
+impl Pixels {
+    /// Whether one of the pixels from `start` on crosses a threshold at the light `next`.
+    fn any_crosses(&self, start: usize, next: &[f32]) -> bool {
+        let end = (start + BLOCK).min(next.len());
+        let levels = self.level[start..end].iter().zip(&next[start..end]);
+        let thresholds = self.on[start..end].iter().zip(&self.off[start..end]);
+        // Without an early exit, so that the loop runs in vectors.
+        levels.zip(thresholds).fold(false, |any, ((level, next), (on, off))| {
+            any | (next - level >= *on) | (level - next >= *off)
+        })
+    }
 }
 
 impl DvsModel {
@@ -70,39 +85,53 @@ impl DvsModel {
     ///
     /// `key` names the recording: it decides the noise.
     /// The image starts half of the amplitude left of and above the center and ends there.
+    /// Parameters out of their ranges are put into them; a sensor without pixels sees nothing.
     pub fn look(&self, image: &Image<'_>, key: Key) -> Events {
-        let light = self.light(image);
-        let (width, height) = self.sensor;
+        let model = &self.in_range();
+        let (width, height) = model.sensor;
+        if width * height == 0 {
+            return Events { width, height, ..Events::default() };
+        }
+        let light = model.light(image);
         let mut view = vec![0.0; width * height];
         let mut next = view.clone();
-        light.sample(self.offset(image, triangle(0)), width, &mut view);
-        let mut pixels = self.pixels(&view);
+        light.sample(model.offset(image, triangle(0)), width, &mut view);
+        let mut pixels = model.pixels(&view);
 
         // (time, place, polarity); the place in reading order.
         let mut found: Vec<(i64, u32, bool)> = Vec::new();
-        let step_time = self.saccade as f32 / STEPS as f32;
+        let step_time = model.saccade as f32 / STEPS as f32;
         for step in 0..3 * STEPS {
-            light.sample(self.offset(image, triangle(step + 1)), width, &mut next);
-            let start = self.saccade * step as i64 / STEPS as i64;
-            for (place, pixel) in pixels.iter_mut().enumerate() {
-                let (before, after) = (view[place], next[place]);
-                loop {
-                    let on = after - pixel.level >= pixel.on;
-                    if !on && pixel.level - after < pixel.off {
-                        break;
-                    }
-                    pixel.level += if on { pixel.on } else { -pixel.off };
-                    let share = ((pixel.level - before) / (after - before)).clamp(0.0, 1.0);
-                    let time = start + (share * step_time) as i64;
-                    if time >= pixel.silent_until {
-                        pixel.silent_until = time + self.refractory;
-                        found.push((time, place as u32, on));
+            light.sample(model.offset(image, triangle(step + 1)), width, &mut next);
+            let start = model.saccade * step as i64 / STEPS as i64;
+            // Most pixels rest in most steps.
+            for block in (0..next.len()).step_by(BLOCK) {
+                if !pixels.any_crosses(block, &next) {
+                    continue;
+                }
+                for place in block..(block + BLOCK).min(next.len()) {
+                    let (before, after) = (view[place], next[place]);
+                    loop {
+                        let level = pixels.level[place];
+                        let on = after - level >= pixels.on[place];
+                        let off = level - after >= pixels.off[place];
+                        if !on && !off {
+                            break;
+                        }
+                        let level = level + if on { pixels.on[place] } else { -pixels.off[place] };
+                        pixels.level[place] = level;
+                        let share = ((level - before) / (after - before)).clamp(0.0, 1.0);
+                        let time = start + (share * step_time) as i64;
+                        if time >= pixels.silent_until[place] {
+                            pixels.silent_until[place] = time + model.refractory;
+                            found.push((time, place as u32, on));
+                        }
                     }
                 }
             }
             std::mem::swap(&mut view, &mut next);
         }
-        self.add_noise(key, &mut found);
+        model.add_noise(key, &mut found);
         found.sort_unstable();
 
         let mut events = Events::with_capacity(width, height, found.len());
@@ -111,6 +140,24 @@ impl DvsModel {
             events.push(column as u16, row as u16, time, on);
         }
         events
+    }
+
+    /// The same model with every parameter in its range.
+    fn in_range(&self) -> Self {
+        let finite = |value: f32, low: f32, high: f32| {
+            if value.is_finite() { value.clamp(low, high) } else { low }
+        };
+        Self {
+            threshold: finite(self.threshold, 1e-3, 1e3),
+            mismatch: finite(self.mismatch, 0.0, 10.0),
+            refractory: self.refractory.clamp(0, 1 << 40),
+            noise_rate: finite(self.noise_rate, 0.0, 1e5),
+            dark: finite(self.dark, 1e-6, 1e6),
+            amplitude: self.amplitude.map(|size| finite(size, 0.0, 1e3)),
+            saccade: self.saccade.clamp(1, 1 << 40),
+            sensor: (self.sensor.0.min(1 << 12), self.sensor.1.min(1 << 12)),
+            seed: self.seed,
+        }
     }
 
     /// The logarithm of the light of each image pixel.
@@ -139,18 +186,17 @@ impl DvsModel {
     }
 
     /// The pixels at rest, with their mismatch.
-    fn pixels(&self, view: &[f32]) -> Vec<Pixel> {
+    fn pixels(&self, view: &[f32]) -> Pixels {
         let mut stream = Key::new(self.seed).named("dvs").named("mismatch").stream();
         // A threshold near 0 would fire without end.
         let mut threshold =
             || self.threshold * (1.0 + self.mismatch * stream.normal()).clamp(0.2, 5.0);
-        let pixel = |&level: &f32| Pixel {
-            level,
-            on: threshold(),
-            off: threshold(),
-            silent_until: i64::MIN,
-        };
-        view.iter().map(pixel).collect()
+        let (mut on, mut off) = (Vec::new(), Vec::new());
+        for _ in view {
+            on.push(threshold());
+            off.push(threshold());
+        }
+        Pixels { level: view.to_vec(), on, off, silent_until: vec![i64::MIN; view.len()] }
     }
 
     /// Adds events at the times of a Poisson process over the whole sensor.
@@ -292,6 +338,30 @@ mod tests {
         assert!(model.look(&image(&[0; 64], 8), Key::new(0)).is_empty());
         // An image larger than the sensor, whose border is never seen.
         assert!(model.look(&image(&[99; 1024], 32), Key::new(0)).is_empty());
+    }
+
+    /// No parameters cause a panic or an endless loop.
+    #[test]
+    fn parameters_are_put_into_their_ranges() {
+        let mut visited = 0;
+        for value in [f32::NAN, f32::INFINITY, -1.0, 0.0, 1e30] {
+            let model = DvsModel {
+                threshold: value.max(0.1),
+                mismatch: value,
+                dark: value,
+                amplitude: [value.min(20.0); 2],
+                sensor: (9, 7),
+                ..DvsModel::default()
+            };
+            let events = model.look(&image(&[7; 16], 4), Key::new(0));
+            assert!(events.x.iter().all(|&x| x < 9) && events.y.iter().all(|&y| y < 7));
+            let model = DvsModel { threshold: value, refractory: i64::MIN, saccade: 0, ..model };
+            assert!(model.look(&image(&[7; 16], 4), Key::new(0)).t.iter().all(|&t| t < 3));
+            visited += 1;
+        }
+        assert_eq!(visited, 5);
+        let blind = DvsModel { sensor: (0, 5), ..DvsModel::default() };
+        assert!(blind.look(&image(&[7; 16], 4), Key::new(0)).is_empty());
     }
 
     #[test]
