@@ -26,7 +26,9 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> Result<ExitCode> {
         CheckpointChoice::Last => LAST,
         CheckpointChoice::Best => BEST,
     });
-    let pool = place::pool(place::threads(arguments.threads))?;
+    let threads = place::threads(arguments.threads);
+    place::limit(threads)?;
+    let pool = place::pool(threads)?;
     let evaluations = pool.install(|| {
         Experiment::prepare(recipe, &name, &place)?.evaluate(&checkpoint, &time_steps)
     })?;

@@ -23,6 +23,14 @@ pub(crate) fn threads(wanted: Option<usize>) -> usize {
         .max(1)
 }
 
+/// Limits what runs outside of the pools of single runs, such as candle's backward pass.
+pub(crate) fn limit(threads: usize) -> Result<()> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .context("cannot start the compute threads")
+}
+
 /// A pool of compute threads.
 pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     rayon::ThreadPoolBuilder::new()

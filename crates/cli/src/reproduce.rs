@@ -140,6 +140,7 @@ fn train_all(
     let side_by_side = if table.scale == Scale::Demo { threads } else { 1 };
     let jobs = arguments.jobs.unwrap_or(side_by_side).clamp(1, queue.len().max(1));
     let threads_per_job = (threads / jobs).max(1);
+    place::limit(threads)?;
     let queue = Mutex::new(std::mem::take(&mut queue));
     let failure = Mutex::new(None);
     let work = || -> Result<()> {

@@ -31,6 +31,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     if planned.is_complete() {
         bars.say(&format!("{} is complete already", planned.path.display()));
     } else {
+        place::limit(threads)?;
         let pool = place::pool(threads)?;
         let device = &arguments.place.device;
         if !pool.install(|| planned.train(&place, device, threads, &bars))? {

@@ -156,6 +156,7 @@ fn loaders(
             batch_size: if training { input.batch_size } else { input.evaluation_batch_size },
             time_steps: stage.time_steps,
             events: input.events.clone(),
+            mix: if training { input.mix.clone() } else { None },
             encoder: input.encoder.clone(),
             augmentation,
             shuffle: training,

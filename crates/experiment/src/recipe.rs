@@ -1,6 +1,6 @@
 //! Recipes: what was written, and what a training runs on.
 
-use candlewick_encode::{AnyEncoder, Augmentation, EventInput};
+use candlewick_encode::{AnyEncoder, AnyMix, Augmentation, EventInput};
 use candlewick_methods::{AnyLoss, Methods};
 use candlewick_network::{AnyNetwork, ThresholdBatchNorm};
 use candlewick_neuron::AnyNeuron;
@@ -56,6 +56,9 @@ pub struct Input {
     pub encoder: AnyEncoder,
     /// Transforms of the training samples, in order; those that are not random are kept in tests.
     pub augment: Augmentation,
+    /// Pairs of training samples mixed: mixup or CutMix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mix: Option<AnyMix>,
     /// From event recordings to frames; not looked at for images.
     pub events: EventInput,
 }
@@ -67,6 +70,7 @@ impl Default for Input {
             evaluation_batch_size: 100,
             encoder: candlewick_encode::encoder::Direct::default().into(),
             augment: Augmentation::default(),
+            mix: None,
             events: EventInput::default(),
         }
     }

@@ -1,1 +1,254 @@
-//! Laws that every loss and method obeys.
+//! Laws that every loss and method obeys, and the pitfalls of the papers.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor, Var};
+use candlewick_core::gradient_check::largest_difference;
+use candlewick_core::weight_rule::{WeightGradientRule, WeightSite};
+use candlewick_core::{Key, Result};
+use candlewick_kernels::simd::{Level, limit};
+use candlewick_surrogate::{AnySurrogate, Effective, Site, SurrogateRule};
+
+use crate::{
+    AnyLoss, CrossEntropy, GradientScaling, Loss, MaskedSurrogate, Methods, ParametricSurrogate,
+    PostSource, Tet, TraceTime,
+};
+
+fn logits(seed: u64, dims: (usize, usize, usize)) -> Result<Tensor> {
+    let mut stream = Key::new(seed).stream();
+    let values: Vec<f32> = (0..dims.0 * dims.1 * dims.2).map(|_| 2.0 * stream.normal()).collect();
+    Ok(Tensor::from_vec(values, dims, &Device::Cpu)?)
+}
+
+#[test]
+fn the_gradient_of_every_loss_is_that_of_finite_differences() -> Result<()> {
+    let labels = Tensor::new(&[0_u32, 2, 1], &Device::Cpu)?;
+    let mut visited = 0;
+    for loss in AnyLoss::all() {
+        assert_eq!(loss.problem(), None);
+        let worst = largest_difference(&[logits(1, (2, 3, 4))?], 1e-2, |x| {
+            // The check weights what it is given: a scalar gets a weight of its own.
+            Ok((loss.loss(&x[0], &labels)? * 4.0)?)
+        })?;
+        assert!(worst < 1e-3, "{loss:?}: {worst}");
+        visited += 1;
+    }
+    assert_eq!(visited, AnyLoss::NAMES.len());
+    Ok(())
+}
+
+/// TET, lemma 4.1: the loss of the mean is at most the mean of the losses; they meet at T = 1.
+#[test]
+fn sdt_is_at_most_tet_and_equal_at_one_step() -> Result<()> {
+    let labels = Tensor::new(&[0_u32, 3, 1, 1, 2], &Device::Cpu)?;
+    let tet = Tet { lambda: 0.0, ..Tet::default() };
+    let mut visited = 0;
+    for seed in 0..40 {
+        let time_steps = 1 + seed as usize % 5;
+        let x = logits(seed, (time_steps, 5, 4))?;
+        let of_the_mean = CrossEntropy::default().loss(&x, &labels)?.to_scalar::<f32>()?;
+        let of_each = tet.loss(&x, &labels)?.to_scalar::<f32>()?;
+        assert!(of_the_mean <= of_each + 1e-6, "{of_the_mean} {of_each}");
+        if time_steps == 1 {
+            assert!((of_the_mean - of_each).abs() < 1e-6);
+        } else {
+            assert!(of_each - of_the_mean > 1e-4);
+        }
+        visited += 1;
+    }
+    assert_eq!(visited, 40);
+    Ok(())
+}
+
+/// TET, eq. 9: `(softmax(O(t)) - onehot) / T`, here per sample of the batch.
+#[test]
+fn the_gradient_of_tet_is_the_published_one() -> Result<()> {
+    let x = Var::from_tensor(&logits(3, (2, 3, 4))?)?;
+    let labels = Tensor::new(&[0_u32, 2, 1], &Device::Cpu)?;
+    let loss = Tet { lambda: 0.0, ..Tet::default() }.loss(&x, &labels)?;
+    let gradient = loss.backward()?.get(&x).expect("a gradient").to_vec3::<f32>()?;
+    let softmax = candle_nn::ops::softmax(&x, 2)?.to_vec3::<f32>()?;
+    let mut visited = 0;
+    for t in 0..2 {
+        for (sample, label) in [0, 2, 1].into_iter().enumerate() {
+            for class in 0..4 {
+                let onehot = f32::from(u8::from(class == label));
+                let expected = (softmax[t][sample][class] - onehot) / (2.0 * 3.0);
+                assert!((gradient[t][sample][class] - expected).abs() < 1e-6);
+                visited += 1;
+            }
+        }
+    }
+    assert_eq!(visited, 24);
+    Ok(())
+}
+
+fn masked(method: &MaskedSurrogate, key: Key, n: usize) -> Result<Vec<f32>> {
+    let base = AnySurrogate::named("sigmoid")?;
+    let effective = method.apply(
+        &*base,
+        Effective { surrogate: base.shared(), parameter: None },
+        None,
+        Site { key, elements: n },
+    )?;
+    let mut out = vec![0.0; n];
+    effective.surrogate.derivative(0, &vec![0.1; n], &mut out);
+    Ok(out)
+}
+
+/// The share of zeros is p, within three standard deviations, for every surrogate; what is left is
+/// the surrogate's own derivative, or scaled.
+#[test]
+fn a_mask_zeroes_its_share() -> Result<()> {
+    let n = 100_000;
+    let mut visited = 0;
+    for p in [0.0, 0.1, 0.5, 0.9, 1.0] {
+        for rescale in [false, true] {
+            if rescale && p == 1.0 {
+                continue;
+            }
+            let method = MaskedSurrogate { p, rescale, ..MaskedSurrogate::default() };
+            assert_eq!(method.problem(), None);
+            let derivative = masked(&method, Key::new(7), n)?;
+            let zeros = derivative.iter().filter(|&&d| d == 0.0).count() as f64 / n as f64;
+            let deviation = (f64::from(p) * f64::from(1.0 - p) / n as f64).sqrt();
+            assert!((zeros - f64::from(p)).abs() <= 3.0 * deviation + 1e-5, "p {p}: {zeros}");
+            let plain = masked(&MaskedSurrogate { p: 0.0, ..method.clone() }, Key::new(7), 1)?[0];
+            let scale = if rescale { 1.0 / (1.0 - p) } else { 1.0 };
+            for kept in derivative.iter().filter(|&&d| d != 0.0) {
+                assert!((kept - plain * scale).abs() < 1e-6);
+            }
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 9);
+    Ok(())
+}
+
+/// The mask of an element depends on its place alone: not on the part that is asked for, nor on the
+/// instruction set; and it is another one for every key.
+#[test]
+fn a_mask_is_a_function_of_key_and_place() -> Result<()> {
+    let method = MaskedSurrogate::default();
+    let base = AnySurrogate::named("sigmoid")?;
+    let current = Effective { surrogate: base.shared(), parameter: None };
+    let site = Site { key: Key::new(1), elements: 1000 };
+    let mask = method.apply(&*base, current, None, site)?.surrogate;
+    let mut whole = vec![0.0; 1000];
+    mask.derivative(0, &vec![0.1; 1000], &mut whole);
+    let mut visited = 0;
+    for (first, length) in [(0, 1), (1, 130), (127, 2), (500, 500), (999, 1)] {
+        let mut part = vec![0.0; length];
+        mask.derivative(first as u64, &vec![0.1; length], &mut part);
+        assert_eq!(part, whole[first..first + length]);
+        let tensor = Tensor::full(0.1_f32, length, &Device::Cpu)?;
+        let composed = mask.derivative_tensor(first as u64, &tensor)?.to_vec1::<f32>()?;
+        for (a, b) in part.iter().zip(composed) {
+            assert!((a - b).abs() < 1e-6);
+        }
+        visited += 1;
+    }
+    assert_eq!(visited, 5);
+    limit(Level::Portable);
+    let portable = masked(&method, Key::new(1), 1000);
+    limit(Level::Best);
+    assert_eq!(portable?, whole);
+    assert_ne!(masked(&method, Key::new(2), 1000)?, whole);
+    Ok(())
+}
+
+/// A learned width: the value stays in its range, and the gradient is the mean.
+#[test]
+fn a_learned_parameter_stays_in_its_range() -> Result<()> {
+    let method = ParametricSurrogate { range: 2.0, ..ParametricSurrogate::default() };
+    let mut visited = 0;
+    for base in AnySurrogate::all() {
+        let Some(start) = base.parameter().filter(|&parameter| parameter > 0.0) else {
+            continue;
+        };
+        for (log, expected) in [(start.ln(), start), (100.0, 2.0 * start), (-100.0, 0.5 * start)] {
+            let learned = Var::from_vec(vec![log], 1, &Device::Cpu)?;
+            let current = Effective { surrogate: base.shared(), parameter: None };
+            let site = Site { key: Key::new(1), elements: 8 };
+            let effective = method.apply(&*base, current, Some(&learned), site)?;
+            let parameter = effective.surrogate.parameter().expect("it has one");
+            assert!((parameter / expected - 1.0).abs() < 1e-5, "{base:?}: {parameter}");
+            let tensor = effective.parameter.expect("it is learned");
+            let gradient = tensor.sum_all()?.backward()?;
+            let gradient = gradient.get(&learned).expect("a gradient").to_vec1::<f32>()?[0];
+            // d e^λ / dλ = e^λ, over 8 elements.
+            assert!((gradient / (expected / 8.0) - 1.0).abs() < 1e-5, "{base:?}: {gradient}");
+            visited += 1;
+        }
+    }
+    assert!(visited >= 12);
+    Ok(())
+}
+
+/// M stays in [1 - alpha, 1]; silent neurons leave the plain gradient; alpha 0 is the identity.
+#[test]
+fn gradient_scaling_stays_in_its_range() {
+    let (time_steps, inputs, outputs) = (4, 5, 3);
+    let correlate = |pre: &[f32], post: &[f32], out: &mut [f32]| {
+        for (i, &pre) in pre.iter().enumerate() {
+            for (o, &post) in post.iter().enumerate() {
+                out[i * outputs + o] = pre * post;
+            }
+        }
+    };
+    let mut stream = Key::new(5).stream();
+    let mut spikes = |n: usize| -> Vec<f32> {
+        (0..time_steps * n).map(|_| f32::from(u8::from(stream.bernoulli(0.4)))).collect()
+    };
+    let (pre, post) = (spikes(inputs), spikes(outputs));
+    let grad_output = vec![1.0; time_steps * outputs];
+    let silent = vec![0.0; time_steps * outputs];
+    let mut visited = 0;
+    for post_source in [PostSource::Post, PostSource::Pre] {
+        for trace_time in [TraceTime::Step, TraceTime::Final] {
+            let rule = GradientScaling { alpha: 0.3, post_source, trace_time };
+            let run = |rule: &GradientScaling, post: &[f32]| {
+                let mut gradient = vec![0.0; inputs * outputs];
+                let site = WeightSite {
+                    time_steps,
+                    pre: &pre,
+                    post,
+                    grad_output: &grad_output,
+                    correlate: &correlate,
+                    key: Key::new(0),
+                };
+                rule.weight_gradient(site, &mut gradient);
+                gradient
+            };
+            let plain = run(&GradientScaling { alpha: 0.0, ..rule.clone() }, &post);
+            for (scaled, plain) in run(&rule, &post).iter().zip(&plain) {
+                assert!(*scaled <= plain + 1e-6 && *scaled >= 0.7 * plain - 1e-6);
+            }
+            assert_eq!(run(&rule, &silent), plain);
+            let changes = run(&rule, &post) != plain;
+            assert_eq!(changes, post_source == PostSource::Post, "shapes differ: the slip is off");
+            assert!(GradientScaling { alpha: 0.0, ..rule.clone() }.is_identity());
+            assert!(!rule.is_identity());
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 4);
+}
+
+/// Every method has a key in recipes, is off by default, and refuses unknown settings.
+#[test]
+fn every_method_is_a_table_of_the_recipe() {
+    let mut visited = 0;
+    for (name, _) in Methods::SUMMARIES {
+        let on: Methods = toml::from_str(&format!("[{name}]")).expect("the defaults");
+        assert_ne!(on, Methods::default(), "{name}");
+        let surrogate = AnySurrogate::named("triangle").expect("registered");
+        assert_eq!(on.problem(&*surrogate), None, "{name}");
+        let wrong = toml::from_str::<Methods>(&format!("[{name}]\nnonsense = 1")).unwrap_err();
+        assert!(wrong.to_string().contains("nonsense"), "{name}: {wrong}");
+        visited += 1;
+    }
+    assert_eq!(visited, 7);
+    let rules: Vec<Arc<dyn SurrogateRule>> = Methods::default().surrogate_rules();
+    assert!(rules.is_empty() && Methods::default().weight_rule().is_none());
+}

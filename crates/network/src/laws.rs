@@ -264,8 +264,9 @@ fn evaluation_builds_no_graph_and_draws_no_random_number() -> Result<()> {
 fn side_heads_stand_at_the_ends_of_stages_and_are_gone_in_evaluation() -> Result<()> {
     let parts = Parts { side_heads: true, ..parts()? };
     let spec = Spec { layers: "6C3-AP2-5C3-AP2-4C3-GAP-FC10".into(), bias: false };
-    let cases: [(&dyn Architecture, usize); 3] = [
+    let cases: [(&dyn Architecture, usize); 4] = [
         (&spec, 2),
+        (&Spec { layers: "6C3S2-5C3-4C3S2-FC10".into(), bias: false }, 1),
         (&Spec { layers: "6C3-AP2-5C3-AP2-FC10".into(), bias: false }, 1),
         (&ResNet19 { width: 0.1, ..ResNet19::default() }, 2),
     ];
@@ -281,7 +282,7 @@ fn side_heads_stand_at_the_ends_of_stages_and_are_gone_in_evaluation() -> Result
         assert!(network.forward(&x, &Context::evaluation(2))?.side.is_empty());
         visited += 1;
     }
-    assert_eq!(visited, 3);
+    assert_eq!(visited, 4);
     let one_stage = Spec { layers: "6C3-FC10".into(), bias: false };
     let error = build(&one_stage, &parts, [8, 8, 3]).unwrap_err().to_string();
     assert!(error.contains("at least two stages"), "{error}");

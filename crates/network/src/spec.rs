@@ -10,7 +10,8 @@
 //! | `FC256` | linear layer, neurons |
 //! | `FC10` at the end | the classifier: a linear layer without neurons |
 //!
-//! A pooling layer that a convolution follows ends a stage; a map is flattened before the first `FC`.
+//! A stage ends with a pooling layer that a convolution follows, and before a convolution with a
+//! stride; a map is flattened before the first `FC`.
 
 use candlewick_core::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -150,13 +151,22 @@ impl Architecture for Spec {
                         builder.add(|builder| builder.linear_block(&path, features, settings))?;
                 }
             }
-            let pools = matches!(token, Token::AveragePool(_) | Token::MaxPool(_));
-            if pools && tokens[position..].iter().any(|t| matches!(t, Token::Convolution { .. })) {
+            if ends_stage(*token, &tokens[position + 1..]) {
                 builder.end_stage(features);
             }
         }
         features = flattened(builder, features)?;
         builder.classifier(features, classes)
+    }
+}
+
+/// Whether a stage ends behind `token`, which `rest` follows.
+fn ends_stage(token: Token, rest: &[Token]) -> bool {
+    match token {
+        Token::AveragePool(_) | Token::MaxPool(_) => {
+            rest.iter().any(|token| matches!(token, Token::Convolution { .. }))
+        }
+        _ => matches!(rest.first(), Some(Token::Convolution { stride: 2.., .. })),
     }
 }
 
