@@ -81,13 +81,14 @@ impl Firing {
 
     /// `(scale, shift)` of the reset written without a branch:
     /// `h = (1 - s * scale) * u - s * shift`, where `subtract` is what a soft reset takes away.
+    ///
+    /// A `match` here would stay in the loops over neurons as a switch and keep them from being
+    /// vectorized.
     #[inline(always)]
     fn coefficients(&self, subtract: f32) -> (f32, f32) {
-        match self.reset {
-            Reset::Hard => (1.0, -self.v_reset),
-            Reset::Subtract => (0.0, subtract),
-            Reset::None => (0.0, 0.0),
-        }
+        let hard = f32::from(self.reset == Reset::Hard);
+        let soft = f32::from(self.reset == Reset::Subtract);
+        (hard, soft * subtract - hard * self.v_reset)
     }
 
     /// The potential after firing.
@@ -207,10 +208,7 @@ pub trait Neuron<const S: usize, const P: usize>: Debug + Send + Sync {
     ) -> DistanceGradient<S, P> {
         let mut state = [0.0; S];
         state[0] = gradient;
-        DistanceGradient {
-            state,
-            parameters: [0.0; P],
-        }
+        DistanceGradient { state, parameters: [0.0; P] }
     }
 
     /// The state after firing, from the charged state and the spike (0 or 1).
@@ -233,18 +231,12 @@ pub trait Neuron<const S: usize, const P: usize>: Debug + Send + Sync {
         let (by_potential, by_spike) = self.firing().reset_partials(charged[0], spike);
         let mut state = gradient;
         state[0] *= by_potential;
-        ResetGradient {
-            state,
-            spike: gradient[0] * by_spike,
-            parameters: [0.0; P],
-        }
+        ResetGradient { state, spike: gradient[0] * by_spike, parameters: [0.0; P] }
     }
 }
 
 #[inline(always)]
 fn first<V: Real, const S: usize>(values: [V; S]) -> [V; 1] {
     let mut values = values.into_iter();
-    [values
-        .next()
-        .expect("a neuron has at least one state variable")]
+    [values.next().expect("a neuron has at least one state variable")]
 }

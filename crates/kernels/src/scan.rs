@@ -189,15 +189,65 @@ fn load(from: &[f32], into: &mut Block) {
     into[..from.len()].copy_from_slice(from);
 }
 
+/// The row as a block: where it lies if it is whole, else copied to `padded`.
 #[inline(always)]
-fn gather<const S: usize>(blocks: &[Block; S], lane: usize) -> [f32; S] {
-    std::array::from_fn(|k| blocks[k][lane])
+fn block<'a>(row: &'a [f32], padded: &'a mut Block) -> &'a Block {
+    if let Ok(whole) = row.try_into() {
+        whole
+    } else {
+        load(row, padded);
+        padded
+    }
+}
+
+/// Lets `write` fill a block that becomes the row: in place if the row is whole.
+#[inline(always)]
+fn with_block<R>(row: &mut [f32], write: impl FnOnce(&mut Block) -> R) -> R {
+    if let Ok(whole) = <&mut Block>::try_from(&mut *row) {
+        return write(whole);
+    }
+    let mut padded = [0.0; LANES];
+    let result = write(&mut padded);
+    row.copy_from_slice(&padded[..row.len()]);
+    result
+}
+
+/// Lanes that the loops of a step work on at a time, as local arrays: only of those does the compiler
+/// know that no two overlap, which it must know to vectorize.
+const PART: usize = 64;
+type Part = [f32; PART];
+
+#[inline(always)]
+fn part(block: &Block, which: usize) -> Part {
+    block.as_chunks::<PART>().0[which]
 }
 
 #[inline(always)]
-fn scatter<const S: usize>(values: [f32; S], blocks: &mut [Block; S], lane: usize) {
+fn parts<const S: usize>(blocks: &[Block; S], which: usize) -> [Part; S] {
+    std::array::from_fn(|k| part(&blocks[k], which))
+}
+
+#[inline(always)]
+fn put(part: Part, block: &mut Block, which: usize) {
+    block.as_chunks_mut::<PART>().0[which] = part;
+}
+
+#[inline(always)]
+fn put_all<const S: usize>(parts: [Part; S], blocks: &mut [Block; S], which: usize) {
     for k in 0..S {
-        blocks[k][lane] = values[k];
+        put(parts[k], &mut blocks[k], which);
+    }
+}
+
+#[inline(always)]
+fn gather<const S: usize>(parts: &[Part; S], lane: usize) -> [f32; S] {
+    std::array::from_fn(|k| parts[k][lane])
+}
+
+#[inline(always)]
+fn scatter<const S: usize>(values: [f32; S], parts: &mut [Part; S], lane: usize) {
+    for k in 0..S {
+        parts[k][lane] = values[k];
     }
 }
 
@@ -255,61 +305,66 @@ fn initial_state<N: Neuron<S, P>, const S: usize, const P: usize>(
     blocks
 }
 
+// Neurons enter the loops over lanes by value: behind a reference, the compiler would have to expect
+// that writing a block changes the neuron's settings, and would neither hoist nor vectorize.
+
+/// One step of one block, forward; gives the number of spikes in its first `width` lanes.
 struct ChargeAndFire<'a, N, const S: usize, const P: usize> {
     neuron: &'a N,
     parameters: &'a [f32; P],
     input: &'a Block,
-    state: &'a mut [Block; S],
+    /// State before the step.
+    before: &'a [Block; S],
     charged: &'a mut [Block; S],
+    distance: &'a mut Block,
     output: &'a mut Block,
+    /// Receives the state after the step.
+    after: &'a mut [Block; S],
+    width: usize,
 }
 
-impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for ChargeAndFire<'_, N, S, P> {
-    type Output = ();
+impl<N: Neuron<S, P> + Copy, const S: usize, const P: usize> Kernel for ChargeAndFire<'_, N, S, P> {
+    type Output = u64;
 
     #[inline(always)]
-    fn call(self) {
-        let Self { neuron, parameters, input, state, charged, output } = self;
+    fn call(self) -> u64 {
+        let (neuron, parameters) = (*self.neuron, *self.parameters);
         let inclusive = neuron.firing().inclusive();
         let fires = neuron.fires();
-        for i in 0..LANES {
-            let u = neuron.charge(parameters, gather(state, i), input[i]);
-            scatter(u, charged, i);
-            if fires {
-                let spike = neuron.distance(parameters, u).heaviside(inclusive);
-                output[i] = spike;
-                scatter(neuron.reset(parameters, u, spike), state, i);
-            } else {
-                output[i] = u[0];
-                scatter(u, state, i);
+        for which in 0..LANES / PART {
+            let input = part(self.input, which);
+            let mut state = parts(self.before, which);
+            let mut charged = [[0.0; PART]; S];
+            let (mut distance, mut output) = ([0.0; PART], [0.0; PART]);
+            for i in 0..PART {
+                let u = neuron.charge(&parameters, gather(&state, i), input[i]);
+                scatter(u, &mut charged, i);
+                if fires {
+                    let above = neuron.distance(&parameters, u);
+                    let spike = above.heaviside(inclusive);
+                    distance[i] = above;
+                    output[i] = spike;
+                    scatter(neuron.reset(&parameters, u, spike), &mut state, i);
+                } else {
+                    output[i] = u[0];
+                    scatter(u, &mut state, i);
+                }
             }
+            put_all(charged, self.charged, which);
+            put(distance, self.distance, which);
+            put(output, self.output, which);
+            put_all(state, self.after, which);
         }
+        if fires { Count(&self.output[..self.width]).call() } else { 0 }
     }
 }
 
-struct Distances<'a, N, const S: usize, const P: usize> {
-    neuron: &'a N,
-    parameters: &'a [f32; P],
-    charged: &'a [Block; S],
-    out: &'a mut Block,
-}
-
-impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for Distances<'_, N, S, P> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        for i in 0..LANES {
-            self.out[i] = self.neuron.distance(self.parameters, gather(self.charged, i));
-        }
-    }
-}
-
-/// The running gradients of one block while it walks back through time.
+/// The running gradients of one block while it walks back through time; gives the number of
+/// derivatives that are not 0 in its first `width` lanes.
 struct StepBack<'a, N, const S: usize, const P: usize> {
     neuron: &'a N,
     parameters: &'a [f32; P],
-    /// State before the step, or nothing if it follows from `previous`.
+    /// State before the step.
     before: &'a [Block; S],
     input: &'a Block,
     charged: &'a [Block; S],
@@ -323,61 +378,68 @@ struct StepBack<'a, N, const S: usize, const P: usize> {
     grad_parameters: &'a mut [Block; P],
     /// Receives the gradient that reaches the spike (what multiplies the derivative).
     grad_spike: &'a mut Block,
+    width: usize,
 }
 
-impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for StepBack<'_, N, S, P> {
-    type Output = ();
+impl<N: Neuron<S, P> + Copy, const S: usize, const P: usize> Kernel for StepBack<'_, N, S, P> {
+    type Output = u64;
 
     #[inline(always)]
-    fn call(self) {
-        let firing = *self.neuron.firing();
+    fn call(self) -> u64 {
+        let (neuron, parameters, activity) = (*self.neuron, *self.parameters, self.activity);
+        let firing = *neuron.firing();
         let inclusive = firing.inclusive();
         let through_reset = if firing.detach_reset { 0.0 } else { 1.0 };
-        let fires = self.neuron.fires();
-        for i in 0..LANES {
-            let u = gather(self.charged, i);
-            let grad_after = gather(self.grad_state, i);
-            let mut grad_u;
-            let mut grad_parameters = [0.0; P];
-            if fires {
-                let spike = self.distance[i].heaviside(inclusive);
-                let reset = self.neuron.reset_backward(self.parameters, u, spike, grad_after);
-                let grad_spike =
-                    self.grad_output[i] + self.activity.spike + through_reset * reset.spike;
-                self.grad_spike[i] = grad_spike;
-                let fire = self.neuron.distance_backward(
-                    self.parameters,
-                    u,
-                    grad_spike * self.derivative[i],
-                );
-                grad_u = reset.state;
-                for k in 0..S {
-                    grad_u[k] += fire.state[k];
+        let fires = neuron.fires();
+        for which in 0..LANES / PART {
+            let (input, grad_output) = (part(self.input, which), part(self.grad_output, which));
+            let (before, charged) = (parts(self.before, which), parts(self.charged, which));
+            let (distance, derivative) = (part(self.distance, which), part(self.derivative, which));
+            let mut grad_state = parts(self.grad_state, which);
+            let mut grad_parameters = parts(self.grad_parameters, which);
+            let (mut grad_input, mut grad_spikes) = ([0.0; PART], [0.0; PART]);
+            for i in 0..PART {
+                let u = gather(&charged, i);
+                let grad_after = gather(&grad_state, i);
+                let mut grad_u;
+                let mut by_parameters = [0.0; P];
+                if fires {
+                    let spike = distance[i].heaviside(inclusive);
+                    let reset = neuron.reset_backward(&parameters, u, spike, grad_after);
+                    let grad_spike = grad_output[i] + activity.spike + through_reset * reset.spike;
+                    grad_spikes[i] = grad_spike;
+                    let grad_distance = grad_spike * derivative[i];
+                    let fire = neuron.distance_backward(&parameters, u, grad_distance);
+                    grad_u = reset.state;
+                    for k in 0..S {
+                        grad_u[k] += fire.state[k];
+                    }
+                    for p in 0..P {
+                        by_parameters[p] = reset.parameters[p] + fire.parameters[p];
+                    }
+                } else {
+                    grad_u = grad_after;
+                    grad_u[0] += grad_output[i];
                 }
+                grad_u[0] += activity.constant + activity.linear * u[0];
+                let charge =
+                    neuron.charge_backward(&parameters, gather(&before, i), input[i], grad_u);
+                scatter(charge.state, &mut grad_state, i);
+                grad_input[i] = charge.input;
                 for p in 0..P {
-                    grad_parameters[p] = reset.parameters[p] + fire.parameters[p];
+                    grad_parameters[p][i] += by_parameters[p] + charge.parameters[p];
                 }
-            } else {
-                grad_u = grad_after;
-                grad_u[0] += self.grad_output[i];
             }
-            grad_u[0] += self.activity.constant + self.activity.linear * u[0];
-            let charge = self.neuron.charge_backward(
-                self.parameters,
-                gather(self.before, i),
-                self.input[i],
-                grad_u,
-            );
-            scatter(charge.state, self.grad_state, i);
-            self.grad_input[i] = charge.input;
-            for p in 0..P {
-                self.grad_parameters[p][i] += grad_parameters[p] + charge.parameters[p];
-            }
+            put_all(grad_state, self.grad_state, which);
+            put_all(grad_parameters, self.grad_parameters, which);
+            put(grad_input, self.grad_input, which);
+            put(grad_spikes, self.grad_spike, which);
         }
+        if fires { Count(&self.derivative[..self.width]).call() } else { 0 }
     }
 }
 
-impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
+impl<N: Neuron<S, P> + Copy, const S: usize, const P: usize> Scan for Fused<N, S, P> {
     fn states(&self) -> usize {
         S
     }
@@ -400,27 +462,30 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
                 let mut sums = ForwardSums::default();
                 for place in Place::blocks(task, n) {
                     let span = place.offset..place.offset + place.width;
-                    let mut state = initial_state(&self.0, state, place);
-                    let (mut x, mut charged, mut out) =
-                        ([0.0; LANES], [[0.0; LANES]; S], [0.0; LANES]);
+                    let mut states = [initial_state(&self.0, state, place); 2];
+                    let [state, after] = &mut states;
+                    let (mut state, mut after) = (state, after);
+                    let mut charged = [[0.0; LANES]; S];
+                    let (mut padded, mut distance) = ([0.0; LANES], [0.0; LANES]);
                     for t in 0..steps {
-                        if t == 0 || input.len() > n {
-                            load(place.row(input, t), &mut x);
-                        }
-                        simd::dispatch(ChargeAndFire {
-                            neuron: &self.0,
-                            parameters: &parameters,
-                            input: &x,
-                            state: &mut state,
-                            charged: &mut charged,
-                            output: &mut out,
+                        let x = place.row(input, if input.len() > n { t } else { 0 });
+                        let x = block(x, &mut padded);
+                        sums.spikes += with_block(&mut output[t][span.clone()], |output| {
+                            simd::dispatch(ChargeAndFire {
+                                neuron: &self.0,
+                                parameters: &parameters,
+                                input: x,
+                                before: state,
+                                charged: &mut charged,
+                                distance: &mut distance,
+                                output,
+                                after,
+                                width: place.width,
+                            })
                         });
-                        output[t][span.clone()].copy_from_slice(&out[..place.width]);
+                        std::mem::swap(&mut state, &mut after);
                         if let Some(row) = potentials.get_mut(t) {
                             row[span.clone()].copy_from_slice(&charged[0][..place.width]);
-                        }
-                        if self.0.fires() {
-                            sums.spikes += simd::dispatch(Count(&out[..place.width]));
                         }
                         if args.measure_potentials {
                             let (sum, squares) =
@@ -430,7 +495,7 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
                             sums.potentials.sum_of_squares += f64::from(squares);
                         }
                     }
-                    for (row, block) in final_state.iter_mut().zip(&state) {
+                    for (row, block) in final_state.iter_mut().zip(&*state) {
                         row[span.clone()].copy_from_slice(&block[..place.width]);
                     }
                 }
@@ -460,24 +525,28 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
             .enumerate()
             .map(|(task, (mut grad_input, mut grad_first_state))| {
                 let mut sums = TaskSums::default();
-                // One pair per step: the state before it and the charged state.
-                let mut history = vec![([[0.0; LANES]; S], [[0.0; LANES]; S]); steps];
+                let mut states = vec![[[0.0; LANES]; S]; steps + 1];
+                let mut charged = vec![[[0.0; LANES]; S]; steps];
+                let mut distances = vec![[0.0; LANES]; steps];
+                let mut derivative = [0.0; LANES];
+                let (mut padded_x, mut padded_grad) = ([0.0; LANES], [0.0; LANES]);
+                let mut out = [0.0; LANES];
                 for place in Place::blocks(task, n) {
                     let span = place.offset..place.offset + place.width;
-                    let mut state = initial_state(&self.0, args.state, place);
-                    let (mut x, mut out) = ([0.0; LANES], [0.0; LANES]);
-                    for (t, (before, charged)) in history.iter_mut().enumerate() {
-                        if t == 0 || !constant_input {
-                            load(place.row(args.input, t), &mut x);
-                        }
-                        *before = state;
+                    states[0] = initial_state(&self.0, args.state, place);
+                    for t in 0..steps {
+                        let (before, after) = states.split_at_mut(t + 1);
+                        let x = place.row(args.input, if constant_input { 0 } else { t });
                         simd::dispatch(ChargeAndFire {
                             neuron: &self.0,
                             parameters: &parameters,
-                            input: &x,
-                            state: &mut state,
-                            charged,
+                            input: block(x, &mut padded_x),
+                            before: &before[t],
+                            charged: &mut charged[t],
+                            distance: &mut distances[t],
                             output: &mut out,
+                            after: &mut after[0],
+                            width: place.width,
                         });
                     }
                     let mut grad_state = [[0.0; LANES]; S];
@@ -487,56 +556,54 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
                         }
                     }
                     let mut grad_parameters = [[0.0; LANES]; P];
-                    let (mut distance, mut derivative) = ([0.0; LANES], [0.0; LANES]);
-                    let (mut grad_out, mut grad_x) = ([0.0; LANES], [0.0; LANES]);
                     let mut grad_x_sum = [0.0; LANES];
                     let mut grad_spike = [0.0; LANES];
-                    for (t, (before, charged)) in history.iter().enumerate().rev() {
-                        if !constant_input {
-                            load(place.row(args.input, t), &mut x);
-                        }
-                        load(place.row(args.grad_output, t), &mut grad_out);
+                    for t in (0..steps).rev() {
                         let first = (t * n + place.start) as u64;
+                        let distance = &distances[t][..place.width];
                         if self.0.fires() {
-                            simd::dispatch(Distances {
+                            let derivative = &mut derivative[..place.width];
+                            args.derivative.derivative(first, distance, derivative);
+                        }
+                        let x = place.row(args.input, if constant_input { 0 } else { t });
+                        let mut step = |grad_input: &mut Block| {
+                            let not_zero = simd::dispatch(StepBack {
                                 neuron: &self.0,
                                 parameters: &parameters,
-                                charged,
-                                out: &mut distance,
+                                before: &states[t],
+                                input: block(x, &mut padded_x),
+                                charged: &charged[t],
+                                distance: &distances[t],
+                                derivative: &derivative,
+                                grad_output: block(
+                                    place.row(args.grad_output, t),
+                                    &mut padded_grad,
+                                ),
+                                activity: args.activity,
+                                grad_state: &mut grad_state,
+                                grad_input,
+                                grad_parameters: &mut grad_parameters,
+                                grad_spike: &mut grad_spike,
+                                width: place.width,
                             });
-                            let x = &distance[..place.width];
-                            args.derivative.derivative(first, x, &mut derivative[..place.width]);
-                            sums.zero_derivatives += place.width as u64
-                                - simd::dispatch(Count(&derivative[..place.width]));
-                        }
-                        simd::dispatch(StepBack {
-                            neuron: &self.0,
-                            parameters: &parameters,
-                            before,
-                            input: &x,
-                            charged,
-                            distance: &distance,
-                            derivative: &derivative,
-                            grad_output: &grad_out,
-                            activity: args.activity,
-                            grad_state: &mut grad_state,
-                            grad_input: &mut grad_x,
-                            grad_parameters: &mut grad_parameters,
-                            grad_spike: &mut grad_spike,
-                        });
-                        if args.surrogate_gradient && self.0.fires() {
-                            let x = &distance[..place.width];
-                            let factor = &mut derivative[..place.width];
-                            args.derivative.parameter_derivative(first, x, factor);
-                            sums.surrogate +=
-                                f64::from(simd::dispatch(Dot(factor, &grad_spike[..place.width])));
-                        }
+                            if self.0.fires() {
+                                sums.zero_derivatives += place.width as u64 - not_zero;
+                            }
+                        };
                         if constant_input {
+                            let mut grad_x = [0.0; LANES];
+                            step(&mut grad_x);
                             for (sum, g) in grad_x_sum.iter_mut().zip(&grad_x) {
                                 *sum += g;
                             }
                         } else {
-                            grad_input[t][span.clone()].copy_from_slice(&grad_x[..place.width]);
+                            with_block(&mut grad_input[t][span.clone()], step);
+                        }
+                        if args.surrogate_gradient && self.0.fires() {
+                            let factor = &mut derivative[..place.width];
+                            args.derivative.parameter_derivative(first, distance, factor);
+                            sums.surrogate +=
+                                f64::from(simd::dispatch(Dot(factor, &grad_spike[..place.width])));
                         }
                     }
                     if constant_input {

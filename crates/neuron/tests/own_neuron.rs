@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 // begin: the neuron
 /// A potential that saturates, `v ← decay·v + x·(1 - v²)`, with a learnable decay.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Saturating {
     firing: Firing,
 }
