@@ -145,7 +145,7 @@ pub struct ResetGradient<const S: usize, const P: usize> {
 /// the potential and to the reset of [`Firing`].
 /// Each `*_backward` takes the gradient of the loss by the function's result and returns it by the
 /// function's arguments.
-pub trait Neuron<const S: usize, const P: usize>: Debug + Send + Sync {
+pub trait Neuron<const S: usize, const P: usize>: Copy + Debug + Send + Sync {
     /// Threshold and reset.
     fn firing(&self) -> &Firing;
 

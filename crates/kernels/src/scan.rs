@@ -323,7 +323,7 @@ struct ChargeAndFire<'a, N, const S: usize, const P: usize> {
     width: usize,
 }
 
-impl<N: Neuron<S, P> + Copy, const S: usize, const P: usize> Kernel for ChargeAndFire<'_, N, S, P> {
+impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for ChargeAndFire<'_, N, S, P> {
     type Output = u64;
 
     #[inline(always)]
@@ -381,7 +381,7 @@ struct StepBack<'a, N, const S: usize, const P: usize> {
     width: usize,
 }
 
-impl<N: Neuron<S, P> + Copy, const S: usize, const P: usize> Kernel for StepBack<'_, N, S, P> {
+impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for StepBack<'_, N, S, P> {
     type Output = u64;
 
     #[inline(always)]
@@ -439,7 +439,7 @@ impl<N: Neuron<S, P> + Copy, const S: usize, const P: usize> Kernel for StepBack
     }
 }
 
-impl<N: Neuron<S, P> + Copy, const S: usize, const P: usize> Scan for Fused<N, S, P> {
+impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
     fn states(&self) -> usize {
         S
     }

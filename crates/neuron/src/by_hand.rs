@@ -5,7 +5,7 @@ use candlewick_kernels::scan::{Forward, Scan};
 use crate::{Fused, Neuron};
 
 /// Spikes (or outputs) and pre-reset potentials of one neuron with the given input per step.
-pub(crate) fn run<N: Neuron<S, P> + Copy, const S: usize, const P: usize>(
+pub(crate) fn run<N: Neuron<S, P>, const S: usize, const P: usize>(
     neuron: N,
     parameters: &[f32],
     input: &[f32],

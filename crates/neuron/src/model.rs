@@ -43,7 +43,7 @@ fn array<const S: usize>(values: impl IntoIterator<Item = Value>) -> [Value; S] 
     std::array::from_fn(|_| values.next().expect("one value per state variable or parameter"))
 }
 
-impl<N: Neuron<S, P> + Copy, const S: usize, const P: usize> Model for Fused<N, S, P> {
+impl<N: Neuron<S, P>, const S: usize, const P: usize> Model for Fused<N, S, P> {
     fn firing(&self) -> &Firing {
         self.0.firing()
     }
