@@ -26,7 +26,7 @@ impl Bars {
             bar.set_prefix(label.clone());
             bar
         });
-        Bar { label, bar, all: self.all.clone() }
+        Bar { label, drawn: bar, all: self.all.clone() }
     }
 
     /// A line above the bars.
@@ -46,16 +46,16 @@ fn say(all: &MultiProgress, terminal: bool, line: &str) {
 #[derive(Debug)]
 pub(crate) struct Bar {
     label: String,
-    bar: Option<ProgressBar>,
+    drawn: Option<ProgressBar>,
     all: MultiProgress,
 }
 
 impl Progress for Bar {
     fn event(&mut self, event: &Event<'_>) {
-        match (event, &self.bar) {
+        match (event, &self.drawn) {
             (Event::Started { epoch, step, .. }, _) if epoch + *step as u32 > 0 => {
                 let line = format!("{}: goes on after epoch {epoch}, step {step}", self.label);
-                say(&self.all, self.bar.is_some(), &line);
+                say(&self.all, self.drawn.is_some(), &line);
             }
             (Event::Step(report), Some(bar)) => {
                 let steps = report.steps.max(1) as f64;
@@ -100,7 +100,7 @@ impl Progress for Bar {
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = &self.drawn {
             bar.finish_and_clear();
         }
     }

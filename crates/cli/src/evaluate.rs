@@ -29,8 +29,8 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> Result<ExitCode> {
     let threads = place::threads(arguments.threads);
     place::limit(threads)?;
     let pool = place::pool(threads)?;
-    let evaluations = pool.install(|| {
-        Experiment::prepare(recipe, &name, &place)?.evaluate(&checkpoint, &time_steps)
+    let evaluations = pool.install(|| -> Result<_> {
+        Ok(Experiment::prepare(recipe, &name, &place)?.evaluate(&checkpoint, &time_steps)?)
     })?;
     match arguments.format {
         Format::Text => {

@@ -44,9 +44,8 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<train::Error>() {
         return match error {
             train::Error::Diverged { .. } => Some(DIVERGED),
-            train::Error::Checkpoint { .. } => Some(CHECKPOINT),
+            train::Error::Checkpoint { .. } | train::Error::Run(_) => Some(CHECKPOINT),
             train::Error::Data(_) => Some(DATA),
-            train::Error::Run(_) => Some(CHECKPOINT),
             _ => None,
         };
     }

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
 use candlewick::encode::{AnyAugment, AnyEncoder};
 use candlewick::methods::{AnyLoss, Methods};
 use candlewick::network::AnyNetwork;
@@ -53,7 +52,7 @@ fn entries(kind: Kind) -> Vec<Entry> {
 }
 
 #[expect(clippy::print_stdout, reason = "this is where the command speaks")]
-pub(crate) fn run(arguments: &ListArguments) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &ListArguments) -> ExitCode {
     let entries = entries(arguments.kind);
     match arguments.format {
         Format::Json => {
@@ -77,5 +76,5 @@ pub(crate) fn run(arguments: &ListArguments) -> Result<ExitCode> {
             }
         }
     }
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }

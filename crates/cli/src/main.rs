@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Reproduce(arguments) => reproduce::run(&arguments),
         Command::Recipe(command) => recipe::run(&command),
-        Command::List(arguments) => list::run(&arguments),
+        Command::List(arguments) => Ok(list::run(&arguments)),
         Command::Data(command) => data::run(&command),
     };
     match outcome {

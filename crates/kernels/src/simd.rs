@@ -1,6 +1,6 @@
 //! Run-time dispatch to the widest instruction set of this machine.
 //!
-//! A kernel is written once, as plain loops in a [`Kernel::run`] that is inlined into one copy per
+//! A kernel is written once, as plain loops in a [`Kernel::call`] that is inlined into one copy per
 //! instruction set; the compiler vectorizes each copy.
 //! No copy contracts `a * b + c`, so that an elementwise kernel gives the same bits on every path.
 

@@ -123,7 +123,7 @@ impl Convolution {
         }
         let out = if x.device().is_cpu() {
             let kernel = Conv2d { images: time * batch, ..self.geometry };
-            synapse::apply(kernel, x, &weight, bias.as_ref(), plasticity)?
+            synapse::apply(kernel, time, x, &weight, bias.as_ref(), plasticity)?
         } else {
             composed(x, &weight, bias.as_ref(), &self.geometry)?
         };
@@ -197,5 +197,9 @@ impl Kernel for Conv2d {
 
     fn bias_gradient(&self, grad_output: &[f32], grad_bias: &mut [f32]) {
         self.bias_gradient(grad_output, grad_bias);
+    }
+
+    fn as_convolution(&self) -> Conv2d {
+        *self
     }
 }

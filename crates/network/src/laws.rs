@@ -77,7 +77,7 @@ fn a_convolution_is_that_of_candle() -> Result<()> {
                 Var::from_tensor(&normal("b", &[outputs])?)?,
             ];
             let kernel = results(&variables, |v| {
-                Ok(synapse::apply(geometry, &v[0], &v[1], Some(&v[2]), None)?)
+                Ok(synapse::apply(geometry, 2, &v[0], &v[1], Some(&v[2]), None)?)
             })?;
             let plain = results(&variables, |v| {
                 Ok(convolution::composed(&v[0], &v[1], Some(&v[2]), &geometry)?)
@@ -87,6 +87,48 @@ fn a_convolution_is_that_of_candle() -> Result<()> {
         }
     }
     assert_eq!(visited, 21);
+    Ok(())
+}
+
+/// Inputs of spikes and of pooled spikes, from silent to full, take the sparse kernels where those
+/// are faster, and give what candle gives.
+#[test]
+fn a_convolution_of_spikes_is_that_of_candle() -> Result<()> {
+    let geometry = Conv2d {
+        images: 8,
+        height: 9,
+        width: 7,
+        in_channels: 37,
+        out_channels: 40,
+        kernel: [3; 2],
+        stride: [1; 2],
+        padding: [1; 2],
+    };
+    let mut visited = 0;
+    for density in [0.0, 0.01, 0.1, 0.5, 1.0] {
+        for unit in [1.0, 0.25] {
+            let mut stream = Key::new(8).stream();
+            let draws = if unit < 1.0 { 4 } else { 1 };
+            let values: Vec<f32> = (0..geometry.input_len())
+                .map(|_| (0..draws).filter(|_| stream.bernoulli(density)).count() as f32 * unit)
+                .collect();
+            let x = Tensor::from_vec(values, (4, 2, 9, 7, 37), &Device::Cpu)?;
+            let variables = [
+                Var::from_tensor(&x)?,
+                Var::from_tensor(&normal("w", &[3, 3, 37, 40])?)?,
+                Var::from_tensor(&normal("b", &[40])?)?,
+            ];
+            let kernel = results(&variables, |v| {
+                Ok(synapse::apply(geometry, 4, &v[0], &v[1], Some(&v[2]), None)?)
+            })?;
+            let plain = results(&variables, |v| {
+                Ok(convolution::composed(&v[0], &v[1], Some(&v[2]), &geometry)?)
+            })?;
+            assert_same(&kernel, &plain, &format!("density {density}, unit {unit}"))?;
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 10);
     Ok(())
 }
 
@@ -100,8 +142,9 @@ fn a_linear_layer_is_that_of_candle() -> Result<()> {
             Var::from_tensor(&normal("b", &[outputs])?)?,
         ];
         let product = Product { rows: 6, inputs, outputs };
-        let kernel =
-            results(&variables, |v| Ok(synapse::apply(product, &v[0], &v[1], Some(&v[2]), None)?))?;
+        let kernel = results(&variables, |v| {
+            Ok(synapse::apply(product, 2, &v[0], &v[1], Some(&v[2]), None)?)
+        })?;
         let plain = results(&variables, |v| Ok(linear::composed(&v[0], &v[1], Some(&v[2]))?))?;
         assert_same(&kernel, &plain, &format!("{product:?}"))?;
         visited += 1;

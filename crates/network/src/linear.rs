@@ -4,6 +4,7 @@ use candle_core::{Result as CandleResult, Tensor};
 use candlewick_core::initializer::Initializer;
 use candlewick_core::parameters::{Role, Scope};
 use candlewick_core::{Error, Result, axes};
+use candlewick_kernels::convolution::Conv2d;
 use candlewick_kernels::linear::Linear as Product;
 
 use crate::synapse::{self, Kernel, Plasticity};
@@ -89,7 +90,7 @@ impl Linear {
         }
         let out = if x.device().is_cpu() {
             let kernel = Product { rows: time * batch, inputs: self.inputs, outputs: self.outputs };
-            synapse::apply(kernel, x, &weight, bias.as_ref(), plasticity)?
+            synapse::apply(kernel, time, x, &weight, bias.as_ref(), plasticity)?
         } else {
             composed(x, &weight, bias.as_ref())?
         };
@@ -149,5 +150,9 @@ impl Kernel for Product {
 
     fn bias_gradient(&self, grad_output: &[f32], grad_bias: &mut [f32]) {
         self.bias_gradient(grad_output, grad_bias);
+    }
+
+    fn as_convolution(&self) -> Conv2d {
+        Conv2d::linear(self.rows, self.inputs, self.outputs)
     }
 }

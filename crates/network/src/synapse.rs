@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 use candlewick_core::weight_rule::{Correlate, WeightGradientRule, WeightSite};
 use candlewick_core::{Key, host};
+use candlewick_kernels::choice::Path;
+use candlewick_kernels::convolution::Conv2d;
+use candlewick_kernels::spikes::Spikes;
 
 /// The spikes that a synaptic layer causes, known only after the neuron behind it has run.
 #[derive(Clone, Default)]
@@ -81,17 +84,25 @@ pub(crate) trait Kernel: Copy + Send + Sync + 'static {
     fn input_gradient(&self, grad_output: &[f32], weight: &[f32], grad_input: &mut [f32]);
     fn weight_gradient(&self, input: &[f32], grad_output: &[f32], grad_weight: &mut [f32]);
     fn bias_gradient(&self, grad_output: &[f32], grad_bias: &mut [f32]);
+    /// The same map as a convolution: the form that the kernels for spikes know.
+    fn as_convolution(&self) -> Conv2d;
 }
 
-/// Applies a kernel to `x` with `weight` and `bias`, as one operation with its gradients.
+/// Applies a kernel to `x`, of which `time_steps` steps are known apart, with `weight` and `bias`, as
+/// one operation with its gradients.
+///
+/// An input of spikes, or of spikes pooled by fours, goes to the sparse kernels wherever they are
+/// the faster ones; that changes a result by rounding only.
 pub(crate) fn apply<K: Kernel>(
     kernel: K,
+    time_steps: usize,
     x: &Tensor,
     weight: &Tensor,
     bias: Option<&Tensor>,
     plasticity: Option<Plasticity>,
 ) -> Result<Tensor> {
-    let (x, op) = (x.contiguous()?, Op { kernel, plasticity });
+    let op = Op { kernel, time_steps, plasticity, spikes: Mutex::default() };
+    let x = x.contiguous()?;
     match bias {
         None => x.apply_op2(weight, op),
         Some(bias) => x.apply_op3(weight, bias, op),
@@ -100,14 +111,52 @@ pub(crate) fn apply<K: Kernel>(
 
 struct Op<K> {
     kernel: K,
+    time_steps: usize,
     plasticity: Option<Plasticity>,
+    /// The input as bits, from forward to backward, where the sparse weight gradient is the faster.
+    spikes: Mutex<Option<Spikes>>,
+}
+
+/// What average pooling of 2×2 makes of spikes: quarters, up to four.
+const POOLED: (f32, u32) = (0.25, 4);
+
+/// The input `[T, …, channels]` as bits; `None` if it is not made of spikes.
+fn encode(x: &[f32], time_steps: usize, channels: usize) -> Option<Spikes> {
+    // A few values tell most analog inputs.
+    let (unit, levels) = POOLED;
+    let analog = |&value: &f32| (value / unit).fract() != 0.0 || value > unit * levels as f32;
+    if x.is_empty() || x.iter().take(256).any(analog) {
+        return None;
+    }
+    let shape = [time_steps, x.len() / (time_steps * channels), channels];
+    Spikes::binary(shape, x).or_else(|_| Spikes::multiples(shape, x, unit, levels)).ok()
 }
 
 impl<K: Kernel> Op<K> {
     fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> (CpuStorage, Shape) {
         let shape = Shape::from_dims(&self.kernel.output_dims());
         let mut output = vec![0.0; shape.elem_count()];
-        self.kernel.forward(x, weight, bias, &mut output);
+        let sparse = self.kernel.as_convolution();
+        match encode(x, self.time_steps, sparse.in_channels) {
+            None => self.kernel.forward(x, weight, bias, &mut output),
+            Some(spikes) => {
+                let activity = spikes.activity();
+                let paths = [sparse.forward_path(activity), sparse.weight_gradient_path(activity)];
+                tracing::debug!(
+                    kernel = K::NAME,
+                    density = spikes.density(),
+                    forward = %paths[0],
+                    weight_gradient = %paths[1],
+                );
+                match paths[0] {
+                    Path::Dense => self.kernel.forward(x, weight, bias, &mut output),
+                    Path::Sparse => sparse.sparse_forward(&spikes, weight, bias, &mut output),
+                }
+                if paths[1] == Path::Sparse && self.plasticity.is_none() {
+                    *self.spikes.lock().unwrap_or_else(PoisonError::into_inner) = Some(spikes);
+                }
+            }
+        }
         (CpuStorage::F32(output), shape)
     }
 
@@ -128,9 +177,13 @@ impl<K: Kernel> Op<K> {
             None
         };
         let mut grad_weight = vec![0.0; kernel.weight_len()];
-        match &self.plasticity {
-            None => kernel.weight_gradient(&values, &grad, &mut grad_weight),
-            Some(plasticity) => {
+        let spikes = self.spikes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (&self.plasticity, spikes) {
+            (None, None) => kernel.weight_gradient(&values, &grad, &mut grad_weight),
+            (None, Some(spikes)) => {
+                kernel.as_convolution().sparse_weight_gradient(&spikes, &grad, &mut grad_weight);
+            }
+            (Some(plasticity), _) => {
                 let step = kernel.one_step(plasticity.time_steps);
                 let correlate = |pre: &[f32], post: &[f32], out: &mut [f32]| {
                     step.weight_gradient(pre, post, out);
