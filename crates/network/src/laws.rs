@@ -5,6 +5,7 @@ use candle_core::{Device, Tensor, Var};
 use candlewick_core::gradient_check::largest_difference;
 use candlewick_core::parameters::Parameters;
 use candlewick_core::{Key, Result};
+use candlewick_kernels::choice::{Activity, Path};
 use candlewick_kernels::convolution::Conv2d;
 use candlewick_kernels::linear::Linear as Product;
 use candlewick_neuron::AnyNeuron;
@@ -104,6 +105,10 @@ fn a_convolution_of_spikes_is_that_of_candle() -> Result<()> {
         stride: [1; 2],
         padding: [1; 2],
     };
+    // Both sparse kernels are in play at least for few spikes.
+    let few = Activity { time_steps: 4, planes: 1, union_density: 0.03 };
+    assert_eq!(geometry.forward_path(few), Path::Sparse);
+    assert_eq!(geometry.weight_gradient_path(few), Path::Sparse);
     let mut visited = 0;
     for density in [0.0, 0.01, 0.1, 0.5, 1.0] {
         for unit in [1.0, 0.25] {
