@@ -26,6 +26,7 @@ mod prophesee;
 mod recordings;
 pub(crate) mod shd;
 mod summary;
+mod view;
 mod zip;
 
 pub use chunks::Chunks;
@@ -33,5 +34,6 @@ pub use dvs_model::DvsModel;
 pub use format::{Format, decode, detect, encode};
 pub use recordings::Recordings;
 pub use summary::Summary;
+pub use view::View;
 
 use crate::Events;

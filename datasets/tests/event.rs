@@ -256,25 +256,3 @@ fn fashion_mnist_dvs_is_fixed_and_fits_the_format_of_nmnist() {
     assert_eq!(sums([events(&*set, 0)].iter()), [4_507, 82_175, 82_465, 605_088_682, 2_320]);
     assert_eq!(sums([events(&*test, 999)].iter()), [5_464, 103_635, 93_943, 767_079_172, 2_837]);
 }
-
-/// Golden numbers by tonic 1.7.0 (`tonic.io.read_mnist_file`) over all recordings of the lists.
-///
-/// Set `CANDLEWICK_DATA` to the folder of the set to run it.
-#[test]
-#[ignore = "needs the recordings of nmnist-small, which are not part of the repository"]
-fn nmnist_small_agrees_with_tonic() {
-    let root = std::env::var("CANDLEWICK_DATA").unwrap();
-    let read = |split| -> Vec<Events> {
-        let set = open("nmnist-small", split, Some(Path::new(&root))).unwrap();
-        (0..set.len()).map(|index| events(&*set, index)).collect()
-    };
-    let (train, test) = (read(Split::Train), read(Split::Test));
-    assert_eq!((train.len(), test.len()), (1_000, 100));
-    let expected = [4_133_231, 68_895_749, 71_369_733, 610_783_373_176, 2_059_426];
-    assert_eq!(sums(train.iter()), expected);
-    assert_eq!(sums(test.iter()), [385_596, 6_388_678, 6_394_198, 57_793_290_170, 190_652]);
-    let first = &train[0];
-    assert_eq!(first.len(), 4_681);
-    assert_eq!((&first.x[..3], &first.y[..3]), (&[18, 20, 17][..], &[16, 17, 9][..]));
-    assert_eq!((&first.t[..3], &first.p[..3]), (&[893, 1060, 2443][..], &[true, true, false][..]));
-}

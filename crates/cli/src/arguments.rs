@@ -38,6 +38,9 @@ pub(crate) enum Command {
     /// Tells what is known of data sets, and verifies their files
     #[command(subcommand)]
     Data(DataCommand),
+    /// Looks into files of event recordings
+    #[command(subcommand)]
+    Events(EventsCommand),
 }
 
 /// Where and with what a training runs; nothing of it changes a result.
@@ -212,4 +215,40 @@ pub(crate) enum DataCommand {
         #[arg(long, value_name = "FOLDER")]
         data_dir: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsCommand {
+    /// Prints count, sums and first events, with coordinates and polarity as the file stores them
+    Info {
+        #[command(flatten)]
+        recording: RecordingArguments,
+        /// How to print
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Draws the events as frames of equal time: ON blue, OFF orange
+    View {
+        #[command(flatten)]
+        recording: RecordingArguments,
+        /// The picture: .gif moves, .png is a sheet of all frames [default: FILE.gif in the current folder]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// How many frames
+        #[arg(long, value_name = "N", default_value = "30", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        frames: u16,
+    },
+}
+
+/// A file of events, and what it does not say itself.
+#[derive(Debug, Args)]
+pub(crate) struct RecordingArguments {
+    /// The recording
+    pub(crate) file: PathBuf,
+    /// Format of the file, such as aedat2 or atis [default: by its content and name]
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) decoder: Option<String>,
+    /// Size of the sensor, such as 34x34 [default: as the file says, else what holds all events]
+    #[arg(long, value_name = "WIDTHxHEIGHT")]
+    pub(crate) sensor: Option<String>,
 }

@@ -4,6 +4,7 @@ mod arguments;
 mod bars;
 mod data;
 mod evaluate;
+mod events;
 mod exit;
 mod list;
 mod place;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Recipe(command) => recipe::run(&command),
         Command::List(arguments) => Ok(list::run(&arguments)),
         Command::Data(command) => data::run(&command),
+        Command::Events(command) => events::run(&command),
     };
     match outcome {
         Ok(code) => code,

@@ -58,12 +58,14 @@ pub(crate) struct Aedat2 {
     stage: Stage,
     chip: Option<(usize, usize)>,
     clock: Clock,
+    /// Every bit that an address has set so far.
+    bits: u32,
 }
 
 impl Aedat2 {
     pub(crate) fn new(layout: Layout) -> Self {
         let chip = (layout == Layout::Dvs128).then_some((128, 128));
-        Self { layout, stage: Stage::Start, chip, clock: Clock::default() }
+        Self { layout, stage: Stage::Start, chip, clock: Clock::default(), bits: 0 }
     }
 
     /// Uses up the header; returns its bytes.
@@ -125,7 +127,9 @@ impl Decoder for Aedat2 {
         let (records, rest) = bytes[header..].as_chunks::<8>();
         let (start, others) = (events.len(), self.layout.others());
         // Without an early exit, so that the loop runs in vectors.
-        if records.iter().fold(0, |bits, record| bits | words(record).0) & others == 0 {
+        let bits = records.iter().fold(0, |bits, record| bits | words(record).0);
+        self.bits |= bits;
+        if bits & others == 0 {
             self.append(records, events);
             self.clock.correct(&mut events.t[start..]);
             return Ok(bytes.len() - rest.len());
@@ -141,6 +145,10 @@ impl Decoder for Aedat2 {
     }
 
     fn finish(&mut self, rest: &[u8], _events: &mut Events) -> Result<(), Fault> {
+        // The addresses of a DVS128 have 16 bits, which in the other order are the upper ones.
+        if self.layout == Layout::Dvs128 && self.bits > 0xffff && self.bits as u16 == 0 {
+            return Err(Fault::new("byte order", "big-endian addresses", "little-endian ones"));
+        }
         self.stage.finish(MAGIC, rest)
     }
 

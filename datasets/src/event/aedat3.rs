@@ -78,6 +78,9 @@ impl Aedat3 {
         let [kind, source] = [word(0) as u16, (word(0) >> 16) as u16];
         let [size, time_at, overflow] = [word(4), word(8), word(12)];
         let [capacity, number, valid] = [word(16), word(20), word(24)];
+        if kind == POLARITY.swap_bytes() && size == 8_u32.swap_bytes() {
+            return Err(Fault::new("byte order", "little-endian packets", "big-endian ones"));
+        }
         // All are signed in the format; a larger one is no number of anything.
         if [size, capacity, number, valid, overflow].iter().any(|&value| value > i32::MAX as u32) {
             let found = format!("a negative field in a packet of type {kind}, source {source}");

@@ -141,19 +141,21 @@ impl Decoder for Aedat4 {
     }
 }
 
+/// A packet that unpacks to more than so many times its size holds no events but a trap.
+const LARGEST_RATIO: u64 = 1024;
+
 fn unpack(packed: &[u8], compression: Compression) -> Result<Cow<'_, [u8]>, String> {
-    let mut bytes = Vec::new();
-    match compression {
+    let reader: Box<dyn Read> = match compression {
         Compression::None => return Ok(Cow::Borrowed(packed)),
-        Compression::Lz4 => {
-            FrameDecoder::new(packed).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-        }
+        Compression::Lz4 => Box::new(FrameDecoder::new(packed)),
         Compression::Zstd => {
-            StreamingDecoder::new(packed)
-                .map_err(|error| error.to_string())?
-                .read_to_end(&mut bytes)
-                .map_err(|error| error.to_string())?;
+            Box::new(StreamingDecoder::new(packed).map_err(|error| error.to_string())?)
         }
+    };
+    let (limit, mut bytes) = (LARGEST_RATIO * packed.len() as u64, Vec::new());
+    reader.take(limit + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > limit {
+        return Err(format!("more than {LARGEST_RATIO} times as many bytes"));
     }
     Ok(Cow::Owned(bytes))
 }

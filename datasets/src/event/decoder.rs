@@ -73,7 +73,11 @@ pub(crate) fn append<const SIZE: usize>(
     }
 }
 
-/// Sets the size of the sensor of freshly decoded events, and checks that they lie on it.
+/// No clock counts further, and differences of two times stay within 64 bits.
+const LATEST: i64 = 1 << 61;
+
+/// Sets the size of the sensor of freshly decoded events, and checks that they lie on it and that
+/// their times are times.
 ///
 /// `sensor` is what the caller or the file says; without it, the size that holds `seen` and all
 /// events is taken, and `seen` grows.
@@ -98,5 +102,11 @@ pub(crate) fn place(
             return Err(Error::format(path, field, format!("below {size}"), found));
         }
     }
-    Ok(())
+    let is_time = |&time: &i64| (-LATEST..=LATEST).contains(&time);
+    if events.t.iter().fold(true, |all, time| all & is_time(time)) {
+        return Ok(());
+    }
+    let first = events.t.iter().position(|time| !is_time(time)).unwrap_or(0);
+    let found = format!("{} in event {first}", events.t[first]);
+    Err(Error::format(path, "t", format!("{} to {LATEST} µs", -LATEST), found))
 }

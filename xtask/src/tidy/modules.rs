@@ -7,7 +7,23 @@ use crate::workspace::Workspace;
 
 pub(crate) fn check(workspace: &Workspace, tree: &Tree) -> Vec<Violation> {
     let roots = workspace.packages.iter().flat_map(|package| &package.roots).map(String::as_str);
-    unreached(roots, tree)
+    let apart = roots_apart(tree);
+    unreached(roots.chain(apart.iter().map(String::as_str)), tree)
+}
+
+/// The roots of packages that are workspaces of their own, such as fuzz targets: the library, and the
+/// paths that the manifest gives.
+fn roots_apart(tree: &Tree) -> Vec<String> {
+    let mut roots = Vec::new();
+    for (path, text) in tree.texts() {
+        let Some(folder) = path.strip_suffix("/Cargo.toml") else { continue };
+        if text.lines().any(|line| line.trim() == "[workspace]") {
+            roots.push(format!("{folder}/src/lib.rs"));
+            let paths = text.lines().filter_map(|line| line.strip_prefix("path = \""));
+            roots.extend(paths.map(|path| format!("{folder}/{}", path.trim_end_matches('"'))));
+        }
+    }
+    roots
 }
 
 fn unreached<'a>(roots: impl Iterator<Item = &'a str>, tree: &Tree) -> Vec<Violation> {
@@ -105,6 +121,17 @@ mod tests {
             assert_eq!(declaration(line), expected, "{line}");
         }
         assert_eq!(cases.len(), 7);
+    }
+
+    #[test]
+    fn workspaces_apart_have_roots_of_their_own() {
+        let manifest = "[workspace]\n[dependencies]\na.path = \"..\"\n[[bin]]\npath = \"b/c.rs\"\n";
+        let tree = Tree::of(&[
+            ("Cargo.toml", "[workspace]\n"),
+            ("a/Cargo.toml", "[package]\n"),
+            ("a/fuzz/Cargo.toml", manifest),
+        ]);
+        assert_eq!(roots_apart(&tree), ["a/fuzz/src/lib.rs", "a/fuzz/b/c.rs"]);
     }
 
     #[test]

@@ -1,0 +1,241 @@
+//! What decoders do with files that are broken, cut, of something else, or made to harm: an error in
+//! words or a documented repair, in memory that the size of the file bounds.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::path::Path;
+
+use candlewick_datasets::event::{Format, decode, detect, encode};
+use candlewick_datasets::image::idx;
+use candlewick_datasets::{Error, Events, Result};
+
+/// The allocator of the system; each thread counts what it has, and the most that it had.
+struct Counted;
+
+thread_local! {
+    static USED: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on to the system's allocator; counters of numbers allocate nothing.
+unsafe impl GlobalAlloc for Counted {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let used = USED.get() + layout.size() as isize;
+        USED.set(used);
+        MOST.set(MOST.get().max(used));
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        USED.set(USED.get() - layout.size() as isize);
+        // SAFETY: the place comes from `alloc` above, with this layout.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counted = Counted;
+
+/// The most memory that `task` has at a time.
+fn memory<T>(task: impl FnOnce() -> T) -> (T, usize) {
+    let before = USED.get();
+    MOST.set(before);
+    let result = task();
+    (result, (MOST.get() - before).unsigned_abs())
+}
+
+fn read(bytes: &[u8], format: Format) -> Result<Events> {
+    decode(Path::new("a"), bytes, format, None)
+}
+
+fn events(count: u16) -> Events {
+    let mut events = Events { width: 34, height: 34, ..Events::default() };
+    for index in 0..count {
+        events.push(index % 34, index * 5 % 34, i64::from(index) * 90_000, index % 3 == 0);
+    }
+    events
+}
+
+/// A small good file of each format.
+fn good() -> Vec<(Format, Vec<u8>)> {
+    let words = |header: &[u8], words: &[u32]| {
+        let bytes = words.iter().flat_map(|word| word.to_le_bytes());
+        header.iter().copied().chain(bytes).collect::<Vec<u8>>()
+    };
+    Format::ALL
+        .iter()
+        .map(|&format| {
+            let bytes = match format {
+                Format::Aedat4 => include_bytes!("fixtures/lz4.aedat4").to_vec(),
+                Format::Npy => include_bytes!("fixtures/structured.npy").to_vec(),
+                Format::Npz => include_bytes!("fixtures/deflated.npz").to_vec(),
+                Format::Evt2 => words(b"% evt 2.0\n% end\n", &[8 << 28 | 3, 1 << 28 | 5, 2 << 11]),
+                Format::Evt3 => words(b"% evt 3.0\n% end\n", &[0x6003_8002, 0x2809_0007]),
+                Format::Dat => words(b"% Width 304\n\x0c\x08", &[100, 1 << 28 | 0x12f, 101, 4]),
+                _ => encode(&events(40), format).unwrap(),
+            };
+            assert!(!read(&bytes, format).unwrap().is_empty(), "{format:?}");
+            (format, bytes)
+        })
+        .collect()
+}
+
+/// A bound of the memory for a file, as the documentation of the decoder promises.
+fn bound(format: Format, bytes: usize) -> usize {
+    match format {
+        // Packets unpack to at most 1,024 times their size; blocks and windows have their own.
+        Format::Aedat4 => (8 << 10) * bytes + (48 << 20),
+        // Deflate packs up to 1,032 bytes into one.
+        Format::Npz => (32 << 10) * bytes + (1 << 20),
+        // Two bytes of EVT 3.0 are up to 12 events of 13 bytes.
+        _ => 512 * bytes + (64 << 10),
+    }
+}
+
+/// Every word of a file is replaced by numbers that a length must not be.
+#[test]
+fn lengths_that_lie_cost_no_memory() {
+    let mut visited = 0;
+    for (format, bytes) in good() {
+        for at in 0..bytes.len().saturating_sub(3).min(600) {
+            for word in [u32::MAX, i32::MAX as u32, 1 << 31, 0x0fff_fff0, 0x00ff_ffff] {
+                for word in [word.to_le_bytes(), word.to_be_bytes()] {
+                    let mut bytes = bytes.clone();
+                    bytes[at..at + 4].copy_from_slice(&word);
+                    let (_, used) = memory(|| read(&bytes, format));
+                    assert!(used <= bound(format, bytes.len()), "{format:?} at {at}: {used}");
+                    visited += 1;
+                }
+            }
+        }
+    }
+    assert!(visited > 10_000, "{visited}");
+    let idx = [0, 0, 8, 2, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 1, 5];
+    let (result, used) = memory(|| idx::decode(Path::new("a"), &idx[..]));
+    assert!(result.is_err() && used < 4096, "{used}");
+}
+
+/// An AEDAT 4.0 packet of zeros that Zstandard repeats: 22 bytes that are 100 MB.
+#[test]
+fn a_packet_that_explodes_is_refused() {
+    let mut bytes = include_bytes!("fixtures/zstd.aedat4").to_vec();
+    let header = 14 + 4 + u32::from_le_bytes([bytes[14], bytes[15], bytes[16], bytes[17]]) as usize;
+    bytes.truncate(header);
+    // Magic, a window of 8 MiB, then blocks of one byte repeated 128 Ki times; the last bit is the
+    // last block.
+    let mut packed = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 13 << 3];
+    for number in 0..800_u32 {
+        let block = (128 << 10) << 3 | 1 << 1 | u32::from(number == 799);
+        packed.extend(&block.to_le_bytes()[..3]);
+        packed.push(0);
+    }
+    bytes.extend(0_u32.to_le_bytes());
+    bytes.extend((packed.len() as u32).to_le_bytes());
+    bytes.extend(&packed);
+    let (result, used) = memory(|| read(&bytes, Format::Aedat4));
+    let text = result.unwrap_err().to_string();
+    assert!(text.ends_with("found more than 1024 times as many bytes"), "{text}");
+    assert!(used <= bound(Format::Aedat4, bytes.len()), "{used}");
+}
+
+/// Each prefix is an error that names a field, or the whole records before the cut.
+#[test]
+fn a_cut_file_is_an_error_or_shorter() {
+    let (mut errors, mut shorter) = (0, 0);
+    for (format, bytes) in good() {
+        let whole = read(&bytes, format).unwrap();
+        for end in 0..bytes.len() {
+            match read(&bytes[..end], format) {
+                Err(Error::Format { field, expected, found, .. }) => {
+                    assert!(!field.is_empty() && !expected.is_empty() && !found.is_empty());
+                    errors += 1;
+                }
+                Err(other) => panic!("{format:?} cut at {end}: {other}"),
+                Ok(events) => {
+                    assert!(events.len() <= whole.len(), "{format:?} cut at {end}");
+                    assert_eq!(events.t, whole.t[..events.len()], "{format:?} cut at {end}");
+                    shorter += 1;
+                }
+            }
+        }
+    }
+    assert!(errors > 1_000 && shorter > 40, "{errors} and {shorter}");
+}
+
+#[test]
+fn a_file_of_something_else_is_refused() {
+    let mut visited = 0;
+    for (format, _) in good() {
+        // Records without a header take any bytes; five of them are an event.
+        if format == Format::Atis {
+            assert!(read(b"", format).unwrap().is_empty());
+            continue;
+        }
+        for bytes in [&b""[..], b"\x89PNG\r\n\x1a\n", b"GIF89a", b"<html><body>Sorry</body></html>"]
+        {
+            let text = read(bytes, format).unwrap_err().to_string();
+            assert!(text.starts_with("a: ") && text.contains("expected"), "{format:?}: {text}");
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 4 * (Format::ALL.len() - 1));
+    // The answer of a server in the place of a recording.
+    assert_eq!(detect(Path::new("a.aedat"), b"<html>"), None);
+}
+
+#[test]
+fn the_other_byte_order_is_refused() {
+    let fault = |bytes: &[u8], format| read(bytes, format).unwrap_err().to_string();
+    let swap = |bytes: &[u8], start: usize| {
+        let words = bytes[start..].as_chunks::<4>().0.iter();
+        let swapped = words.flat_map(|word| u32::from_le_bytes(*word).to_be_bytes());
+        bytes[..start].iter().copied().chain(swapped).collect::<Vec<u8>>()
+    };
+    let end_of = |bytes: &[u8], marker: &[u8]| {
+        bytes.windows(marker.len()).position(|part| part == marker).unwrap() + marker.len()
+    };
+    let bytes = encode(&events(9), Format::Aedat2).unwrap();
+    let swapped = swap(&bytes, end_of(&bytes, b"Header\r\n"));
+    let expected = "a: byte order: expected big-endian addresses, found little-endian ones";
+    assert_eq!(fault(&swapped, Format::Aedat2), expected);
+
+    let bytes = encode(&events(9), Format::Aedat3).unwrap();
+    let start = end_of(&bytes, b"END-HEADER\r\n");
+    let mut swapped = swap(&bytes, start);
+    // Type and source are words of 16 bits.
+    swapped[start..start + 4].copy_from_slice(&[0, 1, 0, 1]);
+    let expected = "a: byte order: expected little-endian packets, found big-endian ones";
+    assert_eq!(fault(&swapped, Format::Aedat3), expected);
+
+    let idx = [0, 0, 8, 1, 2, 0, 0, 0, 7, 9];
+    let text = idx::decode(Path::new("a"), &idx[..]).unwrap_err().to_string();
+    assert!(text.contains("expected 33554432 bytes"), "{text}");
+}
+
+/// Times that go back stay as they are, and can be put in order; times that no clock has are refused.
+#[test]
+fn times_out_of_order_are_kept() {
+    let mut jumbled = events(5);
+    jumbled.t = vec![50, 40, 60, 60, 10];
+    let mut visited = 0;
+    for format in [Format::Aedat2, Format::Aedat2Davis, Format::Aedat3, Format::Atis] {
+        let read =
+            decode(Path::new("a"), &encode(&jumbled, format).unwrap(), format, Some((34, 34)));
+        let mut read = read.unwrap_or_else(|error| panic!("{format:?}: {error}"));
+        assert_eq!(read, jumbled, "{format:?}");
+        read.sort_by_time();
+        assert_eq!((read.t, read.x), (vec![10, 40, 50, 60, 60], vec![4, 1, 0, 2, 3]));
+        visited += 1;
+    }
+    assert_eq!(visited, 4);
+    let mut bytes = include_bytes!("fixtures/structured.npy").to_vec();
+    // The last record is x and y of two bytes, t of eight and p of one.
+    let end = bytes.len();
+    bytes[end - 9..end - 1].copy_from_slice(&i64::MAX.to_le_bytes());
+    let text = read(&bytes, Format::Npy).unwrap_err().to_string();
+    let expected = "found 9223372036854775807 in event 4";
+    assert!(text.starts_with("a: t: expected -2305843009213693952") && text.ends_with(expected));
+}
