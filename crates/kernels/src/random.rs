@@ -5,6 +5,8 @@
 //! Values are functions of (key, index), so they need no state, come in any order, and are the same
 //! on any number of threads and after a resume.
 
+pub mod bernoulli;
+
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor, Var};
 use candlewick_core::Key;
 use candlewick_core::weight_rule::{WeightGradientRule, WeightSite};
-use candlewick_kernels::random::{LANES, unit};
+use candlewick_kernels::random::bernoulli::{Bernoulli, SHEET, keep_where_zero};
 use candlewick_kernels::simd::{self, Kernel};
 use candlewick_surrogate::{Effective, Site, Surrogate, SurrogateRule};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,8 @@ pub enum MaskSite {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaskedSurrogate {
-    /// Probability that an element is set to 0, in [0, 1]. Default 0.5 (`sub_prob`).
+    /// Probability that an element is set to 0, in [0, 1], in steps of 2⁻¹⁶. Default 0.5
+    /// (`sub_prob`).
     pub p: f32,
     /// Whether what is left is scaled by 1/(1-p). Default false, as in the code; the paper's
     /// analysis of the variance assumes true.
@@ -65,6 +66,11 @@ impl MaskedSurrogate {
     fn scale(&self) -> f32 {
         if self.rescale { 1.0 / (1.0 - self.p) } else { 1.0 }
     }
+
+    /// Which elements of a layer are masked in a step.
+    fn bits(&self, key: Key) -> Bernoulli {
+        Bernoulli::new(key.named("masked_surrogate"), self.p)
+    }
 }
 
 impl SurrogateRule for MaskedSurrogate {
@@ -79,12 +85,8 @@ impl SurrogateRule for MaskedSurrogate {
         _learned: Option<&Var>,
         site: Site,
     ) -> Result<Effective> {
-        let mask = Mask {
-            inner: current.surrogate,
-            key: site.key.named("masked_surrogate"),
-            threshold: (f64::from(self.p) * 65_536.0).round() as u32,
-            scale: self.scale(),
-        };
+        let mask =
+            Mask { inner: current.surrogate, masked: self.bits(site.key), scale: self.scale() };
         Ok(Effective { surrogate: Arc::new(mask), parameter: current.parameter })
     }
 }
@@ -104,32 +106,27 @@ impl WeightGradientRule for MaskedSurrogate {
                 *sum += part;
             }
         }
-        let key = site.key.named("masked_surrogate");
-        for (index, value) in gradient.iter_mut().enumerate() {
-            let keep = unit(key.word(index as u64)) >= self.p;
-            *value = if keep { *value * self.scale() } else { 0.0 };
-        }
+        let (masked, scale) = (self.bits(site.key), self.scale());
+        simd::dispatch(Apply { masked, scale, first: 0, values: gradient });
     }
 }
 
 /// A surrogate whose derivative is 0 at random elements.
 ///
-/// Element `i` of the layer's `[T, B·N]` array is masked by 16 bits of its own, half a word of block
-/// `i / 8` of the stream, whatever part of the array is asked for.
+/// Element `i` of the layer's `[T, B·N]` array is masked by bit `i` of a stream of bits, whatever
+/// part of the array is asked for.
 #[derive(Clone, Debug)]
 struct Mask {
     inner: Arc<dyn Surrogate>,
-    key: Key,
-    /// Elements whose bits are below this are masked: p · 2¹⁶.
-    threshold: u32,
+    masked: Bernoulli,
     scale: f32,
 }
 
-/// Elements that [`LANES`] blocks of four words of two halves mask.
-const ELEMENTS: usize = 8 * LANES;
-
+/// Sets the values whose bit is 1 to 0 and multiplies the others by `scale`; the first value has the
+/// index `first` in the stream of bits.
 struct Apply<'a> {
-    mask: &'a Mask,
+    masked: Bernoulli,
+    scale: f32,
     first: u64,
     values: &'a mut [f32],
 }
@@ -139,40 +136,32 @@ impl Kernel for Apply<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { mask, first, values } = self;
-        let last = first + values.len() as u64;
-        let mut group = first / ELEMENTS as u64;
-        let mut factors = [0.0_f32; ELEMENTS];
-        while group * (ELEMENTS as u64) < last {
-            let words = mask.key.lanes(group * LANES as u64);
-            for (part, lanes) in words.iter().enumerate() {
-                for lane in 0..LANES {
-                    let halves = [lanes[lane] & 0xFFFF, lanes[lane] >> 16];
-                    for (half, bits) in halves.into_iter().enumerate() {
-                        let keep = bits >= mask.threshold;
-                        // Lanes are contiguous within a half, so that this is a vector store.
-                        factors[(2 * part + half) * LANES + lane] =
-                            if keep { mask.scale } else { 0.0 };
-                    }
-                }
+        let Self { masked, scale, first, mut values } = self;
+        let mut number = first / SHEET as u64;
+        let mut skip = (first % SHEET as u64) as usize;
+        while !values.is_empty() {
+            let keep = keep_where_zero(masked.sheet(number));
+            let (here, rest) = values.split_at_mut(values.len().min(SHEET - skip));
+            for (value, keep) in here.iter_mut().zip(&keep[skip..]) {
+                *value = f32::from_bits(value.to_bits() & keep) * scale;
             }
-            let start = group * ELEMENTS as u64;
-            let (from, to) = (start.max(first), (start + ELEMENTS as u64).min(last));
-            let factors = &factors[(from - start) as usize..(to - start) as usize];
-            let values = &mut values[(from - first) as usize..(to - first) as usize];
-            for (value, factor) in values.iter_mut().zip(factors) {
-                *value *= factor;
-            }
-            group += 1;
+            values = rest;
+            number += 1;
+            skip = 0;
         }
     }
 }
 
 impl Mask {
+    fn apply(&self, first: u64, values: &mut [f32]) {
+        let Self { masked, scale, .. } = *self;
+        simd::dispatch(Apply { masked, scale, first, values });
+    }
+
     /// The mask of the elements of `x`, the first of which has the index `first` in the layer.
     fn factors(&self, first: u64, x: &Tensor) -> Result<Tensor> {
         let mut factors = vec![1.0; x.elem_count()];
-        simd::dispatch(Apply { mask: self, first, values: &mut factors });
+        self.apply(first, &mut factors);
         Tensor::from_vec(factors, x.shape(), x.device())
     }
 }
@@ -180,12 +169,12 @@ impl Mask {
 impl Surrogate for Mask {
     fn derivative(&self, first: u64, x: &[f32], out: &mut [f32]) {
         self.inner.derivative(first, x, out);
-        simd::dispatch(Apply { mask: self, first, values: out });
+        self.apply(first, out);
     }
 
     fn parameter_derivative(&self, first: u64, x: &[f32], out: &mut [f32]) {
         self.inner.parameter_derivative(first, x, out);
-        simd::dispatch(Apply { mask: self, first, values: out });
+        self.apply(first, out);
     }
 
     fn primitive(&self, x: f32) -> f32 {
