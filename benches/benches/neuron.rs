@@ -4,7 +4,8 @@
 use std::hint::black_box;
 
 use candlewick_core::Key;
-use candlewick_kernels::scan::{ActivityGradient, Backward, Forward};
+use candlewick_kernels::current::Source;
+use candlewick_kernels::scan::{ActivityGradient, Backward, Forward, Output};
 use candlewick_neuron::{AnyNeuron, Model};
 use candlewick_surrogate::{AnySurrogate, Surrogate};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -17,26 +18,25 @@ const NEURONS: usize = 32 * 32 * 32 * 128;
 struct Layer {
     input: Vec<f32>,
     output: Vec<f32>,
-    grad_output: Vec<f32>,
-    grad_input: Vec<f32>,
+    /// The gradient by the output becomes that by the input, and that again from call to call.
+    gradient: Vec<f32>,
 }
 
 impl Layer {
     fn new() -> Self {
         let mut stream = Key::new(1).stream();
         let mut values = || (0..STEPS * NEURONS).map(|_| 0.6 * stream.uniform() + 0.1).collect();
-        let (input, grad_output) = (values(), values());
-        let empty = vec![0.0; STEPS * NEURONS];
-        Self { input, grad_output, output: empty.clone(), grad_input: empty }
+        let (input, gradient) = (values(), values());
+        Self { input, gradient, output: vec![0.0; STEPS * NEURONS] }
     }
 
     fn forward(&mut self, model: &dyn Model) {
         model.forward(Forward {
             steps: STEPS,
-            input: black_box(&self.input),
+            input: &[Source::Values(black_box(&self.input))],
             state: None,
             parameters: &model.initial_parameters(),
-            output: &mut self.output,
+            output: Output::Values(&mut self.output),
             final_state: None,
             potentials: None,
             measure_potentials: false,
@@ -46,15 +46,14 @@ impl Layer {
     fn backward(&mut self, model: &dyn Model, surrogate: &dyn Surrogate) {
         model.backward(Backward {
             steps: STEPS,
-            input: black_box(&self.input),
+            input: &[Source::Values(black_box(&self.input))],
             state: None,
             parameters: &model.initial_parameters(),
-            grad_output: &self.grad_output,
+            gradient: &mut self.gradient,
             grad_final_state: None,
             derivative: &surrogate,
             surrogate_gradient: false,
             activity: ActivityGradient::default(),
-            grad_input: &mut self.grad_input,
             grad_state: None,
         });
     }

@@ -6,6 +6,7 @@
 pub mod choice;
 pub mod convolution;
 mod convolution_gradient;
+pub mod current;
 pub mod linear;
 mod masked_gradient;
 mod matrix;
@@ -23,5 +24,6 @@ pub mod simd;
 mod sparse_convolution;
 mod sparse_gradient;
 mod spike_lists;
+mod spike_pool;
 pub mod spikes;
 mod vector;

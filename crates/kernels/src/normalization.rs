@@ -95,11 +95,11 @@ impl Statistics<'_> {
     }
 }
 
-/// Where [`normalize_gradient`] writes.
+/// What [`normalize_gradient`] changes.
 #[derive(Debug)]
 pub struct Gradients<'a> {
-    /// Gradient of the input, `[rows, channels]`.
-    pub input: &'a mut [f32],
+    /// Holds the gradient of the output, and receives that of the input, `[rows, channels]`.
+    pub activation: &'a mut [f32],
     /// Gradient of gamma.
     pub gamma: &'a mut [f32],
     /// Gradient of beta.
@@ -117,15 +117,13 @@ pub fn normalize_gradient(
     input: &[f32],
     statistics: Statistics<'_>,
     gamma: &[f32],
-    grad_output: &[f32],
     through_statistics: bool,
     gradients: Gradients<'_>,
 ) {
-    let Gradients { input: grad_input, gamma: grad_gamma, beta: grad_beta } = gradients;
+    let Gradients { activation, gamma: grad_gamma, beta: grad_beta } = gradients;
     let channels = statistics.channels();
     let rows = count_rows(input, channels);
-    assert_eq!(grad_output.len(), input.len(), "elements of the output gradient");
-    assert_eq!(grad_input.len(), input.len(), "elements of the input gradient");
+    assert_eq!(activation.len(), input.len(), "elements of the gradient");
     assert_eq!(gamma.len(), channels, "channels of gamma");
     let lengths = [grad_gamma.len(), grad_beta.len()];
     assert_eq!(lengths, [channels; 2], "channels of the gradients of gamma and beta");
@@ -138,7 +136,7 @@ pub fn normalize_gradient(
     let mean = statistics.mean;
     let parts: Vec<Vec<f64>> = input
         .par_chunks(chunk)
-        .zip(grad_output.par_chunks(chunk))
+        .zip(activation.par_chunks(chunk))
         .map(|(input, grad)| dispatch(GradientSums { input, grad, mean }))
         .collect();
     let mut total = vec![0.0; 2 * channels];
@@ -159,17 +157,14 @@ pub fn normalize_gradient(
             offset[channel] = (factor * plain[channel]) as f32;
         }
     }
-    let slices = grad_input.par_chunks_mut(chunk);
-    slices.zip(input.par_chunks(chunk)).zip(grad_output.par_chunks(chunk)).for_each(
-        |((output, input), grad)| {
-            let (scale, slope, offset) = (&scale[..], &slope[..], &offset[..]);
-            if through_statistics {
-                dispatch(InputGradient { input, grad, mean, scale, slope, offset, output });
-            } else {
-                dispatch(Multiply { grad, factors: scale, output });
-            }
-        },
-    );
+    activation.par_chunks_mut(chunk).zip(input.par_chunks(chunk)).for_each(|(gradient, input)| {
+        let (scale, slope, offset) = (&scale[..], &slope[..], &offset[..]);
+        if through_statistics {
+            dispatch(InputGradient { input, mean, scale, slope, offset, gradient });
+        } else {
+            dispatch(Multiply { factors: scale, gradient });
+        }
+    });
 }
 
 fn count_rows(input: &[f32], channels: usize) -> usize {
@@ -287,12 +282,11 @@ impl Kernel for Normalize<'_> {
 
 struct InputGradient<'a> {
     input: &'a [f32],
-    grad: &'a [f32],
     mean: &'a [f32],
     scale: &'a [f32],
     slope: &'a [f32],
     offset: &'a [f32],
-    output: &'a mut [f32],
+    gradient: &'a mut [f32],
 }
 
 impl Kernel for InputGradient<'_> {
@@ -300,13 +294,13 @@ impl Kernel for InputGradient<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { input, grad, mean, scale, slope, offset, output } = self;
+        let Self { input, mean, scale, slope, offset, gradient } = self;
         let channels = mean.len();
         let (scale, slope, offset) = (&scale[..channels], &slope[..channels], &offset[..channels]);
-        let rows = output.chunks_exact_mut(channels).zip(input.chunks_exact(channels));
-        for ((output, input), grad) in rows.zip(grad.chunks_exact(channels)) {
+        let rows = gradient.chunks_exact_mut(channels).zip(input.chunks_exact(channels));
+        for (gradient, input) in rows {
             for channel in 0..channels {
-                output[channel] = scale[channel] * grad[channel]
+                gradient[channel] = scale[channel] * gradient[channel]
                     - (slope[channel] * (input[channel] - mean[channel]) + offset[channel]);
             }
         }
@@ -314,9 +308,8 @@ impl Kernel for InputGradient<'_> {
 }
 
 struct Multiply<'a> {
-    grad: &'a [f32],
     factors: &'a [f32],
-    output: &'a mut [f32],
+    gradient: &'a mut [f32],
 }
 
 impl Kernel for Multiply<'_> {
@@ -324,11 +317,9 @@ impl Kernel for Multiply<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let channels = self.factors.len();
-        let rows = self.output.chunks_exact_mut(channels).zip(self.grad.chunks_exact(channels));
-        for (output, grad) in rows {
-            for ((output, grad), factor) in output.iter_mut().zip(grad).zip(self.factors) {
-                *output = grad * factor;
+        for gradient in self.gradient.chunks_exact_mut(self.factors.len()) {
+            for (gradient, factor) in gradient.iter_mut().zip(self.factors) {
+                *gradient *= factor;
             }
         }
     }

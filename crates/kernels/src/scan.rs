@@ -10,9 +10,11 @@ use std::fmt::Debug;
 
 use rayon::prelude::*;
 
+use crate::current::{self, Source};
 use crate::neuron::Neuron;
 use crate::real::Real;
 use crate::simd::{self, Kernel};
+use crate::spikes::{PER_WORD, Spikes, pack_nibbles};
 
 /// Neurons per block: the unit of vector work, and small enough that a block's history of
 /// potentials stays in the first-level cache.
@@ -76,20 +78,37 @@ impl Potentials {
 pub struct Forward<'a> {
     /// Number of time steps T, at least 1.
     pub steps: usize,
-    /// Input currents `[T, N]`, or `[1, N]` for a current that is the same at every step.
-    pub input: &'a [f32],
+    /// Input currents, as the sum of these: all `[T, N]`, or all `[1, N]` for a current that is the
+    /// same at every step.
+    pub input: &'a [Source<'a>],
     /// State before the first step `[S, N]`; the neuron's initial state if absent.
     pub state: Option<&'a [f32]>,
     /// The layer's `P` learned scalars.
     pub parameters: &'a [f32],
-    /// Receives the spikes (or potentials, for a neuron that does not fire) `[T, N]`.
-    pub output: &'a mut [f32],
+    /// Receives the spikes, or the potentials of a neuron that does not fire.
+    pub output: Output<'a>,
     /// Receives the state after the last step `[S, N]`.
     pub final_state: Option<&'a mut [f32]>,
     /// Receives the pre-reset potentials `[T, N]`.
     pub potentials: Option<&'a mut [f32]>,
     /// Whether to sum up the pre-reset potentials.
     pub measure_potentials: bool,
+}
+
+/// Where a forward scan writes the spikes.
+#[derive(Debug)]
+pub enum Output<'a> {
+    /// `[T, N]`.
+    Values(&'a mut [f32]),
+    /// In the form that [`Spikes::recorded`] lends.
+    Bits {
+        /// Number of neurons N.
+        neurons: usize,
+        /// The spikes.
+        spikes: &'a mut [u64],
+        /// Where a derivative is not 0, in the same form.
+        support: Option<(&'a dyn Derivative, &'a mut [u64])>,
+    },
 }
 
 /// What a forward scan found.
@@ -107,13 +126,14 @@ pub struct Backward<'a> {
     /// Number of time steps T, at least 1.
     pub steps: usize,
     /// The input of the forward scan.
-    pub input: &'a [f32],
+    pub input: &'a [Source<'a>],
     /// The state that the forward scan started from.
     pub state: Option<&'a [f32]>,
     /// The learned scalars of the forward scan.
     pub parameters: &'a [f32],
-    /// Gradient of the loss by the output `[T, N]`.
-    pub grad_output: &'a [f32],
+    /// Holds the gradient of the loss by the output `[T, N]`, and receives that by the input: `[T, N]`,
+    /// or `[1, N]` in the first row if the input is the same at every step.
+    pub gradient: &'a mut [f32],
     /// Gradient of the loss by the final state `[S, N]`.
     pub grad_final_state: Option<&'a [f32]>,
     /// The derivative that stands in for that of the spike.
@@ -122,8 +142,6 @@ pub struct Backward<'a> {
     pub surrogate_gradient: bool,
     /// A term of the loss that depends on the activity.
     pub activity: ActivityGradient,
-    /// Receives the gradient by the input, `[T, N]`, or `[1, N]` if the input was.
-    pub grad_input: &'a mut [f32],
     /// Receives the gradient by the state before the first step `[S, N]`.
     pub grad_state: Option<&'a mut [f32]>,
 }
@@ -163,17 +181,22 @@ pub struct Fused<N, const S: usize, const P: usize>(pub N);
 
 type Block = [f32; LANES];
 
-/// Cuts `[rows, n]` into tasks: element `[task][row]` is that row's part of the task.
-fn by_task<'a>(rows: &'a mut [f32], n: usize) -> Vec<Vec<&'a mut [f32]>> {
-    let mut tasks: Vec<Vec<&'a mut [f32]>> = (0..n.div_ceil(TASK)).map(|_| Vec::new()).collect();
+/// Cuts `[rows, n]` into tasks of `size`: element `[task][row]` is that row's part of the task.
+fn cut<V>(rows: &mut [V], n: usize, size: usize) -> Vec<Vec<&mut [V]>> {
+    let mut tasks: Vec<Vec<&mut [V]>> = (0..n.div_ceil(size)).map(|_| Vec::new()).collect();
     if n > 0 {
         for row in rows.chunks_mut(n) {
-            for (task, part) in tasks.iter_mut().zip(row.chunks_mut(TASK)) {
+            for (task, part) in tasks.iter_mut().zip(row.chunks_mut(size)) {
                 task.push(part);
             }
         }
     }
     tasks
+}
+
+/// Cuts `[rows, n]` values into tasks.
+fn by_task(rows: &mut [f32], n: usize) -> Vec<Vec<&mut [f32]>> {
+    cut(rows, n, TASK)
 }
 
 /// As [`by_task`], with empty tasks where there is nothing to write.
@@ -184,20 +207,93 @@ fn by_task_or_empty(rows: Option<&mut [f32]>, n: usize) -> Vec<Vec<&mut [f32]>> 
     }
 }
 
+/// What a task writes of the output.
+enum OutputPart<'a> {
+    /// One row per step.
+    Values(Vec<&'a mut [f32]>),
+    /// One row of words per group of steps.
+    Bits { spikes: Vec<&'a mut [u64]>, support: Option<(&'a dyn Derivative, Vec<&'a mut [u64]>)> },
+}
+
+impl<'a> Output<'a> {
+    /// Number of neurons.
+    fn neurons(&self, steps: usize) -> usize {
+        match self {
+            Self::Values(values) => {
+                assert!(values.len().is_multiple_of(steps), "output: [T, N]");
+                values.len() / steps
+            }
+            Self::Bits { neurons, .. } => *neurons,
+        }
+    }
+
+    fn by_task(self, n: usize) -> Vec<OutputPart<'a>> {
+        let (spikes, support) = match self {
+            Self::Values(values) => {
+                return by_task(values, n).into_iter().map(OutputPart::Values).collect();
+            }
+            Self::Bits { spikes, support, .. } => (spikes, support),
+        };
+        assert!(n.is_multiple_of(PER_WORD), "neurons in whole words");
+        let tasks = |words| cut(words, n / PER_WORD, TASK / PER_WORD);
+        let spikes = tasks(spikes);
+        match support {
+            None => spikes
+                .into_iter()
+                .map(|spikes| OutputPart::Bits { spikes, support: None })
+                .collect(),
+            Some((derivative, words)) => spikes
+                .into_iter()
+                .zip(tasks(words))
+                .map(|(spikes, words)| OutputPart::Bits {
+                    spikes,
+                    support: Some((derivative, words)),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Four bits per neuron of a block, one per step of a group.
+struct Patterns([u32; LANES]);
+
+impl Patterns {
+    /// Sets the bit of `step` where the value is not 0.
+    fn record(&mut self, step: usize, values: &Block) {
+        simd::dispatch(Record { patterns: &mut self.0, step, values });
+    }
+
+    /// Packs the patterns into words, and starts again.
+    fn flush(&mut self, words: &mut [u64]) {
+        for (word, patterns) in words.iter_mut().zip(self.0.as_chunks::<PER_WORD>().0) {
+            *word = pack_nibbles(patterns.map(|pattern| pattern as u8));
+        }
+        self.0 = [0; LANES];
+    }
+}
+
+struct Record<'a> {
+    patterns: &'a mut [u32; LANES],
+    step: usize,
+    values: &'a Block,
+}
+
+impl Kernel for Record<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { patterns, step, values } = self;
+        let bit = 1_u32 << step;
+        for (pattern, value) in patterns.iter_mut().zip(values) {
+            *pattern |= if *value == 0.0 { 0 } else { bit };
+        }
+    }
+}
+
 #[inline(always)]
 fn load(from: &[f32], into: &mut Block) {
     into[..from.len()].copy_from_slice(from);
-}
-
-/// The row as a block: where it lies if it is whole, else copied to `padded`.
-#[inline(always)]
-fn block<'a>(row: &'a [f32], padded: &'a mut Block) -> &'a Block {
-    if let Ok(whole) = row.try_into() {
-        whole
-    } else {
-        load(row, padded);
-        padded
-    }
 }
 
 /// Lets `write` fill a block that becomes the row: in place if the row is whole.
@@ -288,6 +384,20 @@ impl Place {
     fn row<'a>(&self, rows: &'a [f32], row: usize) -> &'a [f32] {
         let start = row * self.neurons + self.start;
         &rows[start..start + self.width]
+    }
+
+    /// The input current of a step: where it lies if it is a whole block of one array, else summed
+    /// up in `sum`.
+    #[inline(always)]
+    fn current<'a>(&self, input: &[Source<'a>], t: usize, sum: &'a mut Block) -> &'a Block {
+        if let [Source::Values(values)] = *input {
+            let row = self.row(values, if values.len() > self.neurons { t } else { 0 });
+            if let Ok(whole) = row.try_into() {
+                return whole;
+            }
+        }
+        current::load(input, t, self.neurons, self.start, &mut sum[..self.width]);
+        sum
     }
 }
 
@@ -450,31 +560,34 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
 
     fn forward(&self, args: Forward<'_>) -> ForwardSums {
         let Forward { steps, input, state, parameters, output, .. } = args;
-        let n = output.len() / steps;
-        check_lengths(steps, n, S, input.len(), output.len(), state.map(<[f32]>::len));
+        let n = output.neurons(steps);
+        check_lengths(steps, n, S, input, state.map(<[f32]>::len));
         let (_, parameters) = effective(&self.0, parameters);
-        let sums: Vec<ForwardSums> = by_task(output, n)
+        let sums: Vec<ForwardSums> = output
+            .by_task(n)
             .into_par_iter()
             .zip(by_task_or_empty(args.final_state, n))
             .zip(by_task_or_empty(args.potentials, n))
             .enumerate()
             .map(|(task, ((mut output, mut final_state), mut potentials))| {
                 let mut sums = ForwardSums::default();
+                let (mut spikes, mut support) = (Patterns([0; LANES]), Patterns([0; LANES]));
+                let mut derivative = [0.0; LANES];
                 for place in Place::blocks(task, n) {
                     let span = place.offset..place.offset + place.width;
+                    let words = span.start / PER_WORD..span.end / PER_WORD;
                     let mut states = [initial_state(&self.0, state, place); 2];
                     let [state, after] = &mut states;
                     let (mut state, mut after) = (state, after);
                     let mut charged = [[0.0; LANES]; S];
                     let (mut padded, mut distance) = ([0.0; LANES], [0.0; LANES]);
+                    let mut fired = [0.0; LANES];
                     for t in 0..steps {
-                        let x = place.row(input, if input.len() > n { t } else { 0 });
-                        let x = block(x, &mut padded);
-                        sums.spikes += with_block(&mut output[t][span.clone()], |output| {
+                        let mut step = |output: &mut Block| {
                             simd::dispatch(ChargeAndFire {
                                 neuron: &self.0,
                                 parameters: &parameters,
-                                input: x,
+                                input: place.current(input, t, &mut padded),
                                 before: state,
                                 charged: &mut charged,
                                 distance: &mut distance,
@@ -482,7 +595,32 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
                                 after,
                                 width: place.width,
                             })
-                        });
+                        };
+                        match &mut output {
+                            OutputPart::Values(rows) => {
+                                sums.spikes += with_block(&mut rows[t][span.clone()], step);
+                            }
+                            OutputPart::Bits { spikes: rows, support: marks } => {
+                                sums.spikes += step(&mut fired);
+                                let (group, step) = Spikes::group_of(steps, t);
+                                let last =
+                                    t + 1 == steps || Spikes::group_of(steps, t + 1).0 != group;
+                                spikes.record(step, &fired);
+                                if let Some((surrogate, _)) = marks {
+                                    let first = (t * n + place.start) as u64;
+                                    let width = place.width;
+                                    let out = &mut derivative[..width];
+                                    surrogate.derivative(first, &distance[..width], out);
+                                    support.record(step, &derivative);
+                                }
+                                if last {
+                                    spikes.flush(&mut rows[group][words.clone()]);
+                                    if let Some((_, rows)) = marks {
+                                        support.flush(&mut rows[group][words.clone()]);
+                                    }
+                                }
+                            }
+                        }
                         std::mem::swap(&mut state, &mut after);
                         if let Some(row) = potentials.get_mut(t) {
                             row[span.clone()].copy_from_slice(&charged[0][..place.width]);
@@ -513,34 +651,37 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
 
     fn backward(&self, args: Backward<'_>) -> BackwardSums {
         let steps = args.steps;
-        let n = args.grad_output.len() / steps;
-        let state_length = args.state.map(<[f32]>::len);
-        check_lengths(steps, n, S, args.input.len(), args.grad_output.len(), state_length);
-        assert_eq!(args.grad_input.len(), args.input.len(), "gradient by the input");
-        let constant_input = args.input.len() == n && steps > 1;
+        let n = args.gradient.len() / steps;
+        assert_eq!(args.gradient.len(), steps * n, "gradient: [T, N]");
+        check_lengths(steps, n, S, args.input, args.state.map(<[f32]>::len));
+        let constant_input = steps > 1 && args.input.iter().all(|source| source.len() == n);
         let (learned, parameters) = effective(&self.0, args.parameters);
-        let sums: Vec<TaskSums<P>> = by_task(args.grad_input, n)
+        let sums: Vec<TaskSums<P>> = by_task(args.gradient, n)
             .into_par_iter()
             .zip(by_task_or_empty(args.grad_state, n))
             .enumerate()
-            .map(|(task, (mut grad_input, mut grad_first_state))| {
+            .map(|(task, (mut gradient, mut grad_first_state))| {
                 let mut sums = TaskSums::default();
                 let mut states = vec![[[0.0; LANES]; S]; steps + 1];
                 let mut charged = vec![[[0.0; LANES]; S]; steps];
                 let mut distances = vec![[0.0; LANES]; steps];
                 let mut derivative = [0.0; LANES];
-                let (mut padded_x, mut padded_grad) = ([0.0; LANES], [0.0; LANES]);
+                let (mut padded, mut grad_output) = ([0.0; LANES], [0.0; LANES]);
+                // The currents of all steps; only the first row is used if they are one.
+                let mut currents = vec![[0.0; LANES]; steps];
                 let mut out = [0.0; LANES];
                 for place in Place::blocks(task, n) {
                     let span = place.offset..place.offset + place.width;
                     states[0] = initial_state(&self.0, args.state, place);
                     for t in 0..steps {
                         let (before, after) = states.split_at_mut(t + 1);
-                        let x = place.row(args.input, if constant_input { 0 } else { t });
+                        if t == 0 || !constant_input {
+                            currents[t] = *place.current(args.input, t, &mut padded);
+                        }
                         simd::dispatch(ChargeAndFire {
                             neuron: &self.0,
                             parameters: &parameters,
-                            input: block(x, &mut padded_x),
+                            input: &currents[if constant_input { 0 } else { t }],
                             before: &before[t],
                             charged: &mut charged[t],
                             distance: &mut distances[t],
@@ -565,20 +706,17 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
                             let derivative = &mut derivative[..place.width];
                             args.derivative.derivative(first, distance, derivative);
                         }
-                        let x = place.row(args.input, if constant_input { 0 } else { t });
+                        load(&gradient[t][span.clone()], &mut grad_output);
                         let mut step = |grad_input: &mut Block| {
                             let not_zero = simd::dispatch(StepBack {
                                 neuron: &self.0,
                                 parameters: &parameters,
                                 before: &states[t],
-                                input: block(x, &mut padded_x),
+                                input: &currents[if constant_input { 0 } else { t }],
                                 charged: &charged[t],
                                 distance: &distances[t],
                                 derivative: &derivative,
-                                grad_output: block(
-                                    place.row(args.grad_output, t),
-                                    &mut padded_grad,
-                                ),
+                                grad_output: &grad_output,
                                 activity: args.activity,
                                 grad_state: &mut grad_state,
                                 grad_input,
@@ -597,7 +735,7 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
                                 *sum += g;
                             }
                         } else {
-                            with_block(&mut grad_input[t][span.clone()], step);
+                            with_block(&mut gradient[t][span.clone()], step);
                         }
                         if args.surrogate_gradient && self.0.fires() {
                             let factor = &mut derivative[..place.width];
@@ -607,7 +745,7 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
                         }
                     }
                     if constant_input {
-                        grad_input[0][span.clone()].copy_from_slice(&grad_x_sum[..place.width]);
+                        gradient[0][span.clone()].copy_from_slice(&grad_x_sum[..place.width]);
                     }
                     for (row, block) in grad_first_state.iter_mut().zip(&grad_state) {
                         row[span.clone()].copy_from_slice(&block[..place.width]);
@@ -653,12 +791,21 @@ fn check_lengths(
     steps: usize,
     n: usize,
     states: usize,
-    input: usize,
-    output: usize,
+    input: &[Source<'_>],
     state: Option<usize>,
 ) {
-    assert_eq!(output, steps * n, "output: [T, N]");
-    assert!(input == output || input == n, "input: [T, N] or [1, N], found {input} values");
+    assert!(!input.is_empty(), "input: at least one source");
+    for source in input {
+        let length = source.len();
+        assert!(
+            length == steps * n || length == n,
+            "input: [T, N] or [1, N], found {length} values"
+        );
+        if let Source::Spikes(spikes) = source {
+            assert!(spikes.is_binary() && length == steps * n, "input: binary spikes [T, N]");
+            assert!(Spikes::is_seamless(spikes.shape()[2]), "input: spikes in whole words");
+        }
+    }
     if let Some(state) = state {
         assert_eq!(state, states * n, "state: [S, N]");
     }

@@ -28,7 +28,7 @@ pub struct Spikes {
     channels: usize,
     planes: usize,
     unit: f32,
-    /// `[pixels, groups, planes, words_per_row]`, four bits per channel, the first step lowest.
+    /// `[groups, planes, pixels, words_per_row]`, four bits per channel, the first step lowest.
     words: Vec<u64>,
     nonzero: usize,
     active: usize,
@@ -126,6 +126,40 @@ impl Spikes {
     ) -> (Self, usize) {
         let [time_steps, pixels, channels] = shape;
         assert_eq!(values.len(), time_steps * pixels * channels, "elements of the activations");
+        let mut spikes = Self::silent(shape, planes, unit);
+        let mut faults = 0;
+        if !spikes.words.is_empty() {
+            let chunk = (4096 / channels).max(1);
+            let parts: Vec<(Counts, Vec<u64>)> = (0..pixels.div_ceil(chunk))
+                .into_par_iter()
+                .map(|index| {
+                    let first = index * chunk;
+                    let count = chunk.min(pixels - first);
+                    let mut words =
+                        vec![0; count * spikes.rows_per_pixel() * spikes.words_per_row()];
+                    let task = Encode { spikes: &spikes, values, first, words: &mut words, level };
+                    (dispatch(task), words)
+                })
+                .collect();
+            let row = spikes.words_per_row();
+            for (index, (counts, words)) in parts.into_iter().enumerate() {
+                spikes.nonzero += counts.nonzero;
+                spikes.active += counts.active;
+                faults += counts.faults;
+                let rows = words.len() / spikes.rows_per_pixel();
+                for (plane, words) in words.chunks_exact(rows).enumerate() {
+                    let at = (plane * pixels + index * chunk) * row;
+                    spikes.words[at..at + rows].copy_from_slice(words);
+                }
+            }
+        }
+        debug_assert_eq!(time_steps, spikes.time_steps, "time steps");
+        (spikes, faults)
+    }
+
+    /// Activations that are all 0, with room for the bits of `planes`.
+    pub(crate) fn silent(shape: [usize; 3], planes: usize, unit: f32) -> Self {
+        let [time_steps, pixels, channels] = shape;
         let mut spikes = Self {
             time_steps,
             pixels,
@@ -136,27 +170,55 @@ impl Spikes {
             nonzero: 0,
             active: 0,
         };
-        let per_pixel = spikes.words_per_pixel();
-        let mut words = vec![0; pixels * per_pixel];
-        let mut faults = 0;
-        if !words.is_empty() {
-            let chunk = (4096 / channels).max(1);
-            let parts: Vec<Counts> = words
-                .par_chunks_mut(chunk * per_pixel)
-                .enumerate()
-                .map(|(index, words)| {
-                    let first = index * chunk;
-                    dispatch(Encode { spikes: &spikes, values, first, words, level })
-                })
-                .collect();
-            for part in parts {
-                spikes.nonzero += part.nonzero;
-                spikes.active += part.active;
-                faults += part.faults;
+        spikes.words = vec![0; pixels * spikes.rows_per_pixel() * spikes.words_per_row()];
+        spikes
+    }
+
+    /// Whether the neurons of all pixels, one after the other, fill words without a gap, so that
+    /// [`Self::recorded`] can be used.
+    pub fn is_seamless(channels: usize) -> bool {
+        channels.is_multiple_of(PER_WORD)
+    }
+
+    /// Binary spikes whose bits `record` writes: into rows of one word per 16 neurons, one row per
+    /// group of steps ([`Self::group_of`]), four bits per neuron, the first step lowest.
+    ///
+    /// # Panics
+    /// If the channels are not [seamless](Self::is_seamless).
+    pub fn recorded<R>(shape: [usize; 3], record: impl FnOnce(&mut [u64]) -> R) -> (Self, R) {
+        assert!(Self::is_seamless(shape[2]), "channels in whole words");
+        let mut spikes = Self::silent(shape, 1, 1.0);
+        let result = record(&mut spikes.words);
+        spikes.count();
+        (spikes, result)
+    }
+
+    /// Counts the bits again.
+    pub(crate) fn count(&mut self) {
+        let channels = self.channels;
+        let plane = (self.pixels * self.words_per_row()).max(1);
+        let all: Vec<&[u64]> = self.words.chunks_exact(plane).collect();
+        let mut nonzero = 0;
+        let mut active = 0;
+        for planes in all.chunks_exact(self.planes) {
+            for index in 0..plane {
+                let mut any = 0;
+                for words in planes {
+                    any |= words[index];
+                    active += any_of_four(words[index]).count_ones() as usize;
+                }
+                nonzero += any.count_ones() as usize;
             }
         }
-        spikes.words = words;
-        (spikes, faults)
+        debug_assert!(nonzero <= self.time_steps * self.pixels * channels, "bits of neurons");
+        (self.nonzero, self.active) = (nonzero, active);
+    }
+
+    /// The group of a step, and the number of the step in it.
+    pub fn group_of(time_steps: usize, t: usize) -> (usize, usize) {
+        let groups = time_steps.div_ceil(STEPS);
+        let group = ((t + 1) * groups).div_ceil(time_steps) - 1;
+        (group, t - group * time_steps / groups)
     }
 
     /// Writes the activations back, `[time, pixels, channels]`.
@@ -245,16 +307,29 @@ impl Spikes {
     #[inline(always)]
     pub(crate) fn patterns(&self, pixel: usize, group: usize, plane: usize) -> &[u64] {
         let row = self.words_per_row();
-        let first = ((pixel * self.groups() + group) * self.planes + plane) * row;
+        let first = ((group * self.planes + plane) * self.pixels + pixel) * row;
         &self.words[first..first + row]
     }
 
-    fn words_per_row(&self) -> usize {
+    /// The bits of all planes of a group.
+    pub(crate) fn group_mut(&mut self, group: usize) -> &mut [u64] {
+        let size = self.planes * self.pixels * self.words_per_row();
+        &mut self.words[group * size..][..size]
+    }
+
+    pub(crate) fn words_per_row(&self) -> usize {
         self.channels.div_ceil(PER_WORD)
     }
 
-    fn words_per_pixel(&self) -> usize {
-        self.groups() * self.planes * self.words_per_row()
+    /// The bits of one plane of a group, pixel by pixel.
+    pub(crate) fn plane(&self, group: usize, plane: usize) -> &[u64] {
+        let size = self.pixels * self.words_per_row();
+        &self.words[(group * self.planes + plane) * size..][..size]
+    }
+
+    /// Rows of words of a pixel: planes of all groups.
+    fn rows_per_pixel(&self) -> usize {
+        self.groups() * self.planes
     }
 }
 
@@ -280,7 +355,7 @@ fn any_of_four(word: u64) -> u64 {
 
 /// The low nibbles of 16 bytes, one after the other.
 #[inline(always)]
-fn pack_nibbles(bytes: [u8; PER_WORD]) -> u64 {
+pub(crate) fn pack_nibbles(bytes: [u8; PER_WORD]) -> u64 {
     let half = |bytes: [u8; 8]| {
         let mut x = u64::from_le_bytes(bytes);
         x = (x | x >> 4) & 0x00FF_00FF_00FF_00FF;
@@ -307,12 +382,13 @@ impl<F: Fn(f32) -> (u32, bool)> Kernel for Encode<'_, F> {
         let Self { spikes, values, first, words, level } = self;
         let (channels, planes) = (spikes.channels, spikes.planes);
         let row = spikes.words_per_row();
+        let pixels = words.len() / (row * spikes.rows_per_pixel());
         let mut active = 0;
         // One count per lane, so that the loops over lanes have no sums across.
         let mut faults = [0_u32; PER_WORD];
         let mut nonzero = [0_u32; PER_WORD];
-        for (pixel, words) in words.chunks_exact_mut(spikes.words_per_pixel()).enumerate() {
-            for (group, words) in words.chunks_exact_mut(planes * row).enumerate() {
+        for (group, words) in words.chunks_exact_mut(planes * pixels * row).enumerate() {
+            for pixel in 0..pixels {
                 for word in 0..row {
                     let c = word * PER_WORD;
                     let count = PER_WORD.min(channels - c);
@@ -340,7 +416,7 @@ impl<F: Fn(f32) -> (u32, bool)> Kernel for Encode<'_, F> {
                     }
                     for (plane, patterns) in patterns.iter().enumerate().take(planes) {
                         let packed = pack_nibbles(patterns.map(|pattern| pattern as u8));
-                        words[plane * row + word] = packed;
+                        words[(plane * pixels + pixel) * row + word] = packed;
                         active += any_of_four(packed).count_ones() as usize;
                     }
                 }
@@ -364,9 +440,7 @@ impl Kernel for Decode<'_> {
     #[inline(always)]
     fn call(self) {
         let Self { spikes, t, first, values } = self;
-        let group = (0..spikes.groups()).find(|&group| spikes.steps(group).contains(&t));
-        let group = group.unwrap_or_default();
-        let step = t - spikes.steps(group).start;
+        let (group, step) = Spikes::group_of(spikes.time_steps, t);
         for (pixel, values) in values.chunks_exact_mut(spikes.channels).enumerate() {
             values.fill(0.0);
             for plane in 0..spikes.planes {

@@ -145,11 +145,12 @@ fn pooling_normalization_and_norms() {
         statistics(&values, &mut mean, &mut variance);
         let gamma = normal("gamma", 20);
         let given = Statistics { mean: &mean, variance: &variance, epsilon: 1e-5 };
-        let mut input = vec![0.0; values.len()];
+        let mut activation = grad.clone();
         let (mut grad_gamma, mut grad_beta) = (vec![0.0; 20], vec![0.0; 20]);
-        let to = Gradients { input: &mut input, gamma: &mut grad_gamma, beta: &mut grad_beta };
-        normalize_gradient(&values, given, &gamma, &grad, true, to);
-        [input, grad_gamma, grad_beta, mean, variance].concat()
+        let to =
+            Gradients { activation: &mut activation, gamma: &mut grad_gamma, beta: &mut grad_beta };
+        normalize_gradient(&values, given, &gamma, true, to);
+        [activation, grad_gamma, grad_beta, mean, variance].concat()
     });
     assert_same_bits("norm", || vec![sum_of_squares(&values) as f32]);
 }

@@ -1,12 +1,15 @@
 //! Two-dimensional convolution over `[T, B, H, W, C]`, weights `[kernel_h, kernel_w, in, out]`.
 
+use std::sync::Arc;
+
 use candle_core::{Result as CandleResult, Tensor};
 use candlewick_core::initializer::Initializer;
 use candlewick_core::parameters::{Role, Scope};
 use candlewick_core::{Error, Result, axes};
 use candlewick_kernels::convolution::Conv2d;
 
-use crate::synapse::{self, Kernel, Plasticity};
+use crate::signal::{Pass, Pull, Signal, Values};
+use crate::synapse::{self, Plasticity, SynapsePull, Taken, Weights};
 use crate::{Context, Features, Layer};
 
 /// Settings of a convolution.
@@ -44,8 +47,7 @@ impl ConvolutionSettings {
 /// A convolution layer.
 #[derive(Clone, Debug)]
 pub struct Convolution {
-    weight: Tensor,
-    bias: Option<Tensor>,
+    weights: Weights,
     /// The geometry for one image.
     geometry: Conv2d,
 }
@@ -96,21 +98,33 @@ impl Convolution {
             padding: [padding; 2],
         };
         Ok(Self {
-            weight: weight.as_tensor().clone(),
-            bias: bias.map(|bias| bias.as_tensor().clone()),
+            weights: Weights {
+                weight: weight.as_tensor().clone(),
+                bias: bias.map(|bias| bias.as_tensor().clone()),
+            },
             geometry,
         })
     }
 
-    /// [`Layer::forward`], with a method's rule for the weight gradient.
-    pub(crate) fn currents(
+    pub(crate) fn run_with(
         &self,
-        x: &Tensor,
-        context: &Context,
+        x: &Signal,
         plasticity: Option<Plasticity>,
-    ) -> Result<Tensor> {
-        let weight = context.parameter(&self.weight);
-        let bias = self.bias.as_ref().map(|bias| context.parameter(bias));
+        taken: &Taken,
+        pass: &Pass,
+    ) -> Result<(Signal, Option<SynapsePull>)> {
+        let Conv2d { height, width, in_channels: channels, .. } = self.geometry;
+        x.expect("a convolution", Features::Map { height, width, channels })?;
+        let geometry = Conv2d { images: x.time * x.batch, ..self.geometry };
+        let (out, pull) = synapse::run(geometry, &self.weights, x, plasticity, taken, pass)?;
+        Ok((x.with(self.output(), Values::Dense(Arc::new(out))).learned(), pull))
+    }
+}
+
+impl Layer for Convolution {
+    fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
+        let weight = context.parameter(&self.weights.weight);
+        let bias = self.weights.bias.as_ref().map(|bias| context.parameter(bias));
         let (time, batch) = axes::time_and_batch(x)?;
         let [height, width] = self.geometry.output_size();
         let expected = [self.geometry.height, self.geometry.width, self.geometry.in_channels];
@@ -121,19 +135,13 @@ impl Convolution {
                 got: format!("{:?}", &x.dims()[2..]),
             });
         }
-        let out = if x.device().is_cpu() {
-            let kernel = Conv2d { images: time * batch, ..self.geometry };
-            synapse::apply(kernel, time, x, &weight, bias.as_ref(), plasticity)?
-        } else {
-            composed(x, &weight, bias.as_ref(), &self.geometry)?
-        };
+        let out = composed(x, &weight, bias.as_ref(), &self.geometry)?;
         Ok(out.reshape((time, batch, height, width, self.geometry.out_channels))?)
     }
-}
 
-impl Layer for Convolution {
-    fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
-        self.currents(x, context, None)
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+        let (out, pull) = self.run_with(&x, None, &Taken::default(), pass)?;
+        Ok((out, pull.map(synapse::alone)))
     }
 
     fn output(&self) -> Features {
@@ -160,46 +168,5 @@ pub(crate) fn composed(
     match bias {
         Some(bias) => out.broadcast_add(bias),
         None => Ok(out),
-    }
-}
-
-impl Kernel for Conv2d {
-    const NAME: &'static str = "convolution";
-
-    fn input_len(&self) -> usize {
-        self.input_len()
-    }
-
-    fn weight_len(&self) -> usize {
-        self.weight_len()
-    }
-
-    fn output_dims(&self) -> Vec<usize> {
-        let [height, width] = self.output_size();
-        vec![self.images, height, width, self.out_channels]
-    }
-
-    fn one_step(&self, time_steps: usize) -> Self {
-        Self { images: self.images / time_steps, ..*self }
-    }
-
-    fn forward(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, output: &mut [f32]) {
-        self.forward(input, weight, bias, output);
-    }
-
-    fn input_gradient(&self, grad_output: &[f32], weight: &[f32], grad_input: &mut [f32]) {
-        self.input_gradient(grad_output, weight, grad_input);
-    }
-
-    fn weight_gradient(&self, input: &[f32], grad_output: &[f32], grad_weight: &mut [f32]) {
-        self.weight_gradient(input, grad_output, grad_weight);
-    }
-
-    fn bias_gradient(&self, grad_output: &[f32], grad_bias: &mut [f32]) {
-        self.bias_gradient(grad_output, grad_bias);
-    }
-
-    fn as_convolution(&self) -> Conv2d {
-        *self
     }
 }

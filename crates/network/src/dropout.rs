@@ -1,8 +1,12 @@
 //! Dropout with one mask for all time steps, so that a neuron is silent for the whole sample.
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 use candlewick_core::{Error, Result, axes};
+use rayon::prelude::*;
 
+use crate::signal::{Pass, Pull, Signal, Values};
 use crate::{Context, Features, Layer};
 
 /// Sets elements to 0 with probability `p` in training and scales the others by 1/(1-p).
@@ -28,6 +32,22 @@ impl Dropout {
         }
         Ok(Self { p, path: path.to_owned(), features: input })
     }
+
+    /// The factors of all neurons of a batch.
+    fn mask(&self, batch: usize, context: &Context) -> Vec<f32> {
+        let mut stream = context.key.named(&self.path).stream();
+        let keep = 1.0 / (1.0 - self.p);
+        (0..batch * self.features.count())
+            .map(|_| if stream.bernoulli(self.p) { 0.0 } else { keep })
+            .collect()
+    }
+}
+
+/// Multiplies every time step by the mask.
+fn multiply(values: &mut [f32], mask: &[f32]) {
+    values.par_chunks_exact_mut(mask.len()).for_each(|values| {
+        values.iter_mut().zip(mask).for_each(|(value, factor)| *value *= factor);
+    });
 }
 
 impl Layer for Dropout {
@@ -38,12 +58,26 @@ impl Layer for Dropout {
         let (_, batch) = axes::time_and_batch(x)?;
         let mut dims = x.dims().to_vec();
         dims[0] = 1;
-        let mut stream = context.key.named(&self.path).stream();
-        let keep = 1.0 / (1.0 - self.p);
-        let mask: Vec<f32> = (0..batch * self.features.count())
-            .map(|_| if stream.bernoulli(self.p) { 0.0 } else { keep })
-            .collect();
+        let mask = self.mask(batch, context);
         Ok(x.broadcast_mul(&Tensor::from_vec(mask, dims, x.device())?)?)
+    }
+
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+        x.expect("dropout", self.features)?;
+        if !pass.context.training || self.p == 0.0 {
+            return Ok((x, Some(Box::new(|gradient, _| Ok(Some(gradient))))));
+        }
+        let mask = self.mask(x.batch, &pass.context);
+        let input = x.dense(&pass.pool);
+        let mut output = pass.pool.take(input.len());
+        output.copy_from_slice(&input);
+        multiply(&mut output, &mask);
+        let out = x.with(self.features, Values::Dense(Arc::new(output)));
+        let pull: Pull = Box::new(move |mut gradient, _| {
+            multiply(&mut gradient, &mask);
+            Ok(Some(gradient))
+        });
+        Ok((out, Some(pull)))
     }
 
     fn output(&self) -> Features {

@@ -32,6 +32,22 @@ impl Features {
         }
     }
 
+    /// Number of pixels: H·W, or 1 for a vector.
+    pub fn pixels(&self) -> usize {
+        match *self {
+            Self::Map { height, width, .. } => height * width,
+            Self::Vector { .. } => 1,
+        }
+    }
+
+    /// Size of the last axis.
+    pub fn channels(&self) -> usize {
+        match *self {
+            Self::Map { channels, .. } => channels,
+            Self::Vector { size } => size,
+        }
+    }
+
     /// The sizes of the axes after `[T, B]`.
     pub fn dims(&self) -> Vec<usize> {
         match *self {

@@ -1,8 +1,12 @@
 //! Maps to vectors.
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 use candlewick_core::Result;
+use rayon::prelude::*;
 
+use crate::signal::{Pass, Pull, Signal, Values};
 use crate::{Context, Features, Layer};
 
 /// `[T, B, H, W, C]` to `[T, B, C·H·W]`, in the order of PyTorch's `flatten`, so that the weights
@@ -25,7 +29,40 @@ impl Layer for Flatten {
         }
     }
 
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+        x.expect("a flattening", self.0)?;
+        let Features::Map { height, width, channels } = self.0 else {
+            return Ok((x, Some(Box::new(|gradient, _| Ok(Some(gradient))))));
+        };
+        let pixels = height * width;
+        let input = x.dense(&pass.pool);
+        let mut output = pass.pool.take(input.len());
+        transpose(&input, [pixels, channels], &mut output);
+        let out = x.with(self.output(), Values::Dense(Arc::new(output)));
+        let pool = pass.pool.clone();
+        let pull: Pull = Box::new(move |gradient, _| {
+            let mut by_input = pool.take(gradient.len());
+            transpose(&gradient, [channels, pixels], &mut by_input);
+            Ok(Some(by_input))
+        });
+        Ok((out, Some(pull)))
+    }
+
     fn output(&self) -> Features {
         Features::Vector { size: self.0.count() }
     }
+}
+
+/// Exchanges rows and columns of each `[rows, columns]` of the input.
+fn transpose(input: &[f32], [rows, columns]: [usize; 2], output: &mut [f32]) {
+    let size = rows * columns;
+    output.par_chunks_exact_mut(size).zip(input.par_chunks_exact(size)).for_each(
+        |(output, input)| {
+            for (column, output) in output.chunks_exact_mut(rows).enumerate() {
+                for (row, value) in output.iter_mut().enumerate() {
+                    *value = input[row * columns + column];
+                }
+            }
+        },
+    );
 }

@@ -1,21 +1,24 @@
 //! Laws of the layers: each equals its composition of candle operations, and its gradient the
 //! finite differences; and of whole networks.
 
-use candle_core::{Device, Tensor, Var};
+use std::sync::{Arc, Mutex};
+
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor, Var};
 use candlewick_core::gradient_check::largest_difference;
+use candlewick_core::initializer::Initializer;
 use candlewick_core::parameters::Parameters;
-use candlewick_core::{Key, Result};
+use candlewick_core::{Key, Result, host};
 use candlewick_kernels::choice::{Activity, Path};
 use candlewick_kernels::convolution::Conv2d;
-use candlewick_kernels::linear::Linear as Product;
 use candlewick_neuron::AnyNeuron;
 use candlewick_surrogate::AnySurrogate;
 
+use crate::buffer::Pool;
 use crate::registry::VggSnn;
 use crate::{
-    Architecture, AveragePool, Context, Convolution, ConvolutionSettings, Dropout, Features,
+    Architecture, AveragePool, Context, Convolution, ConvolutionSettings, Dropout, Features, Filed,
     Flatten, GlobalAveragePool, Layer, Linear, LinearSettings, MaxPool, Network, Normalization,
-    Parts, ResNet19, Spec, ThresholdBatchNorm, convolution, linear, synapse,
+    Parts, Pass, Pull, ResNet19, Signal, Spec, ThresholdBatchNorm,
 };
 
 fn normal(purpose: &str, dims: &[usize]) -> Result<Tensor> {
@@ -29,17 +32,6 @@ fn largest(a: &Tensor, b: &Tensor) -> Result<f32> {
     Ok((a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar()?)
 }
 
-/// Output and gradients by all variables of `f`, of a fixed and uneven weighting of the output.
-fn results(variables: &[Var], f: impl Fn(&[Var]) -> Result<Tensor>) -> Result<Vec<Tensor>> {
-    let out = f(variables)?;
-    let gradients = (&out * normal("weights", out.dims())?)?.sum_all()?.backward()?;
-    let mut all = vec![out];
-    for variable in variables {
-        all.push(gradients.get(variable).expect("a gradient").clone());
-    }
-    Ok(all)
-}
-
 fn assert_same(a: &[Tensor], b: &[Tensor], what: &str) -> Result<()> {
     for (a, b) in a.iter().zip(b) {
         let scale = b.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
@@ -47,6 +39,58 @@ fn assert_same(a: &[Tensor], b: &[Tensor], what: &str) -> Result<()> {
         assert!(difference <= 1e-4 * (1.0 + scale), "{what}: {difference} of {scale}");
     }
     Ok(())
+}
+
+/// Output, gradient by the input and gradients by all parameters, on the CPU and as candle operations.
+fn both_ways(
+    layer: &dyn Layer,
+    store: &Parameters,
+    x: &Tensor,
+    context: &Context,
+) -> Result<[Vec<Tensor>; 2]> {
+    let (pool, weighting) = (Arc::<Pool>::default(), |out: &Tensor| normal("weights", out.dims()));
+    // By the kernels.
+    let pass = Pass { context: *context, pool: pool.clone() };
+    let features = match x.dims()[2..] {
+        [height, width, channels] => Features::Map { height, width, channels },
+        _ => Features::Vector { size: x.dims()[2] },
+    };
+    let signal = Signal { gradient: true, ..Signal::input(x, features, &pass)? };
+    let (out, pull) = layer.run(signal, &pass)?;
+    let out = out.tensor(&pool)?;
+    let by_output = weighting(&out)?.flatten_all()?.to_vec1::<f32>()?;
+    let mut gradient = pool.take(by_output.len());
+    gradient.copy_from_slice(&by_output);
+    let mut filed = Filed::default();
+    let by_input = pull.expect("a backward pass")(gradient, &mut filed)?.expect("a gradient");
+    let by_input = Tensor::from_vec(by_input.to_vec(), x.shape(), &Device::Cpu)?;
+    let mut found = Tensor::zeros(1, candle_core::DType::F32, &Device::Cpu)?.backward()?;
+    filed.merge(&mut found)?;
+    let mut kernels = vec![out, by_input];
+    // By candle.
+    let x = Var::from_tensor(x)?;
+    let out = layer.forward(&x, context)?;
+    let gradients = (&out * weighting(&out)?)?.sum_all()?.backward()?;
+    let mut composed = vec![out, gradients.get(&x).expect("a gradient").clone()];
+    for parameter in store.learned() {
+        kernels.extend(found.get(&parameter.variable).cloned());
+        composed.extend(gradients.get(&parameter.variable).cloned());
+    }
+    assert_eq!(kernels.len(), composed.len(), "gradients of {layer:?}");
+    Ok([kernels, composed])
+}
+
+fn as_settings(geometry: &Conv2d) -> (Features, ConvolutionSettings) {
+    let Conv2d { height, width, in_channels: channels, .. } = *geometry;
+    let settings = ConvolutionSettings {
+        channels: geometry.out_channels,
+        kernel: geometry.kernel[0],
+        stride: geometry.stride[0],
+        padding: geometry.padding[0],
+        bias: true,
+        initializer: Initializer::FanInUniform,
+    };
+    (Features::Map { height, width, channels }, settings)
 }
 
 #[test]
@@ -72,18 +116,14 @@ fn a_convolution_is_that_of_candle() -> Result<()> {
                 stride: [stride; 2],
                 padding: [padding; 2],
             };
-            let variables = [
-                Var::from_tensor(&normal("x", &[2, 3, height, width, inputs])?)?,
-                Var::from_tensor(&normal("w", &[kernel, kernel, inputs, outputs])?)?,
-                Var::from_tensor(&normal("b", &[outputs])?)?,
-            ];
-            let kernel = results(&variables, |v| {
-                Ok(synapse::apply(geometry, 2, &v[0], &v[1], Some(&v[2]), None)?)
-            })?;
-            let plain = results(&variables, |v| {
-                Ok(convolution::composed(&v[0], &v[1], Some(&v[2]), &geometry)?)
-            })?;
-            assert_same(&kernel, &plain, &format!("{geometry:?}"))?;
+            let (features, settings) = as_settings(&geometry);
+            let mut store = Parameters::new(&Device::Cpu, Key::new(3));
+            let layer = Convolution::new(&mut store.root(), features, settings)?;
+            let x = normal("x", &[2, 3, height, width, inputs])?;
+            let context = Context::training(2, Key::new(1));
+            let [kernels, composed] = both_ways(&layer, &store, &x, &context)?;
+            assert_eq!(kernels.len(), 4);
+            assert_same(&kernels, &composed, &format!("{geometry:?}"))?;
             visited += 1;
         }
     }
@@ -91,8 +131,8 @@ fn a_convolution_is_that_of_candle() -> Result<()> {
     Ok(())
 }
 
-/// Inputs of spikes and of pooled spikes, from silent to full, take the sparse kernels where those
-/// are faster, and give what candle gives.
+/// Inputs of spikes and of counts, from silent to full, take the sparse kernels where those are
+/// faster, and give what candle gives.
 #[test]
 fn a_convolution_of_spikes_is_that_of_candle() -> Result<()> {
     let geometry = Conv2d {
@@ -111,25 +151,18 @@ fn a_convolution_of_spikes_is_that_of_candle() -> Result<()> {
     assert_eq!(geometry.weight_gradient_path(few), Path::Sparse);
     let mut visited = 0;
     for density in [0.0, 0.01, 0.1, 0.5, 1.0] {
-        for unit in [1.0, 0.25] {
+        for draws in [1, 4] {
             let mut stream = Key::new(8).stream();
-            let draws = if unit < 1.0 { 4 } else { 1 };
             let values: Vec<f32> = (0..geometry.input_len())
-                .map(|_| (0..draws).filter(|_| stream.bernoulli(density)).count() as f32 * unit)
+                .map(|_| (0..draws).filter(|_| stream.bernoulli(density)).count() as f32)
                 .collect();
             let x = Tensor::from_vec(values, (4, 2, 9, 7, 37), &Device::Cpu)?;
-            let variables = [
-                Var::from_tensor(&x)?,
-                Var::from_tensor(&normal("w", &[3, 3, 37, 40])?)?,
-                Var::from_tensor(&normal("b", &[40])?)?,
-            ];
-            let kernel = results(&variables, |v| {
-                Ok(synapse::apply(geometry, 4, &v[0], &v[1], Some(&v[2]), None)?)
-            })?;
-            let plain = results(&variables, |v| {
-                Ok(convolution::composed(&v[0], &v[1], Some(&v[2]), &geometry)?)
-            })?;
-            assert_same(&kernel, &plain, &format!("density {density}, unit {unit}"))?;
+            let (features, settings) = as_settings(&geometry);
+            let mut store = Parameters::new(&Device::Cpu, Key::new(3));
+            let layer = Convolution::new(&mut store.root(), features, settings)?;
+            let context = Context::training(4, Key::new(1));
+            let [kernels, composed] = both_ways(&layer, &store, &x, &context)?;
+            assert_same(&kernels, &composed, &format!("density {density}, draws {draws}"))?;
             visited += 1;
         }
     }
@@ -141,21 +174,93 @@ fn a_convolution_of_spikes_is_that_of_candle() -> Result<()> {
 fn a_linear_layer_is_that_of_candle() -> Result<()> {
     let mut visited = 0;
     for (inputs, outputs) in [(1, 1), (3, 7), (65, 33)] {
-        let variables = [
-            Var::from_tensor(&normal("x", &[2, 3, inputs])?)?,
-            Var::from_tensor(&normal("w", &[inputs, outputs])?)?,
-            Var::from_tensor(&normal("b", &[outputs])?)?,
-        ];
-        let product = Product { rows: 6, inputs, outputs };
-        let kernel = results(&variables, |v| {
-            Ok(synapse::apply(product, 2, &v[0], &v[1], Some(&v[2]), None)?)
-        })?;
-        let plain = results(&variables, |v| Ok(linear::composed(&v[0], &v[1], Some(&v[2]))?))?;
-        assert_same(&kernel, &plain, &format!("{product:?}"))?;
+        let mut store = Parameters::new(&Device::Cpu, Key::new(3));
+        let features = Features::Vector { size: inputs };
+        let layer = Linear::new(&mut store.root(), features, LinearSettings::new(outputs))?;
+        let x = normal("x", &[2, 3, inputs])?;
+        let context = Context::training(2, Key::new(1));
+        let [kernels, composed] = both_ways(&layer, &store, &x, &context)?;
+        assert_same(&kernels, &composed, &format!("{inputs} to {outputs}"))?;
         visited += 1;
     }
     assert_eq!(visited, 3);
     Ok(())
+}
+
+/// Layers that learn nothing, or whose statistics learn, in training and evaluation.
+#[test]
+fn other_layers_are_those_of_candle() -> Result<()> {
+    let map = Features::Map { height: 5, width: 4, channels: 3 };
+    let norm = ThresholdBatchNorm { factor: 0.5, branch_factor: 0.7, ..Default::default() };
+    let mut visited = 0;
+    for training in [true, false] {
+        let mut store = Parameters::new(&Device::Cpu, Key::new(2));
+        let mut reference = Parameters::new(&Device::Cpu, Key::new(2));
+        let layers: Vec<Box<dyn Layer>> = vec![
+            Box::new(Normalization::new(&mut store.root(), map, norm, true)?),
+            Box::new(AveragePool::new(map, 2)?),
+            Box::new(MaxPool::new(map, 2)?),
+            Box::new(GlobalAveragePool::new(map)?),
+            Box::new(Dropout::new("dropout", map, 0.3)?),
+            Box::new(Flatten::new(map)),
+        ];
+        let context = Context { training, ..Context::training(2, Key::new(9)) };
+        for layer in &layers {
+            let x = normal("x", &[2, 3, 5, 4, 3])?;
+            let [kernels, composed] = both_ways(&**layer, &store, &x, &context)?;
+            assert_same(&kernels, &composed, &format!("{layer:?}, training: {training}"))?;
+            visited += 1;
+        }
+        // Both ways moved the running statistics: two steps are those of two steps.
+        let layer = Normalization::new(&mut reference.root(), map, norm, true)?;
+        for _ in 0..2 {
+            layer.forward(&normal("x", &[2, 3, 5, 4, 3])?, &context)?;
+        }
+        for (a, b) in store.iter().zip(reference.iter()) {
+            assert!(largest(&a.variable, &b.variable)? < 1e-6, "{}", a.name);
+        }
+    }
+    assert_eq!(visited, 12);
+    Ok(())
+}
+
+/// The run of a layer on the CPU as an operation of candle's.
+struct Run {
+    layer: Arc<dyn Layer>,
+    features: Features,
+    context: Context,
+    pull: Mutex<Option<Pull>>,
+}
+
+impl CustomOp1 for Run {
+    fn name(&self) -> &'static str {
+        "run"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        let x = host::slice(x, layout)?.to_vec();
+        let x = Tensor::from_vec(x, layout.shape(), &Device::Cpu)?;
+        let pass = Pass { context: self.context, pool: Arc::default() };
+        let run = || -> Result<Tensor> {
+            let signal = Signal::input(&x, self.features, &pass)?;
+            let signal = Signal { gradient: true, ..signal };
+            let (out, pull) = self.layer.run(signal, &pass)?;
+            *self.pull.lock().expect("no panic") = pull;
+            out.tensor(&pass.pool)
+        };
+        let out = run().map_err(candle_core::Error::wrap)?;
+        Ok((CpuStorage::F32(out.flatten_all()?.to_vec1()?), out.shape().clone()))
+    }
+
+    fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
+        let pull = self.pull.lock().expect("no panic").take().expect("one backward pass");
+        let grad = grad.flatten_all()?.to_vec1::<f32>()?;
+        let mut gradient = Arc::<Pool>::default().take(grad.len());
+        gradient.copy_from_slice(&grad);
+        let by_input = pull(gradient, &mut Filed::default()).map_err(candle_core::Error::wrap)?;
+        let by_input = by_input.expect("a gradient").to_vec();
+        Ok(Some(Tensor::from_vec(by_input, x.shape(), &Device::Cpu)?))
+    }
 }
 
 /// Every differentiable layer without neurons, against central differences.
@@ -167,15 +272,15 @@ fn gradients_are_finite_differences() -> Result<()> {
     let mut root = store.root();
     let settings = ConvolutionSettings { bias: true, stride: 2, ..ConvolutionSettings::same(2, 3) };
     let norm = ThresholdBatchNorm { factor: 0.5, branch_factor: 0.7, ..Default::default() };
-    let layers: Vec<(Features, Box<dyn Layer>)> = vec![
-        (map, Box::new(Convolution::new(&mut root.child("convolution"), map, settings)?)),
-        (vector, Box::new(Linear::new(&mut root.child("linear"), vector, LinearSettings::new(4))?)),
-        (map, Box::new(Normalization::new(&mut root.child("norm"), map, norm, true)?)),
-        (map, Box::new(AveragePool::new(map, 2)?)),
-        (map, Box::new(MaxPool::new(map, 2)?)),
-        (map, Box::new(GlobalAveragePool::new(map)?)),
-        (map, Box::new(Dropout::new("dropout", map, 0.3)?)),
-        (map, Box::new(Flatten::new(map))),
+    let layers: Vec<(Features, Arc<dyn Layer>)> = vec![
+        (map, Arc::new(Convolution::new(&mut root.child("convolution"), map, settings)?)),
+        (vector, Arc::new(Linear::new(&mut root.child("linear"), vector, LinearSettings::new(4))?)),
+        (map, Arc::new(Normalization::new(&mut root.child("norm"), map, norm, true)?)),
+        (map, Arc::new(AveragePool::new(map, 2)?)),
+        (map, Arc::new(MaxPool::new(map, 2)?)),
+        (map, Arc::new(GlobalAveragePool::new(map)?)),
+        (map, Arc::new(Dropout::new("dropout", map, 0.3)?)),
+        (map, Arc::new(Flatten::new(map))),
     ];
     let context = Context::training(2, Key::new(9));
     let mut visited = 0;
@@ -183,7 +288,9 @@ fn gradients_are_finite_differences() -> Result<()> {
         let mut dims = vec![2, 2];
         dims.extend(features.dims());
         let worst = largest_difference(&[normal("x", &dims)?], 1e-2, |x| {
-            let out = layer.forward(&x[0], &context)?;
+            let pull = Mutex::default();
+            let run = Run { layer: layer.clone(), features: *features, context, pull };
+            let out = x[0].apply_op1(run)?;
             assert_eq!(out.dims()[2..], layer.output().dims());
             Ok(out)
         })?;
@@ -201,14 +308,23 @@ fn pooling_is_right_on_ties_and_odd_sides() -> Result<()> {
     let features = Features::Map { height: 7, width: 5, channels: 2 };
     let mut visited = 0;
     for (maximum, composed_too) in [(false, true), (true, false)] {
-        let x = Var::ones((1, 2, 7, 5, 2), candle_core::DType::F32, &Device::Cpu)?;
-        let out = if maximum {
-            MaxPool::new(features, 2)?.forward(&x, &Context::evaluation(1))?
+        let x = Tensor::ones((1, 2, 7, 5, 2), candle_core::DType::F32, &Device::Cpu)?;
+        let layer: Box<dyn Layer> = if maximum {
+            Box::new(MaxPool::new(features, 2)?)
         } else {
-            AveragePool::new(features, 2)?.forward(&x, &Context::evaluation(1))?
+            Box::new(AveragePool::new(features, 2)?)
         };
+        let pool = Arc::<Pool>::default();
+        let pass = Pass { context: Context::training(1, Key::new(1)), pool: pool.clone() };
+        let signal = Signal { gradient: true, ..Signal::input(&x, features, &pass)? };
+        let (out, pull) = layer.run(signal, &pass)?;
+        let out = out.tensor(&pool)?;
         assert_eq!(out.dims(), [1, 2, 3, 2, 2]);
-        let gradient = out.sum_all()?.backward()?.get(&x).expect("a gradient").clone();
+        let mut ones = pool.take(24);
+        ones.fill(1.0);
+        let pull = pull.expect("a backward pass");
+        let gradient = pull(ones, &mut Filed::default())?.expect("a gradient").to_vec();
+        let gradient = Tensor::from_vec(gradient, x.shape(), &Device::Cpu)?;
         // 24 windows, each with a gradient of 1.
         assert_eq!(gradient.sum_all()?.to_scalar::<f32>()?, 24.0);
         assert_eq!(gradient.narrow(2, 6, 1)?.sum_all()?.to_scalar::<f32>()?, 0.0);
@@ -257,8 +373,9 @@ fn a_constant_input_runs_once_and_means_the_same() -> Result<()> {
         let network = build(&spec, &parts()?, [8, 8, 3])?;
         let x = normal("x", &[1, 3, 8, 8, 3])?.repeat((repeats, 1, 1, 1, 1))?;
         let out = network.forward(&x, &Context::training(4, Key::new(1)))?;
-        let gradients = out.logits.sqr()?.sum_all()?.backward()?;
-        let mut all = vec![out.logits.clone()];
+        let logits = out.logits.clone();
+        let gradients = out.backward(&logits.sqr()?.sum_all()?)?;
+        let mut all = vec![logits];
         for parameter in network.parameters().learned() {
             all.push(gradients.get(&parameter.variable).expect("a gradient").clone());
         }
@@ -267,6 +384,75 @@ fn a_constant_input_runs_once_and_means_the_same() -> Result<()> {
     }
     assert_eq!(results[0].len(), 1 + 10 + 14);
     assert_same(&results[0], &results[1], "once against four times")
+}
+
+/// Whole networks on the CPU, bits and sparse kernels and all, are those of candle operations:
+/// logits, side logits, gradients, running statistics; widths that fill words and that do not.
+#[test]
+fn networks_are_their_composition() -> Result<()> {
+    let spec = |layers: &str| Spec { layers: layers.into(), bias: true };
+    let specs = [
+        spec("16C3-AP2-32C3-16C3-AP2-FC10"),
+        spec("16C3-AP2-AP2-FC32-DP0.3-FC10"),
+        spec("6C3-AP2-5C3S2-GAP-FC10"),
+        spec("32C3S2-16C3-AP2-GAP-FC10"),
+    ];
+    let residual = [
+        ResNet19 { width: 0.25, ..ResNet19::default() },
+        ResNet19 { width: 0.1, hidden: 0, ..ResNet19::default() },
+    ];
+    let all = specs.iter().map(|spec| -> &dyn Architecture { spec });
+    let all = all.chain(residual.iter().map(|net| -> &dyn Architecture { net }));
+    let mut visited = 0;
+    for architecture in all {
+        for (time, surrogate, training) in [
+            (1, "triangle", true),
+            (4, "rectangle", true),
+            (4, "atan", true),
+            (1, "triangle", false),
+        ] {
+            let parts = Parts {
+                side_heads: format!("{architecture:?}").contains("ResNet"),
+                ..Parts::new(
+                    AnyNeuron::named("lif")?.model(),
+                    AnySurrogate::named(surrogate)?.shared(),
+                )
+            };
+            let x = normal("x", &[time, 2, 8, 8, 3])?;
+            let context = Context { training, ..Context::training(4, Key::new(1)) };
+            let mut results = Vec::new();
+            for composed in [false, true] {
+                let network = build(architecture, &parts, [8, 8, 3])?;
+                let out = if composed {
+                    network.composed(&x, &context)?
+                } else {
+                    network.forward(&x, &context)?
+                };
+                let mut all = vec![out.logits.clone()];
+                all.extend(out.side.iter().cloned());
+                let mut loss = (&out.logits * normal("weights", out.logits.dims())?)?.sum_all()?;
+                for side in &out.side {
+                    loss = (loss + side.sqr()?.sum_all()?)?;
+                }
+                let gradients = out.backward(&loss)?;
+                for parameter in network.parameters().learned() {
+                    let gradient = gradients.get(&parameter.variable);
+                    // Side heads do not run in evaluation.
+                    assert_eq!(gradient.is_none(), !training && parameter.name.contains("side"));
+                    all.extend(gradient.cloned());
+                }
+                let buffers = network.parameters().iter();
+                all.extend(buffers.map(|entry| entry.variable.as_tensor().clone()));
+                results.push(all);
+            }
+            let name = format!("{architecture:?}, {time} steps given, {surrogate}, {training}");
+            assert_eq!(results[0].len(), results[1].len(), "{name}");
+            assert_same(&results[0], &results[1], &name)?;
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 24);
+    Ok(())
 }
 
 #[test]
@@ -278,8 +464,9 @@ fn bits_do_not_depend_on_the_number_of_threads() -> Result<()> {
                 build(&ResNet19 { width: 0.1, ..ResNet19::default() }, &parts()?, [16, 16, 3])?;
             let x = normal("x", &[1, 4, 16, 16, 3])?;
             let out = network.forward(&x, &Context::training(3, Key::new(1)))?;
-            let gradients = out.logits.sqr()?.sum_all()?.backward()?;
-            let mut all = vec![out.logits.flatten_all()?.to_vec1()?];
+            let logits = out.logits.clone();
+            let gradients = out.backward(&logits.sqr()?.sum_all()?)?;
+            let mut all = vec![logits.flatten_all()?.to_vec1()?];
             for parameter in network.parameters().learned() {
                 let gradient = gradients.get(&parameter.variable).expect("a gradient");
                 all.push(gradient.flatten_all()?.to_vec1()?);
@@ -344,7 +531,9 @@ fn observations_count_what_happened() -> Result<()> {
     assert_eq!(network.layer_names(), ["convolution1", "linear1"]);
     let x = normal("x", &[1, 3, 8, 8, 3])?;
     let context = Context { census: true, ..Context::training(4, Key::new(1)) };
-    network.forward(&x, &context)?.logits.sum_all()?.backward()?;
+    let out = network.forward(&x, &context)?;
+    let loss = out.logits.sum_all()?;
+    out.backward(&loss)?;
     let seen = network.take_observations();
     assert_eq!(seen[0].neurons, 384);
     assert_eq!(seen[0].counts.elements, 4 * 3 * 384);
@@ -376,6 +565,6 @@ fn impossible_shapes_are_refused_in_words() -> Result<()> {
     let network = build(&Spec { layers: "6C3-FC10".into(), bias: false }, &parts, [4, 4, 3])?;
     let x = normal("x", &[1, 2, 5, 4, 3])?;
     let error = network.forward(&x, &Context::evaluation(2)).unwrap_err().to_string();
-    assert!(error.contains("convolution1") && error.contains("[4, 4, 3]"), "{error}");
+    assert!(error.contains("input of the network") && error.contains("[4, 4, 3]"), "{error}");
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! `[1, B, …]`, and what comes before the first neuron then runs once.
 
 mod block;
+mod buffer;
 mod context;
 mod convolution;
 mod dropout;
@@ -16,11 +17,12 @@ mod normalization;
 mod pool;
 mod registry;
 mod residual;
+mod signal;
 mod spec;
 mod spiking;
 mod synapse;
 
-pub use block::Block;
+pub use block::{Block, SynapseObservation};
 pub use context::Context;
 pub use convolution::{Convolution, ConvolutionSettings};
 pub use dropout::Dropout;
@@ -33,8 +35,10 @@ pub use normalization::{Normalization, ThresholdBatchNorm};
 pub use pool::{AveragePool, GlobalAveragePool, MaxPool};
 pub use registry::{AnyNetwork, Architecture, VggSnn};
 pub use residual::{BasicBlock, ResNet19};
+pub use signal::{Filed, Pass, Pull, Signal};
 pub use spec::Spec;
 pub use spiking::{Census, Spiking};
+pub use synapse::Paths;
 
 #[cfg(test)]
 mod laws;

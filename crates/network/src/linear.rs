@@ -1,13 +1,15 @@
 //! The linear layer over `[T, B, N]`, weights `[in, out]`.
 
+use std::sync::Arc;
+
 use candle_core::{Result as CandleResult, Tensor};
 use candlewick_core::initializer::Initializer;
 use candlewick_core::parameters::{Role, Scope};
 use candlewick_core::{Error, Result, axes};
 use candlewick_kernels::convolution::Conv2d;
-use candlewick_kernels::linear::Linear as Product;
 
-use crate::synapse::{self, Kernel, Plasticity};
+use crate::signal::{Pass, Pull, Signal, Values};
+use crate::synapse::{self, Plasticity, SynapsePull, Taken, Weights};
 use crate::{Context, Features, Layer};
 
 /// Settings of a linear layer.
@@ -31,8 +33,7 @@ impl LinearSettings {
 /// A linear layer.
 #[derive(Clone, Debug)]
 pub struct Linear {
-    weight: Tensor,
-    bias: Option<Tensor>,
+    weights: Weights,
     inputs: usize,
     outputs: usize,
 }
@@ -64,22 +65,33 @@ impl Linear {
             .then(|| scope.create("bias", Role::Bias, &[outputs], Initializer::Uniform(bound)))
             .transpose()?;
         Ok(Self {
-            weight: weight.as_tensor().clone(),
-            bias: bias.map(|bias| bias.as_tensor().clone()),
+            weights: Weights {
+                weight: weight.as_tensor().clone(),
+                bias: bias.map(|bias| bias.as_tensor().clone()),
+            },
             inputs,
             outputs,
         })
     }
 
-    /// [`Layer::forward`], with a method's rule for the weight gradient.
-    pub(crate) fn currents(
+    pub(crate) fn run_with(
         &self,
-        x: &Tensor,
-        context: &Context,
+        x: &Signal,
         plasticity: Option<Plasticity>,
-    ) -> Result<Tensor> {
-        let weight = context.parameter(&self.weight);
-        let bias = self.bias.as_ref().map(|bias| context.parameter(bias));
+        taken: &Taken,
+        pass: &Pass,
+    ) -> Result<(Signal, Option<SynapsePull>)> {
+        x.expect("a linear layer", Features::Vector { size: self.inputs })?;
+        let geometry = Conv2d::linear(x.time * x.batch, self.inputs, self.outputs);
+        let (out, pull) = synapse::run(geometry, &self.weights, x, plasticity, taken, pass)?;
+        Ok((x.with(self.output(), Values::Dense(Arc::new(out))).learned(), pull))
+    }
+}
+
+impl Layer for Linear {
+    fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
+        let weight = context.parameter(&self.weights.weight);
+        let bias = self.weights.bias.as_ref().map(|bias| context.parameter(bias));
         let (time, batch) = axes::time_and_batch(x)?;
         if x.dims()[2..] != [self.inputs] {
             return Err(Error::Shape {
@@ -88,19 +100,13 @@ impl Linear {
                 got: format!("{:?}", &x.dims()[2..]),
             });
         }
-        let out = if x.device().is_cpu() {
-            let kernel = Product { rows: time * batch, inputs: self.inputs, outputs: self.outputs };
-            synapse::apply(kernel, time, x, &weight, bias.as_ref(), plasticity)?
-        } else {
-            composed(x, &weight, bias.as_ref())?
-        };
+        let out = composed(x, &weight, bias.as_ref())?;
         Ok(out.reshape((time, batch, self.outputs))?)
     }
-}
 
-impl Layer for Linear {
-    fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
-        self.currents(x, context, None)
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+        let (out, pull) = self.run_with(&x, None, &Taken::default(), pass)?;
+        Ok((out, pull.map(synapse::alone)))
     }
 
     fn output(&self) -> Features {
@@ -114,45 +120,5 @@ pub(crate) fn composed(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Ca
     match bias {
         Some(bias) => out.broadcast_add(bias),
         None => Ok(out),
-    }
-}
-
-impl Kernel for Product {
-    const NAME: &'static str = "linear";
-
-    fn input_len(&self) -> usize {
-        self.rows * self.inputs
-    }
-
-    fn weight_len(&self) -> usize {
-        self.inputs * self.outputs
-    }
-
-    fn output_dims(&self) -> Vec<usize> {
-        vec![self.rows, self.outputs]
-    }
-
-    fn one_step(&self, time_steps: usize) -> Self {
-        Self { rows: self.rows / time_steps, ..*self }
-    }
-
-    fn forward(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, output: &mut [f32]) {
-        self.forward(input, weight, bias, output);
-    }
-
-    fn input_gradient(&self, grad_output: &[f32], weight: &[f32], grad_input: &mut [f32]) {
-        self.input_gradient(grad_output, weight, grad_input);
-    }
-
-    fn weight_gradient(&self, input: &[f32], grad_output: &[f32], grad_weight: &mut [f32]) {
-        self.weight_gradient(input, grad_output, grad_weight);
-    }
-
-    fn bias_gradient(&self, grad_output: &[f32], grad_bias: &mut [f32]) {
-        self.bias_gradient(grad_output, grad_bias);
-    }
-
-    fn as_convolution(&self) -> Conv2d {
-        Conv2d::linear(self.rows, self.inputs, self.outputs)
     }
 }

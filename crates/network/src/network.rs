@@ -1,20 +1,25 @@
 //! A whole network: its layers, its parameters, its side heads.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 use candlewick_core::parameters::{Parameters, Role};
 use candlewick_core::weight_rule::WeightGradientRule;
-use candlewick_core::{Key, Result};
+use candlewick_core::{Key, Result, host};
 use candlewick_neuron::{ActivityPenalty, Counts, Model};
 use candlewick_surrogate::{Surrogate, SurrogateRule};
 
 use crate::block::{Currents, Synapse};
+use crate::buffer::{Buffer, Pool, add};
+use crate::signal::{Filed, Pass, Signal};
 use crate::spiking::LearnedRule;
 use crate::{
     Architecture, Block, Census, Context, Convolution, ConvolutionSettings, Features,
-    GlobalAveragePool, Layer, Linear, LinearSettings, Normalization, Spiking, ThresholdBatchNorm,
+    GlobalAveragePool, Layer, Linear, LinearSettings, Normalization, Spiking, SynapseObservation,
+    ThresholdBatchNorm,
 };
 
 /// What a network is made of besides its architecture, and which methods act inside of it.
@@ -52,12 +57,49 @@ impl Parts {
 }
 
 /// The result of a forward pass.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Outputs {
     /// Logits at every time step `[T, B, K]`.
     pub logits: Tensor,
     /// Logits of the side heads `[T, B, K]`, from the first stage on; none outside of training.
     pub side: Vec<Tensor>,
+    /// The backward pass from the logits on, if candle does not know it.
+    backward: Option<Backward>,
+}
+
+/// Takes the gradients by the logits and by those of the side heads.
+struct Backward(Box<dyn FnOnce(Vec<Option<Tensor>>, &mut Filed) -> Result<()> + Send>);
+
+impl fmt::Debug for Backward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Backward")
+    }
+}
+
+impl Outputs {
+    /// Outputs whose graph candle knows.
+    pub fn new(logits: Tensor, side: Vec<Tensor>) -> Self {
+        Self { logits, side, backward: None }
+    }
+
+    /// The gradients of `loss`, a scalar made of these outputs, by all parameters of the network.
+    ///
+    /// On the CPU the layers run outside of candle's graph, which ends at the logits: call this
+    /// instead of [`Tensor::backward`], which would give the gradients by the logits alone.
+    ///
+    /// # Errors
+    /// If `loss` is not a scalar, or candle fails.
+    pub fn backward(self, loss: &Tensor) -> Result<GradStore> {
+        let mut store = loss.backward()?;
+        if let Some(Backward(backward)) = self.backward {
+            let outputs = std::iter::once(&self.logits).chain(&self.side);
+            let gradients = outputs.map(|output| store.remove(output)).collect();
+            let mut filed = Filed::default();
+            backward(gradients, &mut filed)?;
+            filed.merge(&mut store)?;
+        }
+        Ok(store)
+    }
 }
 
 /// What happened in a spiking layer since it was last asked.
@@ -82,6 +124,8 @@ pub struct Network {
     layers: Vec<Box<dyn Layer>>,
     classifier: Linear,
     side_heads: Vec<SideHead>,
+    /// The buffers of all passes.
+    pool: Arc<Pool>,
 }
 
 /// Global average pooling and a linear layer at the end of a stage: the branch of shortcut
@@ -127,7 +171,8 @@ impl Network {
             expected: "an architecture that ends in a classifier".into(),
             got: format!("{architecture:?}"),
         })?;
-        Ok(Self { parameters, input, classes, layers, classifier, side_heads })
+        let pool = Arc::default();
+        Ok(Self { parameters, input, classes, layers, classifier, side_heads, pool })
     }
 
     /// Runs the network on `[T, B, H, W, C]`, or on `[1, B, H, W, C]` for an input that is the same
@@ -136,6 +181,11 @@ impl Network {
     /// # Errors
     /// If the input does not have the shape that the network was built for.
     pub fn forward(&self, x: &Tensor, context: &Context) -> Result<Outputs> {
+        if x.device().is_cpu() { self.run(x, context) } else { self.composed(x, context) }
+    }
+
+    /// The network as candle operations: for devices, and the reference of the run on the CPU.
+    pub(crate) fn composed(&self, x: &Tensor, context: &Context) -> Result<Outputs> {
         let mut x = x.clone();
         let mut side = Vec::new();
         let mut heads = self.side_heads.iter().filter(|_| context.training).peekable();
@@ -149,7 +199,73 @@ impl Network {
                 side.push(head.linear.forward(&pooled, context)?);
             }
         }
-        Ok(Outputs { logits: self.classifier.forward(&x, context)?, side })
+        Ok(Outputs::new(self.classifier.forward(&x, context)?, side))
+    }
+
+    fn run(&self, x: &Tensor, context: &Context) -> Result<Outputs> {
+        self.pool.start_pass();
+        let pass = Pass { context: *context, pool: self.pool.clone() };
+        let mut signal = Signal::input(x, self.input, &pass)?;
+        let mut pulls = Vec::with_capacity(self.layers.len());
+        let mut side = Vec::new();
+        let mut head_pulls = Vec::new();
+        let mut heads = self.side_heads.iter().filter(|_| context.training).peekable();
+        for (number, layer) in self.layers.iter().enumerate() {
+            let (out, pull) = layer.run(signal, &pass)?;
+            signal = out;
+            pulls.push(pull);
+            while let Some(head) = heads.next_if(|head| head.after == number + 1) {
+                let (pooled, pool) = match &head.pool {
+                    Some(pool) => pool.run(signal.clone(), &pass)?,
+                    None => (signal.clone(), None),
+                };
+                let (logits, linear) = head.linear.run(pooled, &pass)?;
+                side.push(output(&logits, &pass)?);
+                head_pulls.push((number, pool, linear));
+            }
+        }
+        let (logits, classifier) = self.classifier.run(signal, &pass)?;
+        let logits = output(&logits, &pass)?;
+        if !context.gradients {
+            return Ok(Outputs::new(logits, side));
+        }
+        let pool = self.pool.clone();
+        let backward = move |gradients: Vec<Option<Tensor>>, filed: &mut Filed| {
+            let mut gradients = gradients
+                .into_iter()
+                .map(|gradient| gradient.map(|gradient| buffer_of(&gradient, &pool)).transpose());
+            let mut next = || gradients.next().transpose().map(Option::flatten);
+            let mut by_output = match (next()?, classifier) {
+                (Some(gradient), Some(classifier)) => classifier(gradient, filed)?,
+                _ => None,
+            };
+            let mut by_sides = Vec::with_capacity(head_pulls.len());
+            for (number, pool, linear) in head_pulls {
+                let (Some(gradient), Some(linear)) = (next()?, linear) else { continue };
+                let mut by_side = linear(gradient, filed)?;
+                if let (Some(gradient), Some(pool)) = (by_side.take(), pool) {
+                    by_side = pool(gradient, filed)?;
+                }
+                by_sides.extend(by_side.map(|by_side| (number, by_side)));
+            }
+            for (number, pull) in pulls.into_iter().enumerate().rev() {
+                while let Some((_, by_side)) = by_sides.pop_if(|(after, _)| *after == number) {
+                    by_output = match by_output {
+                        None => Some(by_side),
+                        Some(mut sum) => {
+                            add(&mut sum, &by_side);
+                            Some(sum)
+                        }
+                    };
+                }
+                by_output = match (by_output, pull) {
+                    (Some(gradient), Some(pull)) => pull(gradient, filed)?,
+                    _ => None,
+                };
+            }
+            Ok(())
+        };
+        Ok(Outputs { logits, side, backward: Some(Backward(Box::new(backward))) })
     }
 
     /// All parameters and buffers.
@@ -165,6 +281,12 @@ impl Network {
     /// Number of classes K.
     pub fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// How each synaptic layer ran when it last ran, from input to output; the classifier and side
+    /// heads are left out.
+    pub fn synapses(&self) -> Vec<SynapseObservation> {
+        self.layers.iter().flat_map(|layer| layer.synapses()).collect()
     }
 
     /// The spiking layers, from input to output.
@@ -188,6 +310,24 @@ impl Network {
             })
             .collect()
     }
+}
+
+/// Logits as a tensor; where gradients will be asked for, as one that candle asks them for.
+fn output(logits: &Signal, pass: &Pass) -> Result<Tensor> {
+    let logits = logits.tensor(&pass.pool)?;
+    if !pass.is_kept() {
+        return Ok(logits);
+    }
+    Ok(Var::from_tensor(&logits)?.into_inner())
+}
+
+/// The values of a gradient of candle's.
+fn buffer_of(gradient: &Tensor, pool: &Arc<Pool>) -> Result<Buffer> {
+    let gradient = gradient.contiguous()?;
+    let values = host::values(&gradient)?;
+    let mut buffer = pool.take(values.len());
+    buffer.copy_from_slice(&values);
+    Ok(buffer)
 }
 
 /// Collects the layers of a network while an architecture is built.
@@ -252,7 +392,7 @@ impl NetworkBuilder<'_> {
         let rule = self.weight_rule();
         let linear = Linear::new(&mut self.store.root().child(path), input, settings)?;
         let synapse = Synapse::Linear(linear);
-        let currents = Currents { name: path.to_owned(), synapse, normalization: None, rule };
+        let currents = Currents::new(path, synapse, None, rule);
         let spiking = self.spiking(path, currents.output())?;
         Ok(Block { currents, spiking })
     }
@@ -287,7 +427,7 @@ impl NetworkBuilder<'_> {
             })
             .transpose()?;
         let synapse = Synapse::Convolution(convolution);
-        Ok(Currents { name: path.to_owned(), synapse, normalization, rule })
+        Ok(Currents::new(path, synapse, normalization, rule))
     }
 
     /// Neurons, with the scalars that they and the methods learn.

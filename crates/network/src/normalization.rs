@@ -9,17 +9,18 @@
 //! with `alpha = 1/√n` on each of `n` parallel branches. TET's code is this with
 //! `alpha · v_threshold = 1` on every branch.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp3, Layout, Result as CandleResult, Shape, Tensor, Var};
+use candle_core::{Tensor, Var};
 use candlewick_core::initializer::Initializer;
 use candlewick_core::parameters::{Role, Scope};
 use candlewick_core::{Error, Result, host};
-use candlewick_kernels::normalization::{
-    Gradients, Statistics, normalize, normalize_gradient, statistics,
-};
+use candlewick_kernels::current::PerChannel;
+use candlewick_kernels::normalization::{Gradients, Statistics, normalize_gradient, statistics};
 use serde::{Deserialize, Serialize};
 
+use crate::buffer::Buffer;
+use crate::signal::{Filed, Pass, Pull, Signal, Values};
 use crate::{Context, Features, Layer};
 
 /// Settings of the normalization in a recipe.
@@ -101,9 +102,66 @@ impl Normalization {
         }
         Ok(())
     }
+}
 
-    /// The plain reference in candle operations.
-    fn composed(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
+impl Normalization {
+    /// Prepares the normalization of `x`, which the neurons behind it apply; gives its backward pass,
+    /// which turns the gradient by the normalized values into that by `x`.
+    pub(crate) fn prepare(
+        &self,
+        x: &Arc<Buffer>,
+        repeats: usize,
+        pass: &Pass,
+    ) -> Result<(PerChannel, Option<NormalizationPull>)> {
+        let channels = self.features.channels();
+        let epsilon = self.settings.epsilon;
+        let of_the_batch = pass.context.training;
+        let (mean, variance) = if of_the_batch {
+            let (mut mean, mut variance) = (vec![0.0; channels], vec![0.0; channels]);
+            statistics(x, &mut mean, &mut variance);
+            // A constant input counts once per time step, as if it had been repeated.
+            self.track(&mean, &variance, x.len() / channels * repeats)?;
+            (mean, variance)
+        } else {
+            (self.running_mean.to_vec1()?, self.running_variance.to_vec1()?)
+        };
+        let factor = self.factor;
+        let gamma: Vec<f32> =
+            host::values(&self.gamma)?.iter().map(|gamma| gamma * factor).collect();
+        let given = Statistics { mean: &mean, variance: &variance, epsilon };
+        let prepared = PerChannel::new(&mean, &given.scales(&gamma), &host::values(&self.beta)?);
+        if !pass.is_kept() {
+            return Ok((prepared, None));
+        }
+        let (x, by) = (x.clone(), [self.gamma.clone(), self.beta.clone()]);
+        let pull = move |gradient: &mut Buffer, filed: &mut Filed| {
+            let (mut by_gamma, mut by_beta) = (vec![0.0; channels], vec![0.0; channels]);
+            let gradients =
+                Gradients { activation: gradient, gamma: &mut by_gamma, beta: &mut by_beta };
+            let given = Statistics { mean: &mean, variance: &variance, epsilon };
+            normalize_gradient(&x, given, &gamma, of_the_batch, gradients);
+            for gradient in &mut by_gamma {
+                *gradient *= factor;
+            }
+            filed.add(&by[0], by_gamma)?;
+            filed.add(&by[1], by_beta)
+        };
+        Ok((prepared, Some(Box::new(pull))))
+    }
+}
+
+/// A backward pass through a normalization, in place.
+pub(crate) type NormalizationPull = Box<dyn FnOnce(&mut Buffer, &mut Filed) -> Result<()> + Send>;
+
+impl Layer for Normalization {
+    fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
+        if x.dims()[2..] != self.features.dims() {
+            return Err(Error::Shape {
+                what: "input of a normalization, from axis 2".into(),
+                expected: format!("{:?}", self.features.dims()),
+                got: format!("{:?}", &x.dims()[2..]),
+            });
+        }
         let channels = self.gamma.elem_count();
         let rows = x.reshape(((), channels))?;
         let (mean, variance) = if context.training {
@@ -129,136 +187,25 @@ impl Normalization {
         let out = out.broadcast_mul(&gamma)?.broadcast_add(&context.parameter(&self.beta))?;
         Ok(out.reshape(x.shape())?)
     }
-}
 
-impl Layer for Normalization {
-    fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
-        if x.dims()[2..] != self.features.dims() {
-            return Err(Error::Shape {
-                what: "input of a normalization, from axis 2".into(),
-                expected: format!("{:?}", self.features.dims()),
-                got: format!("{:?}", &x.dims()[2..]),
-            });
-        }
-        if !x.device().is_cpu() {
-            return self.composed(x, context);
-        }
-        let moments = if context.training {
-            Moments::OfTheBatch(Arc::default())
-        } else {
-            Moments::Given(self.running_mean.to_vec1()?, self.running_variance.to_vec1()?)
-        };
-        let op =
-            Op { factor: self.factor, epsilon: self.settings.epsilon, moments: moments.clone() };
-        let (gamma, beta) = (context.parameter(&self.gamma), context.parameter(&self.beta));
-        let out = x.contiguous()?.apply_op3(&gamma, &beta, op)?;
-        if let Moments::OfTheBatch(found) = moments {
-            let found = found.lock().unwrap_or_else(PoisonError::into_inner);
-            // A constant input counts once per time step, as if it had been repeated.
-            let repeats = (context.time_steps / x.dim(0)?).max(1);
-            let count = x.elem_count() / self.gamma.elem_count() * repeats;
-            self.track(&found.0, &found.1, count)?;
-        }
-        Ok(out)
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+        x.expect("a normalization", self.features)?;
+        let repeats = (pass.context.time_steps / x.time).max(1);
+        let values = x.dense(&pass.pool);
+        let (prepared, pull) = self.prepare(&values, repeats, pass)?;
+        let mut out = pass.pool.take(values.len());
+        prepared.apply(&values, &mut out);
+        let pull: Option<Pull> = pull.map(|pull| -> Pull {
+            Box::new(move |mut gradient, filed| {
+                pull(&mut gradient, filed)?;
+                Ok(Some(gradient))
+            })
+        });
+        Ok((x.with(self.features, Values::Dense(Arc::new(out))).learned(), pull))
     }
 
     fn output(&self) -> Features {
         self.features
-    }
-}
-
-/// Mean and variance per channel.
-#[derive(Clone)]
-enum Moments {
-    /// Found in the forward pass; the gradient goes through them.
-    OfTheBatch(Arc<Mutex<(Vec<f32>, Vec<f32>)>>),
-    /// Running statistics; constants.
-    Given(Vec<f32>, Vec<f32>),
-}
-
-struct Op {
-    factor: f32,
-    epsilon: f32,
-    moments: Moments,
-}
-
-impl Op {
-    fn scaled(&self, gamma: &[f32]) -> Vec<f32> {
-        gamma.iter().map(|gamma| gamma * self.factor).collect()
-    }
-}
-
-impl CustomOp3 for Op {
-    fn name(&self) -> &'static str {
-        "batch normalization"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        gamma: &CpuStorage,
-        gamma_layout: &Layout,
-        beta: &CpuStorage,
-        beta_layout: &Layout,
-    ) -> CandleResult<(CpuStorage, Shape)> {
-        let x = host::slice(x, x_layout)?;
-        let gamma = self.scaled(host::slice(gamma, gamma_layout)?);
-        let beta = host::slice(beta, beta_layout)?;
-        let mut output = vec![0.0; x.len()];
-        let mut apply = |mean: &[f32], variance: &[f32]| {
-            let statistics = Statistics { mean, variance, epsilon: self.epsilon };
-            normalize(x, statistics, &gamma, beta, &mut output);
-        };
-        match &self.moments {
-            Moments::Given(mean, variance) => apply(mean, variance),
-            Moments::OfTheBatch(found) => {
-                let (mut mean, mut variance) = (vec![0.0; gamma.len()], vec![0.0; gamma.len()]);
-                statistics(x, &mut mean, &mut variance);
-                apply(&mean, &variance);
-                *found.lock().unwrap_or_else(PoisonError::into_inner) = (mean, variance);
-            }
-        }
-        Ok((CpuStorage::F32(output), x_layout.shape().clone()))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        gamma: &Tensor,
-        beta: &Tensor,
-        _result: &Tensor,
-        grad: &Tensor,
-    ) -> CandleResult<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        let channels = gamma.elem_count();
-        let mut grad_x = vec![0.0; x.elem_count()];
-        let (mut grad_gamma, mut grad_beta) = (vec![0.0; channels], vec![0.0; channels]);
-        {
-            let (x, grad) = (host::values(x)?, host::values(&grad)?);
-            let gamma = self.scaled(&host::values(gamma)?);
-            let found;
-            let (mean, variance, of_the_batch) = match &self.moments {
-                Moments::Given(mean, variance) => (mean, variance, false),
-                Moments::OfTheBatch(cell) => {
-                    found = cell.lock().unwrap_or_else(PoisonError::into_inner);
-                    (&found.0, &found.1, true)
-                }
-            };
-            let statistics = Statistics { mean, variance, epsilon: self.epsilon };
-            let gradients =
-                Gradients { input: &mut grad_x, gamma: &mut grad_gamma, beta: &mut grad_beta };
-            normalize_gradient(&x, statistics, &gamma, &grad, of_the_batch, gradients);
-        }
-        for gradient in &mut grad_gamma {
-            *gradient *= self.factor;
-        }
-        let device = x.device();
-        Ok((
-            Some(Tensor::from_vec(grad_x, x.shape(), device)?),
-            Some(Tensor::from_vec(grad_gamma, gamma.shape(), device)?),
-            Some(Tensor::from_vec(grad_beta, beta.shape(), device)?),
-        ))
     }
 }
 
@@ -269,46 +216,6 @@ mod tests {
     use candlewick_core::parameters::Parameters;
 
     use super::*;
-
-    /// The kernel and candle's operations agree, in training and evaluation, forward and backward,
-    /// and move the running statistics alike.
-    #[test]
-    fn the_kernel_equals_the_composition() -> Result<()> {
-        let mut visited = 0;
-        for (training, factor) in [(true, 1.0), (true, 0.7), (false, 0.7)] {
-            let settings = ThresholdBatchNorm { factor, ..ThresholdBatchNorm::default() };
-            let features = Features::Map { height: 3, width: 2, channels: 5 };
-            let layer = || -> Result<(Parameters, Normalization)> {
-                let mut store = Parameters::new(&Device::Cpu, Key::new(1));
-                let layer = Normalization::new(&mut store.root(), features, settings, false)?;
-                Ok((store, layer))
-            };
-            let ((kernel_store, kernel), (plain_store, plain)) = (layer()?, layer()?);
-            let mut stream = Key::new(2).stream();
-            let values = (0..2 * 3 * 30).map(|_| stream.normal() * 2.0 + 1.0).collect();
-            let x = Var::from_vec(values, (2, 3, 3, 2, 5), &Device::Cpu)?;
-            let context = Context { training, ..Context::training(2, Key::new(3)) };
-            let (a, b) = (kernel.forward(&x, &context)?, plain.composed(&x, &context)?);
-            let (ga, gb) =
-                ((&a * a.sqr()?)?.sum_all()?.backward()?, (&b * b.sqr()?)?.sum_all()?.backward()?);
-            let close = |a: &Tensor, b: &Tensor| -> Result<f32> {
-                Ok((a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar()?)
-            };
-            assert!(close(&a, &b)? < 1e-5);
-            for (a, b) in [(&kernel.gamma, &plain.gamma), (&kernel.beta, &plain.beta)] {
-                let (a, b) = (ga.get(a).expect("a gradient"), gb.get(b).expect("a gradient"));
-                assert!(close(a, b)? < 1e-3, "{a} {b}");
-            }
-            let (a, b) = (ga.get(&x).expect("a gradient"), gb.get(&x).expect("a gradient"));
-            assert!(close(a, b)? < 1e-4);
-            for (a, b) in kernel_store.iter().zip(plain_store.iter()) {
-                assert!(close(&a.variable, &b.variable)? < 1e-6, "{}", a.name);
-            }
-            visited += 1;
-        }
-        assert_eq!(visited, 3);
-        Ok(())
-    }
 
     /// An input given once, for four steps, moves the statistics as if it had been given four times.
     #[test]

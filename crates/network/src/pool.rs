@@ -4,10 +4,14 @@
 //! maximum goes to the first element of the window that has it: spikes tie everywhere, and it must
 //! not be counted more than once.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result as CandleResult, Shape, Tensor};
-use candlewick_core::{Error, Result, axes, host};
-use candlewick_kernels::pool::Pool2d;
+use std::sync::Arc;
 
+use candle_core::{Result as CandleResult, Tensor};
+use candlewick_core::{Error, Result, axes};
+use candlewick_kernels::pool::Pool2d;
+use candlewick_kernels::spikes::Spikes;
+
+use crate::signal::{Pass, Pull, Signal, Values};
 use crate::{Context, Features, Layer};
 
 /// What a window becomes.
@@ -57,12 +61,7 @@ impl Window {
             });
         }
         let geometry = Pool2d { images: time * batch, ..self.geometry };
-        let window = Self { geometry, ..*self };
-        let out = if x.device().is_cpu() {
-            x.contiguous()?.apply_op1(window)?
-        } else {
-            window.composed(x)?
-        };
+        let out = Self { geometry, ..*self }.composed(x)?;
         let [height, width] = geometry.output_size();
         Ok(out.reshape((time, batch, height, width, channels))?)
     }
@@ -98,37 +97,55 @@ impl Window {
     }
 }
 
-impl CustomOp1 for Window {
-    fn name(&self) -> &'static str {
-        match self.kind {
-            Kind::Average => "average pooling",
-            Kind::Maximum => "maximum pooling",
-        }
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> CandleResult<(CpuStorage, Shape)> {
-        let mut output = vec![0.0; self.geometry.output_len()];
-        let x = host::slice(x, layout)?;
-        match self.kind {
-            Kind::Average => self.geometry.average(x, &mut output),
-            Kind::Maximum => self.geometry.maximum(x, &mut output),
-        }
-        let [height, width] = self.geometry.output_size();
-        let dims = (self.geometry.images, height, width, self.geometry.channels);
-        Ok((CpuStorage::F32(output), dims.into()))
-    }
-
-    fn bwd(&self, x: &Tensor, _result: &Tensor, grad: &Tensor) -> CandleResult<Option<Tensor>> {
-        let grad = grad.contiguous()?;
-        let mut grad_x = vec![0.0; self.geometry.input_len()];
-        {
-            let (x, grad) = (host::values(x)?, host::values(&grad)?);
+impl Window {
+    fn run(&self, x: &Signal, features: Features, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+        let Pool2d { height, width, channels, .. } = self.geometry;
+        x.expect("pooling", Features::Map { height, width, channels })?;
+        let geometry = x.windows(self.geometry);
+        let of_four = geometry.kernel == [2; 2] && geometry.stride == [2; 2];
+        let support = x.support.as_ref().filter(|_| of_four);
+        let support = support.map(|support| Arc::new(support.any_of_four(height, width)));
+        let spikes = match &x.values {
+            Values::Spikes(spikes) => Some(spikes),
+            Values::Dense(_) => None,
+        };
+        let quarters = spikes
+            .filter(|_| of_four && self.kind == Kind::Average)
+            .and_then(|spikes| spikes.average_of_four(height, width));
+        let mut input = None;
+        let values = if let Some(quarters) = quarters {
+            Values::Spikes(Arc::new(quarters))
+        } else {
+            let dense = x.dense(&pass.pool);
+            let mut output = pass.pool.take(geometry.output_len());
             match self.kind {
-                Kind::Average => self.geometry.average_gradient(&grad, &mut grad_x),
-                Kind::Maximum => self.geometry.maximum_gradient(&x, &grad, &mut grad_x),
+                Kind::Average => geometry.average(&dense, &mut output),
+                Kind::Maximum => geometry.maximum(&dense, &mut output),
             }
+            let out_channels = features.channels();
+            let shape = [x.time, output.len() / (x.time * out_channels).max(1), out_channels];
+            let binary = spikes.filter(|spikes| self.kind == Kind::Maximum && spikes.is_binary());
+            input = Some(dense);
+            match binary.map(|_| Spikes::binary(shape, &output)) {
+                Some(Ok(spikes)) => Values::Spikes(Arc::new(spikes)),
+                _ => Values::Dense(Arc::new(output)),
+            }
+        };
+        let out = Signal { support, ..x.with(features, values) };
+        if !(pass.is_kept() && x.gradient) {
+            return Ok((out, None));
         }
-        Ok(Some(Tensor::from_vec(grad_x, x.shape(), x.device())?))
+        let (kind, pool) = (self.kind, pass.pool.clone());
+        let input = input.filter(|_| kind == Kind::Maximum);
+        let pull: Pull = Box::new(move |gradient, _| {
+            let mut by_input = pool.take(geometry.input_len());
+            match &input {
+                None => geometry.average_gradient(&gradient, &mut by_input),
+                Some(input) => geometry.maximum_gradient(input, &gradient, &mut by_input),
+            }
+            Ok(Some(by_input))
+        });
+        Ok((out, Some(pull)))
     }
 }
 
@@ -152,6 +169,10 @@ macro_rules! pooling {
         impl Layer for $name {
             fn forward(&self, x: &Tensor, _context: &Context) -> Result<Tensor> {
                 self.0.forward(x)
+            }
+
+            fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+                self.0.run(&x, self.output(), pass)
             }
 
             fn output(&self) -> Features {
@@ -187,10 +208,11 @@ impl GlobalAveragePool {
 
 impl Layer for GlobalAveragePool {
     fn forward(&self, x: &Tensor, _context: &Context) -> Result<Tensor> {
-        if !x.device().is_cpu() {
-            return Ok(x.mean(3)?.mean(2)?);
-        }
-        Ok(self.0.forward(x)?.flatten(2, 4)?)
+        Ok(x.mean(3)?.mean(2)?)
+    }
+
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+        self.0.run(&x, self.output(), pass)
     }
 
     fn output(&self) -> Features {

@@ -5,9 +5,12 @@ use candlewick_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::block::Currents;
+use crate::buffer::add;
+use crate::signal::{Pass, Pull, Signal};
+use crate::spiking::Part;
 use crate::{
     Architecture, Context, ConvolutionSettings, Features, GlobalAveragePool, Layer, LinearSettings,
-    NetworkBuilder, Spiking,
+    NetworkBuilder, Spiking, SynapseObservation,
 };
 
 /// Convolution, norm, neurons, convolution, norm; plus the shortcut; neurons
@@ -52,25 +55,65 @@ impl BasicBlock {
 impl Layer for BasicBlock {
     fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
         let inner = self.first.forward(x, context)?;
-        let (mut currents, post) = self.second.forward(&inner, context)?;
-        let mut shortcut_post = None;
-        match &self.shortcut {
-            None => currents = (currents + x)?,
+        let currents = self.second.forward(&inner, context)?;
+        let currents = match &self.shortcut {
+            None => (currents + x)?,
+            Some(shortcut) => (currents + shortcut.forward(x, context)?)?,
+        };
+        self.spiking.forward(&currents, context)
+    }
+
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+        // The sum needs both branches at every step.
+        let x = x.at_every_step(pass);
+        let (inner, first) = self.first.run(x.clone(), pass)?;
+        let (second, second_pull) = self.second.run(&inner, pass)?;
+        let (around, shortcut) = match &self.shortcut {
+            None => (Part::as_it_is(&x, pass), None),
             Some(shortcut) => {
-                let (around, post) = shortcut.forward(x, context)?;
-                currents = (currents + around)?;
-                shortcut_post = post;
+                let (drive, pull) = shortcut.run(&x, pass)?;
+                (Part::of(drive), pull)
             }
-        }
-        let spikes = self.spiking.forward(&currents, context)?;
-        for post in [post, shortcut_post].into_iter().flatten() {
-            post.set(&spikes);
-        }
-        Ok(spikes)
+        };
+        let (spikes, neurons) = self.spiking.drive(vec![Part::of(second), around], pass)?;
+        let (Some(first), Some(second), Some(neurons)) = (first, second_pull, neurons) else {
+            return Ok((spikes, None));
+        };
+        let post = self.second.rule.is_some().then(|| spikes.clone());
+        let pool = pass.pool.clone();
+        let needed = x.gradient;
+        let pull: Pull = Box::new(move |gradient, filed| {
+            let by_sum = neurons(gradient, filed)?;
+            let mut copy = pool.take(by_sum.len());
+            copy.copy_from_slice(&by_sum);
+            let around = match shortcut {
+                None => Some(by_sum).filter(|_| needed),
+                Some(shortcut) => shortcut(by_sum, post.as_ref(), filed)?,
+            };
+            let Some(by_inner) = second(copy, post.as_ref(), filed)? else {
+                return Ok(around);
+            };
+            let through = first(by_inner, filed)?;
+            Ok(match (through, around) {
+                (Some(mut sum), Some(other)) => {
+                    add(&mut sum, &other);
+                    Some(sum)
+                }
+                (one, other) => one.or(other),
+            })
+        });
+        Ok((spikes, Some(pull)))
     }
 
     fn output(&self) -> Features {
         self.spiking.output()
+    }
+
+    fn synapses(&self) -> Vec<SynapseObservation> {
+        let mut all = self.first.synapses();
+        all.push(self.second.observe());
+        all.extend(self.shortcut.as_ref().map(Currents::observe));
+        all
     }
 
     fn spiking(&self) -> Vec<&Spiking> {

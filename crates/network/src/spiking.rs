@@ -4,11 +4,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Tensor, Var};
-use candlewick_core::{Result, axes, host};
-use candlewick_neuron::{ActivityPenalty, Counts, Model, MultiStep, Probe};
+use candlewick_core::Result;
+use candlewick_kernels::current::{PerChannel, Source};
+use candlewick_kernels::scan::{self, Derivative};
+use candlewick_kernels::spikes::Spikes;
+use candlewick_neuron::{ActivityPenalty, Counts, Model, MultiStep, Probe, measure};
 use candlewick_surrogate::{Effective, Site, Surrogate, SurrogateRule};
 use rayon::prelude::*;
 
+use crate::block::Drive;
+use crate::buffer::Buffer;
+use crate::signal::{Filed, Pass, Pull, Signal, Values};
 use crate::{Context, Features, Layer};
 
 /// Neurons that never or nearly always fired in the passes that were counted.
@@ -117,19 +123,158 @@ impl Spiking {
         Ok(effective)
     }
 
-    fn count_spikes(&self, spikes: &Tensor) -> Result<()> {
-        let (time, batch) = axes::time_and_batch(spikes)?;
+    fn count_spikes(&self, spikes: &[f32]) {
         let neurons = self.features.count();
         let mut tally = self.census.lock().unwrap_or_else(PoisonError::into_inner);
         tally.spikes.resize(neurons, 0);
-        tally.steps += (time * batch) as u64;
-        let spikes = spikes.contiguous()?;
-        let spikes = host::values(&spikes)?;
+        tally.steps += (spikes.len() / neurons.max(1)) as u64;
         tally.spikes.par_iter_mut().enumerate().for_each(|(neuron, count)| {
             *count += (neuron..spikes.len()).step_by(neurons).filter(|&i| spikes[i] != 0.0).count()
                 as u64;
         });
-        Ok(())
+    }
+
+    /// Runs the neurons on the sum of `parts`; their backward pass turns the gradient by the spikes
+    /// into that by the current, `[T, B, …]` or `[1, B, …]` as the parts are. There is at least one.
+    pub(crate) fn drive(
+        &self,
+        parts: Vec<Part>,
+        pass: &Pass,
+    ) -> Result<(Signal, Option<NeuronPull>)> {
+        let run = || self.drive_unnamed(parts, pass);
+        run().map_err(|error| error.in_layer(&self.name))
+    }
+
+    fn drive_unnamed(&self, parts: Vec<Part>, pass: &Pass) -> Result<(Signal, Option<NeuronPull>)> {
+        let context = &pass.context;
+        let steps = context.time_steps;
+        let batch = parts[0].signal.batch;
+        let neurons = batch * self.features.count();
+        let channels = self.features.channels();
+        let Effective { surrogate, parameter } = self.effective(context, steps * neurons)?;
+        let learned: Vec<f32> = match &self.parameters {
+            Some(parameters) => parameters.flatten_all()?.to_vec1()?,
+            None => Vec::new(),
+        };
+        let penalties = if context.training { &self.penalties[..] } else { &[] };
+        let sources: Vec<Source<'_>> = parts.iter().map(Part::source).collect();
+        let forward = |output: scan::Output<'_>| {
+            self.model.forward(scan::Forward {
+                steps,
+                input: &sources,
+                state: None,
+                parameters: &learned,
+                output,
+                final_state: None,
+                potentials: None,
+                measure_potentials: penalties.iter().any(|penalty| penalty.needs_potentials()),
+            })
+        };
+        let shape = [steps, neurons / channels, channels];
+        let mut support = None;
+        let (values, sums) = if self.model.fires() && Spikes::is_seamless(channels) {
+            let derivative: &dyn Surrogate = &*surrogate;
+            let (spikes, sums) = if pass.is_kept() && derivative.support().is_some() {
+                let (spikes, (marks, sums)) = Spikes::recorded(shape, |spikes| {
+                    Spikes::recorded(shape, |marks| {
+                        let support: Option<(&dyn Derivative, _)> = Some((&derivative, marks));
+                        forward(scan::Output::Bits { neurons, spikes, support })
+                    })
+                });
+                support = Some(Arc::new(marks));
+                (spikes, sums)
+            } else {
+                Spikes::recorded(shape, |spikes| {
+                    forward(scan::Output::Bits { neurons, spikes, support: None })
+                })
+            };
+            (Values::Spikes(Arc::new(spikes)), sums)
+        } else {
+            let mut output = pass.pool.take(steps * neurons);
+            let sums = forward(scan::Output::Values(&mut output));
+            match self.model.fires().then(|| Spikes::binary(shape, &output)) {
+                Some(Ok(spikes)) => (Values::Spikes(Arc::new(spikes)), sums),
+                _ => (Values::Dense(Arc::new(output)), sums),
+            }
+        };
+        drop(sources);
+        let scale = 1.0 / self.layers.load(Ordering::Relaxed).max(1) as f32;
+        let elements = (steps * neurons) as u64;
+        let activity = measure(penalties, scale, sums, elements, Some(&self.probe));
+        let features = self.features;
+        let signal = Signal { time: steps, batch, features, values, support, gradient: true };
+        if context.census {
+            self.count_spikes(&signal.dense(&pass.pool));
+        }
+        if !pass.is_kept() {
+            return Ok((signal, None));
+        }
+        let (model, probe) = (self.model.clone(), self.probe.clone());
+        let parameters = self.parameters.clone();
+        let pull = move |mut gradient: Buffer, filed: &mut Filed| {
+            let derivative: &dyn Surrogate = &*surrogate;
+            let sources: Vec<Source<'_>> = parts.iter().map(Part::source).collect();
+            let sums = model.backward(scan::Backward {
+                steps,
+                input: &sources,
+                state: None,
+                parameters: &learned,
+                gradient: &mut gradient,
+                grad_final_state: None,
+                derivative: &derivative,
+                surrogate_gradient: parameter.is_some(),
+                activity,
+                grad_state: None,
+            });
+            if parts.iter().all(|part| part.signal.time == 1) {
+                gradient.truncate(neurons);
+            }
+            probe.went_back(elements, sums.zero_derivatives);
+            if let Some(parameters) = &parameters {
+                filed.add(parameters, sums.parameters)?;
+            }
+            if let Some(parameter) = &parameter {
+                // The rule may have made it of its variable by further operations.
+                filed.through(parameter, sums.surrogate as f32)?;
+            }
+            Ok(gradient)
+        };
+        Ok((signal, Some(Box::new(pull))))
+    }
+}
+
+/// A backward pass through neurons.
+pub(crate) type NeuronPull = Box<dyn FnOnce(Buffer, &mut Filed) -> Result<Buffer> + Send>;
+
+/// A summand of the input current.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    signal: Signal,
+    /// The values, where they are not spikes.
+    values: Option<Arc<Buffer>>,
+    normalization: Option<Arc<PerChannel>>,
+}
+
+impl Part {
+    pub(crate) fn of(drive: Drive) -> Self {
+        let Drive { signal, values, normalization } = drive;
+        Self { signal, values: Some(values), normalization }
+    }
+
+    /// An activation as it is: the shortcut of a residual block.
+    pub(crate) fn as_it_is(signal: &Signal, pass: &Pass) -> Self {
+        let seamless = Spikes::is_seamless(signal.features.channels());
+        let bits = matches!(&signal.values, Values::Spikes(spikes) if spikes.is_binary());
+        let values = (!(bits && seamless)).then(|| signal.dense(&pass.pool));
+        Self { signal: signal.clone(), values, normalization: None }
+    }
+
+    fn source(&self) -> Source<'_> {
+        match (&self.values, &self.normalization, &self.signal.values) {
+            (Some(values), Some(normalization), _) => Source::Normalized(values, normalization),
+            (Some(values), None, _) | (None, _, Values::Dense(values)) => Source::Values(values),
+            (None, _, Values::Spikes(spikes)) => Source::Spikes(spikes),
+        }
     }
 }
 
@@ -148,10 +293,19 @@ impl Layer for Spiking {
         }
         .run()
         .map_err(|error| candlewick_core::Error::from(error).in_layer(&self.name))?;
-        if context.census && x.device().is_cpu() {
-            self.count_spikes(&out.output)?;
-        }
         Ok(out.output)
+    }
+
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+        x.expect("neurons", self.features)?;
+        let (out, pull) = self.drive(vec![Part::as_it_is(&x, pass)], pass)?;
+        let needed = x.gradient;
+        Ok((
+            out,
+            pull.map(|pull| -> Pull {
+                Box::new(move |gradient, filed| Ok(Some(pull(gradient, filed)?).filter(|_| needed)))
+            }),
+        ))
     }
 
     fn output(&self) -> Features {

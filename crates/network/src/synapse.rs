@@ -1,33 +1,57 @@
-//! What convolution and linear layers share: one differentiable operation over a kernel, whose
-//! spikes they cause, and how their weight learns.
+//! What convolution and linear layers share on the CPU: the choice of a kernel for each pass, and how
+//! their weight learns.
+//!
+//! An input of spikes, or of spikes pooled by fours, goes to the sparse kernels wherever they are the
+//! faster ones, and the gradient by the input is computed only where the surrogate derivative behind
+//! it is not 0 if that is faster; a choice changes a result by rounding only.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
-use candlewick_core::weight_rule::{Correlate, WeightGradientRule, WeightSite};
-use candlewick_core::{Key, host};
+use candle_core::Tensor;
+use candlewick_core::weight_rule::{WeightGradientRule, WeightSite};
+use candlewick_core::{Error, Key, Result, host};
 use candlewick_kernels::choice::Path;
 use candlewick_kernels::convolution::Conv2d;
 use candlewick_kernels::spikes::Spikes;
 
-/// The spikes that a synaptic layer causes, known only after the neuron behind it has run.
-#[derive(Clone, Default)]
-pub(crate) struct PostSpikes(Arc<Mutex<Option<Tensor>>>);
+use crate::buffer::Buffer;
+use crate::signal::{Filed, Pass, Pull, Signal, Values};
 
-impl PostSpikes {
-    pub(crate) fn set(&self, spikes: &Tensor) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(spikes.detach());
-    }
+/// How a synaptic layer was computed when it last ran.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Paths {
+    /// Share of the inputs that are not 0; `None` for an input that is not made of spikes.
+    pub density: Option<f64>,
+    /// The forward pass.
+    pub forward: Path,
+    /// The gradient by the weight; `None` before a backward pass.
+    pub weight_gradient: Option<Path>,
+    /// The gradient by the input; `None` before a backward pass, or where it is not needed.
+    pub input_gradient: Option<Path>,
+}
 
-    pub(crate) fn take(&self) -> Option<Tensor> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+impl fmt::Display for Paths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.forward)?;
+        for path in [self.weight_gradient, self.input_gradient].into_iter().flatten() {
+            write!(f, "/{path}")?;
+        }
+        Ok(())
     }
 }
 
-impl fmt::Debug for PostSpikes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PostSpikes")
+/// The [`Paths`] of a layer, for whoever asks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Taken(Arc<Mutex<Option<Paths>>>);
+
+impl Taken {
+    pub(crate) fn get(&self) -> Option<Paths> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, paths: Paths) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(paths);
     }
 }
 
@@ -35,9 +59,108 @@ impl fmt::Debug for PostSpikes {
 #[derive(Clone, Debug)]
 pub(crate) struct Plasticity {
     pub(crate) rule: Arc<dyn WeightGradientRule>,
-    pub(crate) post: PostSpikes,
-    pub(crate) time_steps: usize,
     pub(crate) key: Key,
+}
+
+/// The parameters of a synaptic layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Weights {
+    pub(crate) weight: Tensor,
+    pub(crate) bias: Option<Tensor>,
+}
+
+/// A backward pass through a synaptic layer: as [`Pull`], with the spikes of the neurons that it
+/// feeds, which only a rule for the weight gradient needs.
+pub(crate) type SynapsePull =
+    Box<dyn FnOnce(Buffer, Option<&Signal>, &mut Filed) -> Result<Option<Buffer>> + Send>;
+
+/// Applies `convolution`, of as many images as `x` has, to `x`.
+pub(crate) fn run(
+    convolution: Conv2d,
+    weights: &Weights,
+    x: &Signal,
+    plasticity: Option<Plasticity>,
+    taken: &Taken,
+    pass: &Pass,
+) -> Result<(Buffer, Option<SynapsePull>)> {
+    let mut output = pass.pool.take(convolution.output_len());
+    let mut paths =
+        Paths { density: None, forward: Path::Dense, weight_gradient: None, input_gradient: None };
+    {
+        let weight = host::values(&weights.weight)?;
+        let bias = weights.bias.as_ref().map(host::values).transpose()?;
+        let bias = bias.as_deref();
+        if let Values::Spikes(spikes) = &x.values {
+            paths.density = Some(spikes.density());
+            paths.forward = convolution.forward_path(spikes.activity());
+        }
+        match (&x.values, paths.forward) {
+            (Values::Spikes(spikes), Path::Sparse) => {
+                convolution.sparse_forward(spikes, &weight, bias, &mut output);
+            }
+            _ => convolution.forward(&x.dense(&pass.pool), &weight, bias, &mut output),
+        }
+    }
+    taken.set(paths);
+    if !pass.is_kept() {
+        return Ok((output, None));
+    }
+    let (x, weights, pass, taken) = (x.clone(), weights.clone(), pass.clone(), taken.clone());
+    let pull = move |gradient: Buffer, post: Option<&Signal>, filed: &mut Filed| {
+        let mut paths = paths;
+        if let Some(bias) = &weights.bias {
+            let mut by_bias = vec![0.0; convolution.out_channels];
+            convolution.bias_gradient(&gradient, &mut by_bias);
+            filed.add(bias, by_bias)?;
+        }
+        let mut by_weight = vec![0.0; convolution.weight_len()];
+        let path = match (&x.values, &plasticity) {
+            (Values::Spikes(spikes), None) => convolution.weight_gradient_path(spikes.activity()),
+            _ => Path::Dense,
+        };
+        paths.weight_gradient = Some(path);
+        match (&plasticity, &x.values, path) {
+            (Some(plasticity), ..) => {
+                let site = Site { convolution, x: &x, gradient: &gradient, pass: &pass };
+                plasticity.apply(site, post, &mut by_weight)?;
+            }
+            (None, Values::Spikes(spikes), Path::Sparse) => {
+                convolution.sparse_weight_gradient(spikes, &gradient, &mut by_weight);
+            }
+            _ => convolution.weight_gradient(&x.dense(&pass.pool), &gradient, &mut by_weight),
+        }
+        filed.add(&weights.weight, by_weight)?;
+        let by_input = if x.gradient {
+            let mut by_input = pass.pool.take(convolution.input_len());
+            let weight = host::values(&weights.weight)?;
+            let path = x
+                .support
+                .as_ref()
+                .map_or(Path::Dense, |support| convolution.input_gradient_path(support.activity()));
+            paths.input_gradient = Some(path);
+            match (&x.support, path) {
+                (Some(support), Path::Sparse) => {
+                    convolution.masked_input_gradient(&gradient, &weight, support, &mut by_input);
+                }
+                _ => convolution.input_gradient(&gradient, &weight, &mut by_input),
+            }
+            Some(by_input)
+        } else {
+            None
+        };
+        taken.set(paths);
+        Ok(by_input)
+    };
+    Ok((output, Some(Box::new(pull))))
+}
+
+/// A synaptic layer in a backward pass.
+#[derive(Clone, Copy)]
+struct Site<'a> {
+    convolution: Conv2d,
+    x: &'a Signal,
+    gradient: &'a [f32],
+    pass: &'a Pass,
 }
 
 impl Plasticity {
@@ -45,212 +168,52 @@ impl Plasticity {
     ///
     /// # Errors
     /// If no neuron has run behind the layer, or its spikes are not of the shape of its input.
-    pub(crate) fn apply(
-        &self,
-        pre: &[f32],
-        grad_output: &[f32],
-        correlate: Correlate<'_>,
-        gradient: &mut [f32],
-    ) -> Result<()> {
-        let Some(post) = self.post.take() else {
-            candle_core::bail!("a rule for the weight gradient needs a neuron behind the layer");
+    fn apply(&self, site: Site<'_>, post: Option<&Signal>, by_weight: &mut [f32]) -> Result<()> {
+        let Site { convolution, x, gradient, pass } = site;
+        let Some(post) = post else {
+            return Err(Error::Setting {
+                field: "rule for the weight gradient".into(),
+                expected: "a layer that feeds neurons".into(),
+                got: "a layer without".into(),
+            });
         };
-        let post = host::values(&post)?;
-        if post.len() != grad_output.len() {
-            candle_core::bail!(
-                "post-synaptic spikes: expected {} values, got {}",
-                grad_output.len(),
-                post.len()
-            );
+        if post.len() != gradient.len() {
+            return Err(Error::Shape {
+                what: "post-synaptic spikes of a rule for the weight gradient".into(),
+                expected: format!("{} values", gradient.len()),
+                got: post.len().to_string(),
+            });
         }
-        let time_steps = self.time_steps;
-        let site =
-            WeightSite { time_steps, pre, post: &post, grad_output, correlate, key: self.key };
-        self.rule.weight_gradient(site, gradient);
+        let time_steps = x.time;
+        let step = Conv2d { images: convolution.images / time_steps, ..convolution };
+        let shape = [1, step.images * step.height * step.width, step.in_channels];
+        let correlate = |pre: &[f32], post: &[f32], out: &mut [f32]| {
+            // Spikes and their traces are mostly 0; what is not binary goes the dense way.
+            match Spikes::binary(shape, pre) {
+                Ok(spikes) if step.weight_gradient_path(spikes.activity()) == Path::Sparse => {
+                    step.sparse_weight_gradient(&spikes, post, out);
+                }
+                _ => step.weight_gradient(pre, post, out),
+            }
+        };
+        let pre = x.dense(&pass.pool);
+        let post = post.dense(&pass.pool);
+        self.rule.weight_gradient(
+            WeightSite {
+                time_steps,
+                pre: &pre,
+                post: &post,
+                grad_output: gradient,
+                correlate: &correlate,
+                key: self.key,
+            },
+            by_weight,
+        );
         Ok(())
     }
 }
 
-/// A bilinear map of input and weight, plus a bias, on slices.
-pub(crate) trait Kernel: Copy + Send + Sync + 'static {
-    const NAME: &'static str;
-    fn input_len(&self) -> usize;
-    fn weight_len(&self) -> usize;
-    /// Shape of the output, rows first, channels last.
-    fn output_dims(&self) -> Vec<usize>;
-    /// The same map for one of `time_steps` steps.
-    fn one_step(&self, time_steps: usize) -> Self;
-    fn forward(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>, output: &mut [f32]);
-    fn input_gradient(&self, grad_output: &[f32], weight: &[f32], grad_input: &mut [f32]);
-    fn weight_gradient(&self, input: &[f32], grad_output: &[f32], grad_weight: &mut [f32]);
-    fn bias_gradient(&self, grad_output: &[f32], grad_bias: &mut [f32]);
-    /// The same map as a convolution: the form that the kernels for spikes know.
-    fn as_convolution(&self) -> Conv2d;
-}
-
-/// Applies a kernel to `x`, of which `time_steps` steps are known apart, with `weight` and `bias`, as
-/// one operation with its gradients.
-///
-/// An input of spikes, or of spikes pooled by fours, goes to the sparse kernels wherever they are
-/// the faster ones; that changes a result by rounding only.
-pub(crate) fn apply<K: Kernel>(
-    kernel: K,
-    time_steps: usize,
-    x: &Tensor,
-    weight: &Tensor,
-    bias: Option<&Tensor>,
-    plasticity: Option<Plasticity>,
-) -> Result<Tensor> {
-    let op = Op { kernel, time_steps, plasticity, spikes: Mutex::default() };
-    let x = x.contiguous()?;
-    match bias {
-        None => x.apply_op2(weight, op),
-        Some(bias) => x.apply_op3(weight, bias, op),
-    }
-}
-
-struct Op<K> {
-    kernel: K,
-    time_steps: usize,
-    plasticity: Option<Plasticity>,
-    /// The input as bits, from forward to backward, where the sparse weight gradient is the faster.
-    spikes: Mutex<Option<Spikes>>,
-}
-
-/// What average pooling of 2×2 makes of spikes: quarters, up to four.
-const POOLED: (f32, u32) = (0.25, 4);
-
-/// The input `[T, …, channels]` as bits; `None` if it is not made of spikes.
-fn encode(x: &[f32], time_steps: usize, channels: usize) -> Option<Spikes> {
-    // A few values tell most analog inputs.
-    let (unit, levels) = POOLED;
-    let analog = |&value: &f32| (value / unit).fract() != 0.0 || value > unit * levels as f32;
-    if x.is_empty() || x.iter().take(256).any(analog) {
-        return None;
-    }
-    let shape = [time_steps, x.len() / (time_steps * channels), channels];
-    Spikes::binary(shape, x).or_else(|_| Spikes::multiples(shape, x, unit, levels)).ok()
-}
-
-impl<K: Kernel> Op<K> {
-    fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> (CpuStorage, Shape) {
-        let shape = Shape::from_dims(&self.kernel.output_dims());
-        let mut output = vec![0.0; shape.elem_count()];
-        let sparse = self.kernel.as_convolution();
-        match encode(x, self.time_steps, sparse.in_channels) {
-            None => self.kernel.forward(x, weight, bias, &mut output),
-            Some(spikes) => {
-                let activity = spikes.activity();
-                let paths = [sparse.forward_path(activity), sparse.weight_gradient_path(activity)];
-                tracing::debug!(
-                    kernel = K::NAME,
-                    density = spikes.density(),
-                    forward = %paths[0],
-                    weight_gradient = %paths[1],
-                );
-                match paths[0] {
-                    Path::Dense => self.kernel.forward(x, weight, bias, &mut output),
-                    Path::Sparse => sparse.sparse_forward(&spikes, weight, bias, &mut output),
-                }
-                if paths[1] == Path::Sparse && self.plasticity.is_none() {
-                    *self.spikes.lock().unwrap_or_else(PoisonError::into_inner) = Some(spikes);
-                }
-            }
-        }
-        (CpuStorage::F32(output), shape)
-    }
-
-    fn backward(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let kernel = &self.kernel;
-        let (values, w, grad) = (host::values(x)?, host::values(weight)?, host::values(grad)?);
-        // Nobody asks for the gradient by the images.
-        let grad_x = if x.track_op() {
-            let mut grad_x = vec![0.0; kernel.input_len()];
-            kernel.input_gradient(&grad, &w, &mut grad_x);
-            Some(Tensor::from_vec(grad_x, x.shape(), x.device())?)
-        } else {
-            None
-        };
-        let mut grad_weight = vec![0.0; kernel.weight_len()];
-        let spikes = self.spikes.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match (&self.plasticity, spikes) {
-            (None, None) => kernel.weight_gradient(&values, &grad, &mut grad_weight),
-            (None, Some(spikes)) => {
-                kernel.as_convolution().sparse_weight_gradient(&spikes, &grad, &mut grad_weight);
-            }
-            (Some(plasticity), _) => {
-                let step = kernel.one_step(plasticity.time_steps);
-                let correlate = |pre: &[f32], post: &[f32], out: &mut [f32]| {
-                    step.weight_gradient(pre, post, out);
-                };
-                plasticity.apply(&values, &grad, &correlate, &mut grad_weight)?;
-            }
-        }
-        Ok((grad_x, Some(Tensor::from_vec(grad_weight, weight.shape(), weight.device())?)))
-    }
-}
-
-impl<K: Kernel> CustomOp2 for Op<K> {
-    fn name(&self) -> &'static str {
-        K::NAME
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        Ok(self.forward(host::slice(x, x_layout)?, host::slice(weight, weight_layout)?, None))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _result: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        self.backward(x, weight, &grad.contiguous()?)
-    }
-}
-
-impl<K: Kernel> CustomOp3 for Op<K> {
-    fn name(&self) -> &'static str {
-        K::NAME
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let bias = host::slice(bias, bias_layout)?;
-        Ok(self.forward(host::slice(x, x_layout)?, host::slice(weight, weight_layout)?, Some(bias)))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        _result: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        let (grad_x, grad_weight) = self.backward(x, weight, &grad)?;
-        let mut grad_bias = vec![0.0; bias.elem_count()];
-        self.kernel.bias_gradient(&host::values(&grad)?, &mut grad_bias);
-        Ok((grad_x, grad_weight, Some(Tensor::from_vec(grad_bias, bias.shape(), bias.device())?)))
-    }
+/// The backward pass of a layer without neurons behind it.
+pub(crate) fn alone(pull: SynapsePull) -> Pull {
+    Box::new(move |gradient, filed| pull(gradient, None, filed))
 }

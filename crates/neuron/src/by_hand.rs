@@ -1,6 +1,7 @@
 //! One neuron at a time, for the tests of the neuron files.
 
-use candlewick_kernels::scan::{Forward, Scan};
+use candlewick_kernels::current::Source;
+use candlewick_kernels::scan::{self, Forward, Scan};
 
 use crate::{Fused, Neuron};
 
@@ -13,10 +14,10 @@ pub(crate) fn run<N: Neuron<S, P>, const S: usize, const P: usize>(
     let (mut output, mut potentials) = (vec![0.0; input.len()], vec![0.0; input.len()]);
     Fused(neuron).forward(Forward {
         steps: input.len(),
-        input,
+        input: &[Source::Values(input)],
         state: None,
         parameters,
-        output: &mut output,
+        output: scan::Output::Values(&mut output),
         final_state: None,
         potentials: Some(&mut potentials),
         measure_potentials: false,

@@ -4,6 +4,7 @@
 //! neuron and one step, and an `impl Settings`), and add it to the registry below.
 //! The fused forward and backward scans, the laws and the recipe key follow from that.
 
+mod activity;
 mod adaptive_lif;
 #[cfg(test)]
 mod by_hand;
@@ -24,6 +25,7 @@ mod variable_threshold;
 
 use candlewick_core::registry;
 
+pub use activity::{Activity, ActivityPenalty, Counts, Probe, measure};
 pub use adaptive_lif::AdaptiveLif;
 pub use candlewick_kernels::neuron::{
     ChargeGradient, DistanceGradient, Firing, FiringRule, Neuron, Reset, ResetGradient,
@@ -38,7 +40,7 @@ pub use leak::Leak;
 pub use leaky_integrator::LeakyIntegrator;
 pub use lif::Lif;
 pub use model::{Model, Settings};
-pub use multi_step::{Activity, ActivityPenalty, Counts, MultiStep, Output, Probe};
+pub use multi_step::{MultiStep, Output};
 pub use parametric_lif::ParametricLif;
 pub use parametric_threshold_lif::ParametricThresholdLif;
 pub use preset::Preset;

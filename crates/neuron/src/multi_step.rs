@@ -1,13 +1,14 @@
 //! The multi-step neuron: one differentiable operation over all time steps of a layer.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use candlewick_core::host;
-use candlewick_kernels::scan::{ActivityGradient, Backward, Forward, Potentials};
+use candlewick_kernels::current::Source;
+use candlewick_kernels::scan::{self, ActivityGradient, Backward, Forward};
 use candlewick_surrogate::Surrogate;
 
+use crate::activity::{ActivityPenalty, Probe, measure};
 use crate::{Model, composed};
 
 /// What a call of the multi-step operation gives.
@@ -17,73 +18,6 @@ pub struct Output {
     pub output: Tensor,
     /// State `[S, …]` after the last step, if it was asked for.
     pub state: Option<Tensor>,
-}
-
-/// A term of the loss that depends on a layer's activity as a whole.
-pub trait ActivityPenalty: std::fmt::Debug + Send + Sync {
-    /// Whether [`Activity::potentials`] must be measured.
-    fn needs_potentials(&self) -> bool;
-
-    /// The term's value and its gradient.
-    fn penalty(&self, activity: &Activity) -> (f64, ActivityGradient);
-}
-
-/// What a layer did in one pass.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Activity {
-    /// Number of spikes.
-    pub spikes: u64,
-    /// Number of elements T·B·N that could have spiked.
-    pub elements: u64,
-    /// Sums over the pre-reset potentials, if they were measured.
-    pub potentials: Potentials,
-}
-
-/// Counts what happens inside the operation, over as many calls as one likes.
-#[derive(Debug, Default)]
-pub struct Probe {
-    spikes: AtomicU64,
-    forward_elements: AtomicU64,
-    zero_derivatives: AtomicU64,
-    backward_elements: AtomicU64,
-    potentials: Mutex<Potentials>,
-    penalty: Mutex<f64>,
-}
-
-/// The sums of a [`Probe`].
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Counts {
-    /// Number of spikes.
-    pub spikes: u64,
-    /// Number of elements T·B·N that could have spiked.
-    pub elements: u64,
-    /// Number of elements whose surrogate derivative was 0 in a backward pass.
-    pub zero_derivatives: u64,
-    /// Number of elements that a backward pass visited.
-    pub backward_elements: u64,
-    /// Sums over pre-reset potentials, where they were measured.
-    pub potentials: Potentials,
-    /// Sum of the potential penalty over the calls.
-    pub penalty: f64,
-}
-
-/// The value behind a mutex; a panic elsewhere leaves sums that are still valid.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Probe {
-    /// The sums since the last call, and starts again from 0.
-    pub fn take(&self) -> Counts {
-        Counts {
-            spikes: self.spikes.swap(0, Ordering::Relaxed),
-            elements: self.forward_elements.swap(0, Ordering::Relaxed),
-            zero_derivatives: self.zero_derivatives.swap(0, Ordering::Relaxed),
-            backward_elements: self.backward_elements.swap(0, Ordering::Relaxed),
-            potentials: std::mem::take(&mut lock(&self.potentials)),
-            penalty: std::mem::take(&mut lock(&self.penalty)),
-        }
-    }
 }
 
 /// A call of the multi-step operation.
@@ -263,35 +197,21 @@ impl CustomOp3 for FusedOp {
         let (output, final_state) = values.split_at_mut(self.steps * n);
         let sums = self.model.forward(Forward {
             steps: self.steps,
-            input: x,
+            input: &[Source::Values(x)],
             state: self.has_state.then_some(state),
             parameters: &scalars[..self.model.parameters()],
-            output,
+            output: scan::Output::Values(output),
             final_state: self.return_state.then_some(final_state),
             potentials: None,
             measure_potentials: self.penalties.iter().any(|penalty| penalty.needs_potentials()),
         });
-        let elements = (self.steps * n) as u64;
-        let activity = Activity { spikes: sums.spikes, elements, potentials: sums.potentials };
-        let mut penalty = 0.0;
-        let mut gradient = ActivityGradient::default();
-        for term in &self.penalties {
-            let (value, part) = term.penalty(&activity);
-            penalty += f64::from(self.penalty_scale) * value;
-            gradient.constant += self.penalty_scale * part.constant;
-            gradient.linear += self.penalty_scale * part.linear;
-            gradient.spike += self.penalty_scale * part.spike;
-        }
-        *lock(&self.gradient) = gradient;
-        if let Some(probe) = &self.probe {
-            probe.spikes.fetch_add(sums.spikes, Ordering::Relaxed);
-            probe.forward_elements.fetch_add(elements, Ordering::Relaxed);
-            let mut total = lock(&probe.potentials);
-            total.count += sums.potentials.count;
-            total.sum += sums.potentials.sum;
-            total.sum_of_squares += sums.potentials.sum_of_squares;
-            *lock(&probe.penalty) += penalty;
-        }
+        *self.gradient.lock().unwrap_or_else(PoisonError::into_inner) = measure(
+            &self.penalties,
+            self.penalty_scale,
+            sums,
+            (self.steps * n) as u64,
+            self.probe.as_deref(),
+        );
         Ok((CpuStorage::F32(values), Shape::from_dims(&dims)))
     }
 
@@ -307,31 +227,30 @@ impl CustomOp3 for FusedOp {
         let n = x.elem_count() / x.dim(0)?;
         let states = self.model.states();
         let parameters = self.model.parameters();
-        let mut grad_x = vec![0.0; x.elem_count()];
+        let mut grad_x = host::values(&grad)?[..self.steps * n].to_vec();
         let mut grad_state = vec![0.0; if self.has_state { states * n } else { 0 }];
         let derivative: &dyn Surrogate = &*self.surrogate;
         let sums = {
             let (x, scalars) = (host::values(x)?, host::values(scalars)?);
             let (state, grad) = (host::values(state)?, host::values(&grad)?);
-            let (grad_output, grad_final) = grad.split_at(self.steps * n);
+            let grad_final = &grad[self.steps * n..];
             self.model.backward(Backward {
                 steps: self.steps,
-                input: &x,
+                input: &[Source::Values(&x)],
                 state: self.has_state.then_some(&*state),
                 parameters: &scalars[..parameters],
-                grad_output,
+                gradient: &mut grad_x,
                 grad_final_state: self.return_state.then_some(grad_final),
                 derivative: &derivative,
                 surrogate_gradient: self.learns_surrogate,
-                activity: *lock(&self.gradient),
-                grad_input: &mut grad_x,
+                activity: *self.gradient.lock().unwrap_or_else(PoisonError::into_inner),
                 grad_state: self.has_state.then_some(&mut grad_state),
             })
         };
         if let Some(probe) = &self.probe {
-            probe.zero_derivatives.fetch_add(sums.zero_derivatives, Ordering::Relaxed);
-            probe.backward_elements.fetch_add((self.steps * n) as u64, Ordering::Relaxed);
+            probe.went_back((self.steps * n) as u64, sums.zero_derivatives);
         }
+        grad_x.truncate(x.elem_count());
         let device = x.device();
         let mut grad_scalars = sums.parameters;
         if self.learns_surrogate {

@@ -55,7 +55,7 @@ pub fn evaluate(
         let batch = batch.map_err(loaders::failed)?;
         let outputs = model.forward(&batch.input, &context)?;
         // Whatever graph the network kept ends here.
-        let outputs = Outputs { logits: outputs.logits.detach(), side: Vec::new() };
+        let outputs = Outputs::new(outputs.logits.detach(), Vec::new());
         let labels = batch.labels.to_vec1::<u32>()?;
         let scores = Scores::new(&outputs.logits)?;
         loaders::same_time_steps(scores.time_steps(), time_steps)?;

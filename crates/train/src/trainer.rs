@@ -159,11 +159,11 @@ impl<'a> Trainer<'a> {
         if !value.is_finite() {
             return Err(self.diverged("loss", self.first_bad_parameter()?));
         }
-        let mut gradients = Gradients::take(parameters, loss.backward()?)?;
         let scores = Scores::new(&outputs.logits.detach())?;
         loaders::same_time_steps(scores.time_steps(), span.stage.time_steps)?;
-        // The graph, and with it the activations, ends before the step.
-        drop((loss, outputs));
+        let mut gradients = Gradients::take(parameters, outputs.backward(&loss)?)?;
+        // The graph ends before the step.
+        drop(loss);
 
         let norms = gradients.squared_norms()?;
         if let Some(bad) = norms.iter().position(|norm| !norm.is_finite()) {
@@ -346,7 +346,7 @@ mod tests {
             indices: vec![0, 1],
             mixed: None,
         };
-        let outputs = Outputs { logits: batch.input.clone(), side: Vec::new() };
+        let outputs = Outputs::new(batch.input.clone(), Vec::new());
         let moment = Moment { epoch: 0, step: 0, progress: 0.0, training: true };
         let loss = |batch: &Batch| -> Result<f32> {
             Ok(mixed_loss(&Labels, &outputs, batch, &moment)?.to_scalar()?)

@@ -112,14 +112,14 @@ pub(crate) fn gradients_match_finite_differences() {
             };
             let mut found: [Vec<f32>; 3] =
                 arguments.each_ref().map(|argument| vec![f32::NAN; argument.len()]);
-            let [grad_input, grad_gamma, grad_beta] = &mut found;
+            let [activation, grad_gamma, grad_beta] = &mut found;
+            activation.copy_from_slice(&grad_output);
             normalize_gradient(
                 &input,
                 Statistics { mean: &mean, variance: &variance, epsilon: EPSILON },
                 &gamma,
-                &grad_output,
                 through_statistics,
-                Gradients { input: grad_input, gamma: grad_gamma, beta: grad_beta },
+                Gradients { activation, gamma: grad_gamma, beta: grad_beta },
             );
             for (argument, found) in found.iter().enumerate() {
                 let expected: Vec<f64> =

@@ -1,0 +1,137 @@
+//! Large arrays of floats that are used again from step to step.
+//!
+//! Every step of a training asks for the same sizes; a fresh array costs a page fault per 4 kB and a
+//! fill with zeros, which is more than most kernels take.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+/// Arrays that wait for their next use.
+#[derive(Debug, Default)]
+pub(crate) struct Pool(Mutex<Shelf>);
+
+#[derive(Debug, Default)]
+struct Shelf {
+    free: Vec<Kept>,
+    pass: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    values: Vec<f32>,
+    /// The pass in which it was put back.
+    pass: u64,
+}
+
+/// Passes after which an array that nobody took is given back to the system.
+const PATIENCE: u64 = 8;
+
+impl Pool {
+    fn shelf(&self) -> std::sync::MutexGuard<'_, Shelf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a pass over the network: what was not used for long is freed.
+    pub(crate) fn start_pass(&self) {
+        let mut shelf = self.shelf();
+        shelf.pass += 1;
+        let pass = shelf.pass;
+        shelf.free.retain(|kept| kept.pass + PATIENCE >= pass);
+    }
+
+    /// An array of unspecified content.
+    pub(crate) fn take(self: &Arc<Self>, length: usize) -> Buffer {
+        let mut shelf = self.shelf();
+        let fits = |kept: &Kept| (length..=length.saturating_mul(2)).contains(&kept.values.len());
+        let best = (0..shelf.free.len())
+            .filter(|&index| fits(&shelf.free[index]))
+            .min_by_key(|&index| shelf.free[index].values.len());
+        let values = best.map(|index| shelf.free.swap_remove(index).values);
+        drop(shelf);
+        let values = values.unwrap_or_else(|| vec![0.0; length]);
+        Buffer { values, length, pool: self.clone() }
+    }
+}
+
+/// An array of a [`Pool`], which gets it back when this is dropped.
+pub struct Buffer {
+    values: Vec<f32>,
+    length: usize,
+    pool: Arc<Pool>,
+}
+
+impl Buffer {
+    /// Forgets all but the first `length` values.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.values[..self.length]
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.values[..self.length]
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let values = std::mem::take(&mut self.values);
+        let mut shelf = self.pool.shelf();
+        let pass = shelf.pass;
+        shelf.free.push(Kept { values, pass });
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Buffer({} values)", self.length)
+    }
+}
+
+/// `sum[i] += other[i]`.
+///
+/// # Panics
+/// If the arrays are not of one length.
+pub(crate) fn add(sum: &mut [f32], other: &[f32]) {
+    /// Values per task.
+    const TASK: usize = 1 << 14;
+    assert_eq!(sum.len(), other.len(), "elements of a sum");
+    sum.par_chunks_mut(TASK).zip(other.par_chunks(TASK)).for_each(|(sum, other)| {
+        sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += other);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_comes_back_and_is_freed_when_nobody_wants_it() {
+        let pool = Arc::new(Pool::default());
+        let mut first = pool.take(100);
+        first[99] = 5.0;
+        let place = first.as_ptr();
+        drop(first);
+        // Too small for 200, too large for 40, right for 60.
+        assert_ne!(pool.take(200).as_ptr(), place);
+        assert_ne!(pool.take(40).as_ptr(), place);
+        let again = pool.take(60);
+        assert_eq!((again.as_ptr(), again.len()), (place, 60));
+        drop(again);
+        for _ in 0..=PATIENCE {
+            pool.start_pass();
+        }
+        assert!(pool.shelf().free.is_empty());
+    }
+}
