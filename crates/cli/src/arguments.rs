@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// Looks into files of event recordings
     #[command(subcommand)]
     Events(EventsCommand),
+    /// Measures how fast this machine is
+    #[command(subcommand)]
+    Bench(BenchCommand),
 }
 
 /// Where and with what a training runs; nothing of it changes a result.
@@ -251,4 +254,54 @@ pub(crate) struct RecordingArguments {
     /// Size of the sensor, such as 34x34 [default: as the file says, else what holds all events]
     #[arg(long, value_name = "WIDTHxHEIGHT")]
     pub(crate) sensor: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Times one training step and one inference of a network
+    Step(StepArguments),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Phase {
+    /// Forward, backward, update
+    Train,
+    /// Evaluation
+    Infer,
+    /// Both
+    Both,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StepArguments {
+    /// convnet, resnet-19 or vggsnn
+    #[arg(long, default_value = "convnet")]
+    pub(crate) net: String,
+    /// Samples per batch [default: 32, 8, 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) batch: Option<u32>,
+    /// Time steps T [default: 4, 4, 10]
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) time_steps: Option<u32>,
+    /// Compute threads [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Timed repetitions
+    #[arg(long, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) steps: u32,
+    /// What to time
+    #[arg(long, value_enum, default_value = "both")]
+    pub(crate) phase: Phase,
+    /// A checkpoint of the network, whose firing rates are those of a trained one
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub(crate) weights: Option<PathBuf>,
+    /// Folder of the data sets: real images instead of random numbers
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+    /// Times every layer by itself instead, on spikes of this density
+    #[arg(long, value_name = "SHARE", conflicts_with_all = ["phase", "weights", "data"])]
+    pub(crate) density: Option<f32>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
 }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bars;
+mod bench;
 mod data;
 mod evaluate;
 mod events;
@@ -15,7 +16,7 @@ mod train;
 
 use std::process::ExitCode;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, BenchCommand, Command};
 use clap::Parser;
 
 /// glibc gives large blocks back to the system, and the page faults that follow cost up to 40 % of a
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::List(arguments) => Ok(list::run(&arguments)),
         Command::Data(command) => data::run(&command),
         Command::Events(command) => events::run(&command),
+        Command::Bench(BenchCommand::Step(arguments)) => bench::step(&arguments),
     };
     match outcome {
         Ok(code) => code,

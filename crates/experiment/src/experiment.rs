@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use candlewick_core::Key;
 use candlewick_datasets::{Dataset, Split};
 use candlewick_encode::{Augmentation, Loader, Settings as LoaderSettings};
@@ -94,6 +94,20 @@ impl Experiment {
         &self.data
     }
 
+    /// Input and labels of the first training batch.
+    ///
+    /// # Errors
+    /// If its samples cannot be read.
+    pub(crate) fn first_batch(&self) -> Result<(Tensor, Tensor)> {
+        let mut batches = self.train[0].epoch(0, 0)?;
+        let batch = batches.next().ok_or_else(|| Error::Field {
+            name: self.recipe.data.name.clone(),
+            field: "input.batch_size".into(),
+            expected: "at most the number of training samples".into(),
+        })??;
+        Ok((batch.input, batch.labels))
+    }
+
     /// Trains in the run directory, from its last checkpoint if there is one.
     ///
     /// # Errors
@@ -181,13 +195,17 @@ fn network(
         [height, width, channels] => Features::Map { height, width, channels },
         ref dims => Features::Vector { size: dims.iter().product() },
     };
-    let parts = Parts {
+    Network::new(&*recipe.network, &parts(recipe), input, classes, device, Key::new(recipe.seed))
+}
+
+/// What the network of a recipe is made of besides its architecture.
+pub(crate) fn parts(recipe: &Recipe) -> Parts {
+    Parts {
         normalization: recipe.normalize.then_some(recipe.normalization),
         surrogate_rules: recipe.methods.surrogate_rules(),
         penalties: recipe.methods.penalties(),
         weight_rule: recipe.methods.weight_rule(),
         side_heads: recipe.methods.shortcut.is_some(),
         ..Parts::new(recipe.neuron.model(), recipe.surrogate.shared())
-    };
-    Network::new(&*recipe.network, &parts, input, classes, device, Key::new(recipe.seed))
+    }
 }

@@ -8,6 +8,7 @@ mod error;
 mod experiment;
 mod recipe;
 mod samples;
+pub mod step;
 mod table;
 
 pub use error::{Error, Result};

@@ -188,7 +188,7 @@ impl Recipe {
         })
     }
 
-    fn check(&self, name: &str) -> Result<()> {
+    pub(crate) fn check(&self, name: &str) -> Result<()> {
         let problem = |part: &str, problem: Option<(&'static str, &'static str)>| match problem {
             Some((field, expected)) => Err(Error::Field {
                 name: name.into(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use candlewick_core::weight_rule::WeightGradientRule;
 use candlewick_core::{Error, Result};
+use candlewick_kernels::convolution::Conv2d;
 use candlewick_kernels::current::PerChannel;
 
 use crate::buffer::Buffer;
@@ -45,6 +46,8 @@ pub(crate) struct Drive {
 pub struct SynapseObservation {
     /// Path of the layer.
     pub name: String,
+    /// Its shape, for one image.
+    pub geometry: Conv2d,
     /// The kernels that were chosen; `None` before the first pass.
     pub paths: Option<Paths>,
 }
@@ -122,7 +125,11 @@ impl Currents {
     }
 
     pub(crate) fn observe(&self) -> SynapseObservation {
-        SynapseObservation { name: self.name.clone(), paths: self.taken.get() }
+        let geometry = match &self.synapse {
+            Synapse::Convolution(layer) => layer.geometry(),
+            Synapse::Linear(layer) => layer.geometry(),
+        };
+        SynapseObservation { name: self.name.clone(), geometry, paths: self.taken.get() }
     }
 }
 

@@ -106,6 +106,11 @@ impl Convolution {
         })
     }
 
+    /// The shape for one image.
+    pub(crate) fn geometry(&self) -> Conv2d {
+        self.geometry
+    }
+
     pub(crate) fn run_with(
         &self,
         x: &Signal,

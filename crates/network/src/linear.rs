@@ -74,6 +74,11 @@ impl Linear {
         })
     }
 
+    /// The layer as a convolution of one image of one pixel.
+    pub(crate) fn geometry(&self) -> Conv2d {
+        Conv2d::linear(1, self.inputs, self.outputs)
+    }
+
     pub(crate) fn run_with(
         &self,
         x: &Signal,
@@ -82,7 +87,7 @@ impl Linear {
         pass: &Pass,
     ) -> Result<(Signal, Option<SynapsePull>)> {
         x.expect("a linear layer", Features::Vector { size: self.inputs })?;
-        let geometry = Conv2d::linear(x.time * x.batch, self.inputs, self.outputs);
+        let geometry = Conv2d { images: x.time * x.batch, ..self.geometry() };
         let (out, pull) = synapse::run(geometry, &self.weights, x, plasticity, taken, pass)?;
         Ok((x.with(self.output(), Values::Dense(Arc::new(out))).learned(), pull))
     }

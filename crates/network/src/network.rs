@@ -68,7 +68,12 @@ pub struct Outputs {
 }
 
 /// Takes the gradients by the logits and by those of the side heads.
-struct Backward(Box<dyn FnOnce(Vec<Option<Tensor>>, &mut Filed) -> Result<()> + Send>);
+struct Backward(Box<dyn FromOutputs>);
+
+/// A backward pass of a whole network.
+trait FromOutputs: FnOnce(Vec<Option<Tensor>>, &mut Filed) -> Result<()> + Send {}
+
+impl<F: FnOnce(Vec<Option<Tensor>>, &mut Filed) -> Result<()> + Send> FromOutputs for F {}
 
 impl fmt::Debug for Backward {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

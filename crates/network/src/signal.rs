@@ -121,13 +121,12 @@ impl Signal {
         let x = x.contiguous()?;
         let values = host::values(&x)?;
         let shape = [time, batch * features.pixels(), features.channels()];
-        let values = match events(shape, &values) {
-            Some(spikes) => Values::Spikes(Arc::new(spikes)),
-            None => {
-                let mut buffer = pass.pool.take(values.len());
-                buffer.copy_from_slice(&values);
-                Values::Dense(Arc::new(buffer))
-            }
+        let values = if let Some(spikes) = events(shape, &values) {
+            Values::Spikes(Arc::new(spikes))
+        } else {
+            let mut buffer = pass.pool.take(values.len());
+            buffer.copy_from_slice(&values);
+            Values::Dense(Arc::new(buffer))
         };
         Ok(Self { time, batch, features, values, support: None, gradient: false })
     }
