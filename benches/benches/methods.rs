@@ -76,8 +76,7 @@ impl Training {
         let moment = Moment { epoch: 0, step: self.steps, progress: 0.0, training: true };
         let loss = self.objective.loss(&outputs, &self.labels, &moment)?;
         let parameters = self.network.parameters();
-        let gradients = Gradients::take(parameters, loss.backward()?)?;
-        drop((loss, outputs));
+        let gradients = Gradients::take(parameters, outputs.backward(&loss)?)?;
         assert!(gradients.squared_norms()?.iter().all(|norm| norm.is_finite()), "{}", self.name);
         self.optimizer.step(1.0, parameters, &gradients)?;
         self.network.take_observations();

@@ -4,23 +4,41 @@ use std::fmt::{self, Debug};
 
 use crate::Key;
 
-/// A sum over batch and space of products of two activations, in the shape of the weight: the
-/// gradient of a weight is the correlation of the layer's input with the gradient by its output.
+/// Correlates a weighted sum of the steps of a layer's input with one step of a post-synaptic
+/// activation: the sum over batch and space of their products, in the shape of the weight.
+///
+/// Called with one weight per time step, the post-synaptic activation, and the place of the result.
+/// The weight gradient of step `t` alone is the correlation of the input of step `t` with the gradient
+/// by the output of step `t`.
 pub type Correlate<'a> = &'a (dyn Fn(&[f32], &[f32], &mut [f32]) + Sync);
 
-/// A synaptic layer in a backward pass; all rows are time steps.
+/// Writes the plain gradient by the weight.
+pub type Plain<'a> = &'a (dyn Fn(&mut [f32]) + Sync);
+
+/// The activations before or behind a synaptic layer, read one time step at a time.
+#[derive(Clone, Copy)]
+pub struct Steps<'a> {
+    /// Values of a step.
+    pub len: usize,
+    /// Writes the values of a step, given by its number.
+    pub read: &'a (dyn Fn(usize, &mut [f32]) + Sync),
+}
+
+/// A synaptic layer in a backward pass.
 #[derive(Clone, Copy)]
 pub struct WeightSite<'a> {
     /// Number of time steps T.
     pub time_steps: usize,
-    /// The layer's input `[T, …]`: spikes, or sums of spikes after pooling.
-    pub pre: &'a [f32],
-    /// The spikes of the neurons that the layer feeds `[T, …]`.
-    pub post: &'a [f32],
+    /// The layer's input: spikes, or sums of spikes after pooling.
+    pub pre: Steps<'a>,
+    /// The spikes of the neurons that the layer feeds.
+    pub post: Steps<'a>,
     /// Gradient of the loss by the layer's output `[T, …]`, of the shape of `post`.
     pub grad_output: &'a [f32],
-    /// Correlates one time step of a pre-synaptic with one of a post-synaptic activation.
+    /// Correlates the layer's input with a post-synaptic activation.
     pub correlate: Correlate<'a>,
+    /// The gradient that the rule changes.
+    pub plain: Plain<'a>,
     /// The random stream of this training step and layer.
     pub key: Key,
 }
@@ -31,11 +49,17 @@ impl Debug for WeightSite<'_> {
     }
 }
 
+impl Debug for Steps<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Steps").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
 impl<'a> WeightSite<'a> {
-    /// Row `t` of a `[T, …]` activation.
-    pub fn step(&self, rows: &'a [f32], t: usize) -> &'a [f32] {
-        let n = rows.len() / self.time_steps;
-        &rows[t * n..(t + 1) * n]
+    /// Step `t` of the gradient by the output.
+    pub fn gradient_of_step(&self, t: usize) -> &'a [f32] {
+        let n = self.grad_output.len() / self.time_steps;
+        &self.grad_output[t * n..(t + 1) * n]
     }
 }
 

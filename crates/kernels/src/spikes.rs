@@ -15,6 +15,8 @@ use std::ops::Range;
 pub(crate) const STEPS: usize = 4;
 /// Channels per word.
 pub(crate) const PER_WORD: usize = 16;
+/// The bit of the first step of each channel of a word.
+const LOWEST: u64 = 0x1111_1111_1111_1111;
 /// Most planes of bits: multiples up to 15 units.
 const MOST_PLANES: usize = 4;
 
@@ -239,6 +241,33 @@ impl Spikes {
         });
     }
 
+    /// The activations of some of the steps.
+    ///
+    /// # Panics
+    /// If there are no such steps.
+    #[must_use]
+    pub fn of_steps(&self, steps: Range<usize>) -> Self {
+        assert!(steps.start < steps.end && steps.end <= self.time_steps, "steps {steps:?}");
+        let shape = [steps.len(), self.pixels, self.channels];
+        let mut part = Self::silent(shape, self.planes, self.unit);
+        for t in steps.clone() {
+            let (from, bit) = Self::group_of(self.time_steps, t);
+            let (to, target) = Self::group_of(steps.len(), t - steps.start);
+            let size = self.planes * self.pixels * self.words_per_row();
+            let source = &self.words[from * size..][..size];
+            let task = 1 << 14;
+            part.group_mut(to).par_chunks_mut(task).zip(source.par_chunks(task)).for_each(
+                |(part, whole)| {
+                    for (part, whole) in part.iter_mut().zip(whole) {
+                        *part |= (whole >> bit & LOWEST) << target;
+                    }
+                },
+            );
+        }
+        part.count();
+        part
+    }
+
     /// Time steps, pixels and channels.
     pub fn shape(&self) -> [usize; 3] {
         [self.time_steps, self.pixels, self.channels]
@@ -350,7 +379,7 @@ pub(crate) fn for_each_pattern(words: &[u64], mut body: impl FnMut(usize, usize)
 #[inline(always)]
 fn any_of_four(word: u64) -> u64 {
     let pairs = word | word >> 1;
-    (pairs | pairs >> 2) & 0x1111_1111_1111_1111
+    (pairs | pairs >> 2) & LOWEST
 }
 
 /// The low nibbles of 16 bytes, one after the other.

@@ -12,6 +12,7 @@
 //! Only the gradient by the weight is scaled. A layer whose traces do not meet has `M = 1`.
 
 use candlewick_core::weight_rule::{WeightGradientRule, WeightSite};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Whose spikes the post-synaptic trace follows.
@@ -66,17 +67,27 @@ impl GradientScaling {
 /// e⁻¹: the traces' decay per step.
 const DECAY: f32 = 0.367_879_45;
 
-/// The traces `r[t]` of spikes `[T, …]`.
-fn traces(spikes: &[f32], time_steps: usize) -> Vec<f32> {
-    let n = spikes.len() / time_steps;
-    let mut traces = spikes.to_vec();
-    for t in 1..time_steps {
-        let (before, now) = traces.split_at_mut(t * n);
-        for (now, before) in now[..n].iter_mut().zip(&before[(t - 1) * n..]) {
-            *now += DECAY * before;
+/// Values per parallel task.
+const CHUNK: usize = 1 << 14;
+
+/// `trace ← e⁻¹ · trace + spikes`.
+fn advance(trace: &mut [f32], spikes: &[f32]) {
+    trace.par_chunks_mut(CHUNK).zip(spikes.par_chunks(CHUNK)).for_each(|(trace, spikes)| {
+        for (trace, spike) in trace.iter_mut().zip(spikes) {
+            *trace = DECAY * *trace + spike;
         }
+    });
+}
+
+/// The weights with which the spikes of each step stand in the trace `r[t]`: e⁻⁽ᵗ⁻ᵏ⁾ for k ≤ t.
+fn weights_of_trace(t: usize, time_steps: usize) -> Vec<f32> {
+    let mut weights = vec![0.0; time_steps];
+    let mut weight = 1.0;
+    for slot in weights[..=t].iter_mut().rev() {
+        *slot = weight;
+        weight *= DECAY;
     }
-    traces
+    weights
 }
 
 impl WeightGradientRule for GradientScaling {
@@ -86,33 +97,43 @@ impl WeightGradientRule for GradientScaling {
 
     fn weight_gradient(&self, site: WeightSite<'_>, gradient: &mut [f32]) {
         let post = match self.post_source {
-            PostSource::Post => Some(site.post),
-            PostSource::Pre => (site.pre.len() == site.post.len()).then_some(site.pre),
+            PostSource::Post => site.post,
+            PostSource::Pre if site.pre.len == site.post.len => site.pre,
+            PostSource::Pre => {
+                (site.plain)(gradient);
+                return;
+            }
         };
-        let traces =
-            post.map(|post| (traces(site.pre, site.time_steps), traces(post, site.time_steps)));
+        let last = site.time_steps - 1;
+        let mut spikes = vec![0.0; post.len];
+        let mut trace = vec![0.0; post.len];
+        let mut advance_to = |t: usize, trace: &mut [f32]| {
+            (post.read)(t, &mut spikes);
+            advance(trace, &spikes);
+        };
         let mut of_the_step = vec![0.0; gradient.len()];
         let mut coincidence = vec![0.0; gradient.len()];
+        // Coincidence of the traces of step `t`, and its largest element.
+        let coincide = |t: usize, trace: &[f32], coincidence: &mut [f32]| {
+            (site.correlate)(&weights_of_trace(t, site.time_steps), trace, coincidence);
+            coincidence.iter().fold(0.0, |most: f32, &h| most.max(h))
+        };
+        let mut largest = 0.0;
+        if self.trace_time == TraceTime::Final {
+            for t in 0..=last {
+                advance_to(t, &mut trace);
+            }
+            largest = coincide(last, &trace, &mut coincidence);
+        }
         gradient.fill(0.0);
-        for t in 0..site.time_steps {
-            (site.correlate)(
-                site.step(site.pre, t),
-                site.step(site.grad_output, t),
-                &mut of_the_step,
-            );
-            let mut largest = 0.0;
-            if let Some((pre, post)) = &traces {
-                let at = if self.trace_time == TraceTime::Final { site.time_steps - 1 } else { t };
-                if at == t || t == 0 {
-                    let n = |rows: &[f32]| rows.len() / site.time_steps;
-                    let (a, b) = (n(pre), n(post));
-                    (site.correlate)(
-                        &pre[at * a..(at + 1) * a],
-                        &post[at * b..(at + 1) * b],
-                        &mut coincidence,
-                    );
-                }
-                largest = coincidence.iter().fold(0.0, |most: f32, &h| most.max(h));
+        let mut only = vec![0.0; site.time_steps];
+        for t in 0..=last {
+            only.fill(0.0);
+            only[t] = 1.0;
+            (site.correlate)(&only, site.gradient_of_step(t), &mut of_the_step);
+            if self.trace_time == TraceTime::Step {
+                advance_to(t, &mut trace);
+                largest = coincide(t, &trace, &mut coincidence);
             }
             if largest > 0.0 {
                 let factor = self.alpha / largest;
@@ -131,6 +152,7 @@ impl WeightGradientRule for GradientScaling {
 #[cfg(test)]
 mod tests {
     use candlewick_core::Key;
+    use candlewick_core::weight_rule::Steps;
 
     use super::*;
 
@@ -139,18 +161,22 @@ mod tests {
     /// Step 0: the output's trace is 0, so M = 1.
     #[test]
     fn a_synapse_that_caused_the_spike_keeps_its_gradient() {
-        let correlate = |pre: &[f32], post: &[f32], out: &mut [f32]| {
-            for (out, pre) in out.iter_mut().zip(pre) {
-                *out = pre * post[0];
+        let (pre, post, grad) = ([1.0, 0.0, 0.0, 1.0], [0.0, 1.0], [2.0, 3.0]);
+        let correlate = |weights: &[f32], post: &[f32], out: &mut [f32]| {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = (weights[0] * pre[i] + weights[1] * pre[2 + i]) * post[0];
             }
         };
-        let (pre, post, grad) = ([1.0, 0.0, 0.0, 1.0], [0.0, 1.0], [2.0, 3.0]);
+        let plain = |out: &mut [f32]| out.copy_from_slice(&grad);
+        let read_pre = |t: usize, out: &mut [f32]| out.copy_from_slice(&pre[2 * t..2 * t + 2]);
+        let read_post = |t: usize, out: &mut [f32]| out.copy_from_slice(&post[t..=t]);
         let site = WeightSite {
             time_steps: 2,
-            pre: &pre,
-            post: &post,
+            pre: Steps { len: 2, read: &read_pre },
+            post: Steps { len: 1, read: &read_post },
             grad_output: &grad,
             correlate: &correlate,
+            plain: &plain,
             key: Key::new(0),
         };
         let rule = GradientScaling { alpha: 0.5, ..Default::default() };

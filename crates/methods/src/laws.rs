@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor, Var};
 use candlewick_core::gradient_check::largest_difference;
-use candlewick_core::weight_rule::{WeightGradientRule, WeightSite};
+use candlewick_core::weight_rule::{Steps, WeightGradientRule, WeightSite};
 use candlewick_core::{Key, Result};
 use candlewick_kernels::simd::{Level, limit};
 use candlewick_surrogate::{AnySurrogate, Effective, Site, SurrogateRule};
@@ -189,13 +189,6 @@ fn a_learned_parameter_stays_in_its_range() -> Result<()> {
 #[test]
 fn gradient_scaling_stays_in_its_range() {
     let (time_steps, inputs, outputs) = (4, 5, 3);
-    let correlate = |pre: &[f32], post: &[f32], out: &mut [f32]| {
-        for (i, &pre) in pre.iter().enumerate() {
-            for (o, &post) in post.iter().enumerate() {
-                out[i * outputs + o] = pre * post;
-            }
-        }
-    };
     let mut stream = Key::new(5).stream();
     let mut spikes = |n: usize| -> Vec<f32> {
         (0..time_steps * n).map(|_| f32::from(u8::from(stream.bernoulli(0.4)))).collect()
@@ -203,18 +196,40 @@ fn gradient_scaling_stays_in_its_range() {
     let (pre, post) = (spikes(inputs), spikes(outputs));
     let grad_output = vec![1.0; time_steps * outputs];
     let silent = vec![0.0; time_steps * outputs];
+    let correlate = |weights: &[f32], post: &[f32], out: &mut [f32]| {
+        out.fill(0.0);
+        for (pre, weight) in pre.chunks(inputs).zip(weights) {
+            for (i, &pre) in pre.iter().enumerate() {
+                for (o, &post) in post.iter().enumerate() {
+                    out[i * outputs + o] += weight * pre * post;
+                }
+            }
+        }
+    };
+    let plain = |out: &mut [f32]| {
+        for (sum, out) in out.chunks_mut(outputs).enumerate() {
+            out.fill(pre.iter().skip(sum).step_by(inputs).sum());
+        }
+    };
     let mut visited = 0;
     for post_source in [PostSource::Post, PostSource::Pre] {
         for trace_time in [TraceTime::Step, TraceTime::Final] {
             let rule = GradientScaling { alpha: 0.3, post_source, trace_time };
             let run = |rule: &GradientScaling, post: &[f32]| {
                 let mut gradient = vec![0.0; inputs * outputs];
+                let read_pre = |t: usize, out: &mut [f32]| {
+                    out.copy_from_slice(&pre[t * inputs..][..inputs]);
+                };
+                let read_post = |t: usize, out: &mut [f32]| {
+                    out.copy_from_slice(&post[t * outputs..][..outputs]);
+                };
                 let site = WeightSite {
                     time_steps,
-                    pre: &pre,
-                    post,
+                    pre: Steps { len: inputs, read: &read_pre },
+                    post: Steps { len: outputs, read: &read_post },
                     grad_output: &grad_output,
                     correlate: &correlate,
+                    plain: &plain,
                     key: Key::new(0),
                 };
                 rule.weight_gradient(site, &mut gradient);

@@ -7,6 +7,7 @@ mod block;
 mod buffer;
 mod context;
 mod convolution;
+mod correlation;
 mod dropout;
 mod features;
 mod flatten;

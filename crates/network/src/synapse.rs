@@ -9,13 +9,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::Tensor;
-use candlewick_core::weight_rule::{WeightGradientRule, WeightSite};
+use candlewick_core::weight_rule::{Steps, WeightGradientRule, WeightSite};
 use candlewick_core::{Error, Key, Result, host};
 use candlewick_kernels::choice::Path;
 use candlewick_kernels::convolution::Conv2d;
-use candlewick_kernels::spikes::Spikes;
 
 use crate::buffer::Buffer;
+use crate::correlation::{Correlation, read_step};
 use crate::signal::{Filed, Pass, Pull, Signal, Values};
 
 /// How a synaptic layer was computed when it last ran.
@@ -114,20 +114,15 @@ pub(crate) fn run(
             filed.add(bias, by_bias)?;
         }
         let mut by_weight = vec![0.0; convolution.weight_len()];
-        let path = match (&x.values, &plasticity) {
-            (Values::Spikes(spikes), None) => convolution.weight_gradient_path(spikes.activity()),
-            _ => Path::Dense,
+        let path = match &x.values {
+            Values::Spikes(spikes) => convolution.weight_gradient_path(spikes.activity()),
+            Values::Dense(_) => Path::Dense,
         };
         paths.weight_gradient = Some(path);
-        match (&plasticity, &x.values, path) {
-            (Some(plasticity), ..) => {
-                let site = Site { convolution, x: &x, gradient: &gradient, pass: &pass };
-                plasticity.apply(site, post, &mut by_weight)?;
-            }
-            (None, Values::Spikes(spikes), Path::Sparse) => {
-                convolution.sparse_weight_gradient(spikes, &gradient, &mut by_weight);
-            }
-            _ => convolution.weight_gradient(&x.dense(&pass.pool), &gradient, &mut by_weight),
+        let correlation = Correlation { convolution, x: &x, path, pool: &pass.pool };
+        match &plasticity {
+            Some(plasticity) => plasticity.apply(correlation, &gradient, post, &mut by_weight)?,
+            None => correlation.whole(&gradient, &mut by_weight),
         }
         filed.add(&weights.weight, by_weight)?;
         let by_input = if x.gradient {
@@ -154,22 +149,18 @@ pub(crate) fn run(
     Ok((output, Some(Box::new(pull))))
 }
 
-/// A synaptic layer in a backward pass.
-#[derive(Clone, Copy)]
-struct Site<'a> {
-    convolution: Conv2d,
-    x: &'a Signal,
-    gradient: &'a [f32],
-    pass: &'a Pass,
-}
-
 impl Plasticity {
     /// Computes the weight gradient by the rule.
     ///
     /// # Errors
     /// If no neuron has run behind the layer, or its spikes are not of the shape of its input.
-    fn apply(&self, site: Site<'_>, post: Option<&Signal>, by_weight: &mut [f32]) -> Result<()> {
-        let Site { convolution, x, gradient, pass } = site;
+    fn apply(
+        &self,
+        correlation: Correlation<'_>,
+        gradient: &[f32],
+        post: Option<&Signal>,
+        by_weight: &mut [f32],
+    ) -> Result<()> {
         let Some(post) = post else {
             return Err(Error::Setting {
                 field: "rule for the weight gradient".into(),
@@ -184,31 +175,23 @@ impl Plasticity {
                 got: post.len().to_string(),
             });
         }
-        let time_steps = x.time;
-        let step = Conv2d { images: convolution.images / time_steps, ..convolution };
-        let shape = [1, step.images * step.height * step.width, step.in_channels];
-        let correlate = |pre: &[f32], post: &[f32], out: &mut [f32]| {
-            // Spikes and their traces are mostly 0; what is not binary goes the dense way.
-            match Spikes::binary(shape, pre) {
-                Ok(spikes) if step.weight_gradient_path(spikes.activity()) == Path::Sparse => {
-                    step.sparse_weight_gradient(&spikes, post, out);
-                }
-                _ => step.weight_gradient(pre, post, out),
-            }
+        let x = correlation.x;
+        let read_pre = |t: usize, step: &mut [f32]| read_step(x, t, step);
+        let read_post = |t: usize, step: &mut [f32]| read_step(post, t, step);
+        let correlate = |weights: &[f32], post: &[f32], out: &mut [f32]| {
+            correlation.of_steps(weights, post, out);
         };
-        let pre = x.dense(&pass.pool);
-        let post = post.dense(&pass.pool);
-        self.rule.weight_gradient(
-            WeightSite {
-                time_steps,
-                pre: &pre,
-                post: &post,
-                grad_output: gradient,
-                correlate: &correlate,
-                key: self.key,
-            },
-            by_weight,
-        );
+        let plain = |out: &mut [f32]| correlation.whole(gradient, out);
+        let site = WeightSite {
+            time_steps: x.time,
+            pre: Steps { len: x.len() / x.time, read: &read_pre },
+            post: Steps { len: post.len() / post.time, read: &read_post },
+            grad_output: gradient,
+            correlate: &correlate,
+            plain: &plain,
+            key: self.key,
+        };
+        self.rule.weight_gradient(site, by_weight);
         Ok(())
     }
 }

@@ -46,6 +46,17 @@ pub(crate) fn decoding_undoes_encoding() {
                 assert!((spikes.density() - density).abs() < 1e-12);
                 assert!(spikes.union_density() >= density);
                 assert_eq!(spikes.is_binary(), levels == 1);
+                // Steps taken out are the spikes of the values of these steps.
+                let (first, last) = (time_steps / 3, time_steps - time_steps / 4);
+                let step = pixels * channels;
+                let part = spikes.of_steps(first..last);
+                let mut decoded = vec![f32::NAN; part.len()];
+                part.decode(&mut decoded);
+                for (decoded, value) in decoded.iter().zip(&values[first * step..last * step]) {
+                    assert!((decoded - value).abs() <= 1e-6 * value);
+                }
+                let nonzero = decoded.iter().filter(|&&value| value != 0.0).count();
+                assert!((part.density() - nonzero as f64 / part.len() as f64).abs() < 1e-12);
                 visited += 1;
             }
         }
