@@ -41,10 +41,11 @@ struct Training {
 impl Training {
     fn new(name: &'static str, loss: AnyLoss, methods: &Methods) -> Result<Self> {
         let neuron = AnyNeuron::from(Lif::default()).model();
+        let threshold = neuron.firing().v_threshold;
         let parts = Parts {
             surrogate_rules: methods.surrogate_rules(),
             weight_rule: methods.weight_rule(),
-            penalties: methods.penalties(),
+            penalties: methods.penalties(threshold),
             side_heads: methods.shortcut.is_some(),
             ..Parts::new(neuron, Arc::new(Triangle::default()))
         };

@@ -185,6 +185,8 @@ pub(crate) enum Kind {
     Surrogates,
     /// Neurons
     Neurons,
+    /// Neuron and surrogate of other libraries, for the recipe's key `preset`
+    Presets,
     /// Training methods
     Methods,
     /// Losses

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use candlewick::encode::{AnyAugment, AnyEncoder};
 use candlewick::methods::{AnyLoss, Methods};
 use candlewick::network::AnyNetwork;
-use candlewick::neuron::AnyNeuron;
+use candlewick::neuron::{AnyNeuron, Preset};
 use candlewick::surrogate::AnySurrogate;
 use candlewick::train::AnyOptimizer;
 use candlewick::train::schedule::AnyCurve;
@@ -34,6 +34,14 @@ fn entries(kind: Kind) -> Vec<Entry> {
     match kind {
         Kind::Surrogates => entries!(AnySurrogate),
         Kind::Neurons => entries!(AnyNeuron),
+        Kind::Presets => Preset::all()
+            .into_iter()
+            .map(|preset| {
+                let (neuron, surrogate) = (preset.neuron.name(), preset.surrogate.name());
+                let summary = format!("{neuron} with {surrogate}, as in {}", preset.source);
+                (preset.name.to_owned(), Vec::new(), summary)
+            })
+            .collect(),
         Kind::Losses => entries!(AnyLoss),
         Kind::Networks => entries!(AnyNetwork),
         Kind::Encoders => entries!(AnyEncoder),

@@ -200,12 +200,14 @@ fn network(
 
 /// What the network of a recipe is made of besides its architecture.
 pub(crate) fn parts(recipe: &Recipe) -> Parts {
+    let neuron = recipe.neuron.model();
+    let threshold = neuron.firing().v_threshold;
     Parts {
         normalization: recipe.normalize.then_some(recipe.normalization),
         surrogate_rules: recipe.methods.surrogate_rules(),
-        penalties: recipe.methods.penalties(),
+        penalties: recipe.methods.penalties(threshold),
         weight_rule: recipe.methods.weight_rule(),
         side_heads: recipe.methods.shortcut.is_some(),
-        ..Parts::new(recipe.neuron.model(), recipe.surrogate.shared())
+        ..Parts::new(neuron, recipe.surrogate.shared())
     }
 }

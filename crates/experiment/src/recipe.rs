@@ -3,7 +3,7 @@
 use candlewick_encode::{AnyEncoder, AnyMix, Augmentation, EventInput};
 use candlewick_methods::{AnyLoss, Methods};
 use candlewick_network::{AnyNetwork, ThresholdBatchNorm};
-use candlewick_neuron::AnyNeuron;
+use candlewick_neuron::{AnyNeuron, Preset};
 use candlewick_surrogate::AnySurrogate;
 use candlewick_train::Settings;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use crate::{Error, Result};
 pub struct RawRecipe {
     data: Option<Data>,
     input: Option<Input>,
+    preset: Option<String>,
     neuron: Option<AnyNeuron>,
     surrogate: Option<AnySurrogate>,
     network: Option<AnyNetwork>,
@@ -116,13 +117,18 @@ impl RawRecipe {
             .map_err(|source| Error::Parse { name: name.into(), source: Box::new(source) })
     }
 
-    /// This recipe on top of `base`: each part that it names replaces that of the base as a whole.
+    /// This recipe on top of `base`: each part that it names replaces that of the base as a whole, and a
+    /// preset replaces both neuron and surrogate.
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
-        let base = base.clone();
+        let mut base = base.clone();
+        if self.preset.is_some() {
+            (base.neuron, base.surrogate) = (None, None);
+        }
         Self {
             data: self.data.or(base.data),
             input: self.input.or(base.input),
+            preset: self.preset.or(base.preset),
             neuron: self.neuron.or(base.neuron),
             surrogate: self.surrogate.or(base.surrogate),
             network: self.network.or(base.network),
@@ -145,15 +151,26 @@ impl RawRecipe {
             field: field.into(),
             expected: expected.into(),
         };
+        let (neuron, surrogate) = match &self.preset {
+            None => (
+                candlewick_neuron::Lif::default().into(),
+                candlewick_surrogate::Triangle::default().into(),
+            ),
+            Some(name) => {
+                let preset = Preset::named(name).map_err(|_| {
+                    let known = Preset::NAMES.join(", ");
+                    missing("preset", &format!("one of {known}; got `{name}`"))
+                })?;
+                (preset.neuron, preset.surrogate)
+            }
+        };
         let recipe = Recipe {
             seed: self.seed.unwrap_or(1),
             normalize: self.normalize.unwrap_or(true),
             data: self.data.ok_or_else(|| missing("data", "a table [data] with the key `name`"))?,
             input: self.input.unwrap_or_default(),
-            neuron: self.neuron.unwrap_or_else(|| candlewick_neuron::Lif::default().into()),
-            surrogate: self
-                .surrogate
-                .unwrap_or_else(|| candlewick_surrogate::Triangle::default().into()),
+            neuron: self.neuron.unwrap_or(neuron),
+            surrogate: self.surrogate.unwrap_or(surrogate),
             network: self
                 .network
                 .ok_or_else(|| missing("network", "a table such as [network.spec]"))?,
@@ -200,7 +217,8 @@ impl Recipe {
         problem(&format!("neuron.{}", self.neuron.name()), self.neuron.problem())?;
         problem(&format!("surrogate.{}", self.surrogate.name()), self.surrogate.problem())?;
         problem(&format!("loss.{}", self.loss.name()), self.loss.problem())?;
-        if let Some((field, expected)) = self.methods.problem(&*self.surrogate) {
+        let v_threshold = self.neuron.model().firing().v_threshold;
+        if let Some((field, expected)) = self.methods.problem(&*self.surrogate, v_threshold) {
             let field = format!("methods.{field}");
             return Err(Error::Field { name: name.into(), field, expected });
         }
@@ -251,6 +269,26 @@ stages = [{ epochs = 1, time_steps = 2 }]
         Ok(())
     }
 
+    /// A preset fills what the recipe leaves open, and replaces what the recipe below it says.
+    #[test]
+    fn a_preset_names_neuron_and_surrogate() -> Result<()> {
+        let mut visited = 0;
+        for preset in Preset::all() {
+            let text = format!("preset = \"{}\"\n{SMALL}", preset.name);
+            let recipe = Recipe::parse(&text, "preset")?;
+            assert_eq!((&recipe.neuron, &recipe.surrogate), (&preset.neuron, &preset.surrogate));
+            let own = Recipe::parse(&format!("{text}[surrogate.arctan]"), "own surrogate")?;
+            assert_eq!((&own.neuron, own.surrogate.name()), (&preset.neuron, "arctan"));
+            let base =
+                RawRecipe::parse(&format!("{SMALL}[surrogate.arctan]\n[neuron.if]"), "base")?;
+            let row = RawRecipe::parse(&format!("preset = \"{}\"", preset.name), "row")?;
+            assert_eq!(row.over(&base).resolve("row")?, recipe);
+            visited += 1;
+        }
+        assert_eq!(visited, 5);
+        Ok(())
+    }
+
     #[test]
     fn mistakes_are_named_with_their_place() {
         let cases = [
@@ -268,6 +306,11 @@ stages = [{ epochs = 1, time_steps = 2 }]
             ),
             ("[methods.masked_surrogate]\nsite = \"weight\"\n[methods.gradient_scaling]", "site"),
             ("[input]\nbatch_size = 0", "input.batch_size"),
+            ("preset = \"nengo\"", "preset: expected one of msg"),
+            (
+                "[neuron.lif.firing]\nv_threshold = 0\n[methods.potential_distribution]",
+                "methods.potential_distribution.sigma",
+            ),
         ];
         let mut visited = 0;
         for (mistake, words) in cases {
@@ -278,7 +321,7 @@ stages = [{ epochs = 1, time_steps = 2 }]
             assert!(error.starts_with("row: ") && error.contains(words), "{mistake}: {error}");
             visited += 1;
         }
-        assert_eq!(visited, 11);
+        assert_eq!(visited, 13);
         let empty = RawRecipe::default().resolve("empty").unwrap_err().to_string();
         assert_eq!(empty, "empty: data: expected a table [data] with the key `name`");
     }

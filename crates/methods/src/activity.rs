@@ -1,7 +1,11 @@
-//! Plain regularizers of the activity: a target for the firing rate.
+//! Plain regularizers of the activity, each a mean over the spiking layers:
 //!
-//! `lambda · (rate - target)²` per spiking layer, as a mean over the layers; with a target of 0 and a
-//! small weight this is the usual L2 penalty on spike counts.
+//! ```text
+//! firing-rate target    lambda · (rate - target)²
+//! spike penalty         l1 · rate + l2 · rate²
+//! ```
+//!
+//! where the rate of a layer is its number of spikes per neuron, step and sample.
 
 use candlewick_neuron::{Activity, ActivityGradient, ActivityPenalty};
 use serde::{Deserialize, Serialize};
@@ -49,6 +53,48 @@ impl ActivityPenalty for FiringRateTarget {
     }
 }
 
+/// Settings of the L1 and L2 penalties on spikes.
+///
+/// A spike is 0 or 1, so that their absolute values and their squares have the same mean, the rate; the
+/// L2 penalty is that of the layers' rates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpikePenalty {
+    /// Weight of the rate in the loss, at least 0. Default 0.01.
+    pub l1: f32,
+    /// Weight of the squared rate in the loss, at least 0. Default 0.
+    pub l2: f32,
+}
+
+impl Default for SpikePenalty {
+    fn default() -> Self {
+        Self { l1: 0.01, l2: 0.0 }
+    }
+}
+
+impl SpikePenalty {
+    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
+    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
+        let fine = |weight: f32| (0.0..f32::INFINITY).contains(&weight);
+        let wrong = if fine(self.l1) { (!fine(self.l2)).then_some("l2") } else { Some("l1") };
+        wrong.map(|field| (field, "a number of at least 0"))
+    }
+}
+
+impl ActivityPenalty for SpikePenalty {
+    fn needs_potentials(&self) -> bool {
+        false
+    }
+
+    fn penalty(&self, activity: &Activity) -> (f64, ActivityGradient) {
+        let elements = activity.elements.max(1) as f64;
+        let rate = activity.spikes as f64 / elements;
+        let (l1, l2) = (f64::from(self.l1), f64::from(self.l2));
+        let spike = ((l1 + 2.0 * l2 * rate) / elements) as f32;
+        (l1 * rate + l2 * rate * rate, ActivityGradient { spike, ..Default::default() })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +107,17 @@ mod tests {
         let (value, gradient) = penalty.penalty(&activity);
         assert!((value - 0.02).abs() < 1e-8);
         assert!((gradient.spike - 0.02).abs() < 1e-7);
+    }
+    /// Rate 0.3: 0.5 · 0.3 + 2 · 0.09; each spike adds 1/10 to the rate: (0.5 + 2 · 2 · 0.3) / 10.
+    #[test]
+    fn spikes_cost_by_their_rate_and_its_square() {
+        let activity = Activity { spikes: 3, elements: 10, ..Activity::default() };
+        let (value, gradient) = SpikePenalty { l1: 0.5, l2: 2.0 }.penalty(&activity);
+        assert!((value - 0.33).abs() < 1e-8);
+        assert!((gradient.spike - 0.17).abs() < 1e-7);
+        assert_eq!(
+            SpikePenalty { l1: 0.0, l2: -1.0 }.problem().map(|(field, _)| field),
+            Some("l2")
+        );
     }
 }

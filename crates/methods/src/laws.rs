@@ -258,12 +258,12 @@ fn every_method_is_a_table_of_the_recipe() {
         let on: Methods = toml::from_str(&format!("[{name}]")).expect("the defaults");
         assert_ne!(on, Methods::default(), "{name}");
         let surrogate = AnySurrogate::named("triangle").expect("registered");
-        assert_eq!(on.problem(&*surrogate), None, "{name}");
+        assert_eq!(on.problem(&*surrogate, 1.0), None, "{name}");
         let wrong = toml::from_str::<Methods>(&format!("[{name}]\nnonsense = 1")).unwrap_err();
         assert!(wrong.to_string().contains("nonsense"), "{name}: {wrong}");
         visited += 1;
     }
-    assert_eq!(visited, 7);
+    assert_eq!(visited, 8);
     let rules: Vec<Arc<dyn SurrogateRule>> = Methods::default().surrogate_rules();
     assert!(rules.is_empty() && Methods::default().weight_rule().is_none());
 }

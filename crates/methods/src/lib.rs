@@ -18,14 +18,14 @@ mod tet;
 
 use candlewick_core::registry;
 
-pub use activity::FiringRateTarget;
+pub use activity::{FiringRateTarget, SpikePenalty};
 pub use cross_entropy::CrossEntropy;
 pub use gradient_scaling::{GradientScaling, PostSource, TraceTime};
 pub use loss::Loss;
 pub use masked_surrogate::{MaskSite, MaskedSurrogate};
 pub use methods::Methods;
 pub use parametric_surrogate::ParametricSurrogate;
-pub use potential_distribution::PotentialDistribution;
+pub use potential_distribution::{Divergence, PotentialDistribution};
 pub use shortcut::{Shortcut, ShortcutSchedule};
 pub use temporally_weighted_output::{OutputWeights, TemporallyWeightedOutput, WeightDecision};
 pub use tet::Tet;

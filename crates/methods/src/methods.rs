@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     FiringRateTarget, GradientScaling, MaskSite, MaskedSurrogate, ParametricSurrogate,
-    PotentialDistribution, Shortcut, TemporallyWeightedOutput,
+    PotentialDistribution, Shortcut, SpikePenalty, TemporallyWeightedOutput,
 };
 
 /// The training methods beside the loss, each on if its table is there: `[methods.shortcut]`.
@@ -34,6 +34,9 @@ pub struct Methods {
     /// Shortcut back-propagation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shortcut: Option<Shortcut>,
+    /// L1 and L2 penalties on spikes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spike_penalty: Option<SpikePenalty>,
     /// Temporally weighted output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temporally_weighted_output: Option<TemporallyWeightedOutput>,
@@ -51,11 +54,13 @@ impl Methods {
             "a divergence of potentials to a target (PDA; inferred from the abstract)",
         ),
         ("shortcut", "side heads in training, constant or evolutionary"),
+        ("spike_penalty", "L1 and L2 penalties on spikes"),
         ("temporally_weighted_output", "time steps weighted by their training accuracy (TWO)"),
     ];
 
-    /// What makes the settings unusable, as (path below `methods`, expected).
-    pub fn problem(&self, surrogate: &dyn Surrogate) -> Option<(String, String)> {
+    /// What makes the settings unusable with this surrogate and threshold, as (path below
+    /// `methods`, expected).
+    pub fn problem(&self, surrogate: &dyn Surrogate, v_threshold: f32) -> Option<(String, String)> {
         let problems = [
             (
                 "firing_rate_target",
@@ -71,6 +76,7 @@ impl Methods {
                 "potential_distribution",
                 self.potential_distribution.as_ref().and_then(PotentialDistribution::problem),
             ),
+            ("spike_penalty", self.spike_penalty.as_ref().and_then(SpikePenalty::problem)),
             ("shortcut", self.shortcut.as_ref().and_then(Shortcut::problem)),
             (
                 "temporally_weighted_output",
@@ -88,6 +94,13 @@ impl Methods {
         if self.parametric_surrogate.is_some() && surrogate.parameter().is_none() {
             let expected = format!("a surrogate with a parameter to learn; {surrogate:?} has none");
             return Some(("parametric_surrogate".into(), expected));
+        }
+        if let Some(method) = &self.potential_distribution
+            && method.penalty(v_threshold).sigma <= 0.0
+        {
+            let expected =
+                format!("a number above 0; without one it is the threshold, {v_threshold}");
+            return Some(("potential_distribution.sigma".into(), expected));
         }
         let masks_weights =
             self.masked_surrogate.as_ref().is_some_and(|mask| mask.site == MaskSite::Weight);
@@ -124,10 +137,13 @@ impl Methods {
         }
     }
 
-    /// The penalties on the activity.
-    pub fn penalties(&self) -> Vec<Arc<dyn ActivityPenalty>> {
+    /// The penalties on the activity of neurons with this threshold.
+    pub fn penalties(&self, v_threshold: f32) -> Vec<Arc<dyn ActivityPenalty>> {
         let mut penalties: Vec<Arc<dyn ActivityPenalty>> = Vec::new();
         if let Some(method) = &self.potential_distribution {
+            penalties.push(Arc::new(method.penalty(v_threshold)));
+        }
+        if let Some(method) = &self.spike_penalty {
             penalties.push(Arc::new(method.clone()));
         }
         if let Some(method) = &self.firing_rate_target {

@@ -22,14 +22,15 @@ pub struct PotentialDistribution {
     pub lambda: f32,
     /// Mean of the target. Default 0, as tdBN aims at.
     pub mu: f32,
-    /// Standard deviation of the target, above 0. Default 1, the threshold: about 16 % of the
-    /// potentials are then above it.
-    pub sigma: f32,
+    /// Standard deviation of the target, above 0; by default the neuron's threshold, so that about
+    /// 16 % of the potentials are above it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sigma: Option<f32>,
 }
 
 impl Default for PotentialDistribution {
     fn default() -> Self {
-        Self { lambda: 0.005, mu: 0.0, sigma: 1.0 }
+        Self { lambda: 0.005, mu: 0.0, sigma: None }
     }
 }
 
@@ -40,7 +41,7 @@ impl PotentialDistribution {
             Some(("lambda", "a number of at least 0"))
         } else if !self.mu.is_finite() {
             Some(("mu", "a finite number"))
-        } else if !(self.sigma > 0.0 && self.sigma.is_finite()) {
+        } else if self.sigma.is_some_and(|sigma| !(sigma > 0.0 && sigma.is_finite())) {
             Some(("sigma", "a number above 0"))
         } else {
             None
@@ -48,10 +49,29 @@ impl PotentialDistribution {
     }
 }
 
+impl PotentialDistribution {
+    /// The penalty for neurons with this threshold.
+    pub fn penalty(&self, v_threshold: f32) -> Divergence {
+        let sigma = self.sigma.unwrap_or(v_threshold);
+        Divergence { lambda: self.lambda, mu: self.mu, sigma }
+    }
+}
+
+/// `lambda` times the symmetric divergence of a layer's potentials from N(mu, sigma²).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Divergence {
+    /// Weight in the loss.
+    pub lambda: f32,
+    /// Mean of the target.
+    pub mu: f32,
+    /// Standard deviation of the target, above 0.
+    pub sigma: f32,
+}
+
 /// Keeps the divergence of a layer that is silent and constant finite.
 const LEAST_VARIANCE: f64 = 1e-6;
 
-impl ActivityPenalty for PotentialDistribution {
+impl ActivityPenalty for Divergence {
     fn needs_potentials(&self) -> bool {
         true
     }
@@ -98,14 +118,22 @@ mod tests {
     /// m = 1, s² = 4 against N(0, 1): ¼ · (4 + ¼ - 2 + 1 · (¼ + 1)) = 0.875.
     #[test]
     fn divergence_by_hand() {
-        let pda = PotentialDistribution { lambda: 1.0, ..Default::default() };
+        let pda = Divergence { lambda: 1.0, mu: 0.0, sigma: 1.0 };
         assert!((pda.penalty(&activity(&[3.0, -1.0])).0 - 0.875).abs() < 1e-12);
         assert!(pda.penalty(&activity(&[1.0, -1.0])).0.abs() < 1e-12);
     }
 
     #[test]
+    fn the_target_is_as_wide_as_the_threshold_unless_it_is_given() {
+        let sigma = |sigma, threshold| {
+            PotentialDistribution { sigma, ..Default::default() }.penalty(threshold).sigma
+        };
+        assert_eq!((sigma(None, 0.5), sigma(Some(2.0), 0.5)), (0.5, 2.0));
+    }
+
+    #[test]
     fn the_gradient_is_that_of_finite_differences() {
-        let pda = PotentialDistribution { lambda: 0.3, mu: 0.2, sigma: 0.7 };
+        let pda = Divergence { lambda: 0.3, mu: 0.2, sigma: 0.7 };
         let values = [0.4, -1.0, 2.5, 0.1, 0.9];
         let (_, gradient) = pda.penalty(&activity(&values));
         let mut visited = 0;

@@ -32,12 +32,13 @@ pub(crate) fn network(layers: &str, seed: u64) -> Result<Network> {
 pub(crate) fn network_with(layers: &str, seed: u64, methods: &Methods) -> Result<Network> {
     let neuron = AnyNeuron::from(Lif::default()).model();
     let surrogate: Arc<_> = Arc::new(Triangle::default());
+    let threshold = neuron.firing().v_threshold;
     let spec = Spec { layers: layers.into(), bias: true };
     let input = Features::Map { height: 8, width: 8, channels: 1 };
     let parts = Parts {
         surrogate_rules: methods.surrogate_rules(),
         weight_rule: methods.weight_rule(),
-        penalties: methods.penalties(),
+        penalties: methods.penalties(threshold),
         side_heads: methods.shortcut.is_some(),
         ..Parts::new(neuron, surrogate)
     };

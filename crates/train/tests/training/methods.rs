@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use candlewick_methods::{
     AnyLoss, CrossEntropy, FiringRateTarget, GradientScaling, MaskedSurrogate, Methods,
-    ParametricSurrogate, PotentialDistribution, Shortcut, ShortcutSchedule,
+    ParametricSurrogate, PotentialDistribution, Shortcut, ShortcutSchedule, SpikePenalty,
     TemporallyWeightedOutput, Tet,
 };
 use candlewick_run::RunDirectory;
@@ -27,6 +27,7 @@ fn cases() -> Vec<Case> {
         parametric_surrogate: Some(ParametricSurrogate::default()),
         potential_distribution: Some(PotentialDistribution::default()),
         shortcut: Some(shortcut),
+        spike_penalty: Some(SpikePenalty::default()),
         temporally_weighted_output: Some(two),
     };
     let none = Methods::default;
@@ -37,6 +38,7 @@ fn cases() -> Vec<Case> {
         parametric_surrogate,
         potential_distribution,
         shortcut,
+        spike_penalty,
         temporally_weighted_output,
     } = all.clone();
     vec![
@@ -48,6 +50,7 @@ fn cases() -> Vec<Case> {
         ("parametric_surrogate", cross_entropy(), Methods { parametric_surrogate, ..none() }),
         ("potential_distribution", cross_entropy(), Methods { potential_distribution, ..none() }),
         ("shortcut", cross_entropy(), Methods { shortcut, ..none() }),
+        ("spike_penalty", cross_entropy(), Methods { spike_penalty, ..none() }),
         (
             "temporally_weighted_output",
             cross_entropy(),
@@ -90,7 +93,7 @@ fn every_method_changes_the_training_and_resumes_to_the_bit() -> Result<()> {
         }
         records.push(whole);
     }
-    assert_eq!(records.len(), 10);
+    assert_eq!(records.len(), 11);
     Ok(())
 }
 
