@@ -351,7 +351,7 @@ pub fn measure_layers(bench: &StepBench, density: f32) -> Result<Vec<LayerTimes>
         for path in [paths[0], KernelPath::Dense] {
             times.push(time(bench.steps, || match path {
                 KernelPath::Sparse => geometry.sparse_forward(&spikes, &weight, None, &mut output),
-                KernelPath::Dense => geometry.forward(&values, &weight, None, &mut output),
+                _ => geometry.forward(&values, &weight, None, &mut output),
             }));
         }
         for path in [paths[1], KernelPath::Dense] {
@@ -359,7 +359,7 @@ pub fn measure_layers(bench: &StepBench, density: f32) -> Result<Vec<LayerTimes>
                 KernelPath::Sparse => {
                     geometry.sparse_weight_gradient(&spikes, &grad, &mut by_weight);
                 }
-                KernelPath::Dense => geometry.weight_gradient(&values, &grad, &mut by_weight),
+                _ => geometry.weight_gradient(&values, &grad, &mut by_weight),
             }));
         }
         all.push(LayerTimes {

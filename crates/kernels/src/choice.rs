@@ -8,6 +8,7 @@
 use crate::convolution::Conv2d;
 use crate::spikes::{PER_WORD, STEPS, Spikes};
 use crate::vector::lanes;
+use crate::winograd::PRODUCTS;
 use std::fmt;
 
 /// A way to compute a pass of a convolution.
@@ -17,6 +18,8 @@ pub enum Path {
     Dense,
     /// Only what is active, grouped by the pattern over time.
     Sparse,
+    /// Every product that Winograd's minimal filtering leaves.
+    Winograd,
 }
 
 impl fmt::Display for Path {
@@ -24,6 +27,7 @@ impl fmt::Display for Path {
         formatter.write_str(match self {
             Self::Dense => "dense",
             Self::Sparse => "sparse",
+            Self::Winograd => "winograd",
         })
     }
 }
@@ -121,9 +125,22 @@ impl Conv2d {
         faster(rows + lists + tables + sorting, &work)
     }
 
-    /// The faster path of the gradient of the input, for a mask of this activity.
-    pub fn input_gradient_path(&self, activity: Activity) -> Path {
-        let work = Work::new(self, activity);
+    /// The fastest path of the gradient of the input; the sparse one is open only for a mask, of
+    /// this activity.
+    pub fn input_gradient_path(&self, mask: Option<Activity>) -> Path {
+        let all = Activity { time_steps: 1, planes: 1, union_density: 1.0 };
+        let work = Work::new(self, mask.unwrap_or(all));
+        let (mut path, mut least) = (Path::Dense, work.dense());
+        if self.has_winograd() && self.winograd(&work) < least {
+            (path, least) = (Path::Winograd, self.winograd(&work));
+        }
+        if mask.is_some() && self.masked(&work) < least {
+            path = Path::Sparse;
+        }
+        path
+    }
+
+    fn masked(&self, work: &Work) -> f64 {
         // The fewer steps, the more each product waits for the weight to be read.
         let product = 0.51 + 1.0 / (work.steps * work.steps);
         // Channels come in fours; the last four may be short.
@@ -131,7 +148,23 @@ impl Conv2d {
         let per_four =
             work.rows / work.inputs * 4.0 * work.vectors * work.steps * product + 12.5 * work.steps;
         let reading = 6.0 * work.steps * work.vectors + 4.0 * work.inputs / PER_WORD as f64;
-        faster(fours * per_four + reading + 4.0 * work.inputs * work.union, &work)
+        fours * per_four + reading + 4.0 * work.inputs * work.union
+    }
+
+    fn winograd(&self, work: &Work) -> f64 {
+        let [down, across] = self.winograd_tiles();
+        let pixels = (self.height * self.width).max(1) as f64;
+        // Tiles reach beyond the last row and column.
+        let per_pixel = (down * across) as f64 / pixels * PRODUCTS as f64;
+        let products = self.in_channels as f64 * work.vectors * PRODUCT;
+        let transforms = (self.in_channels.div_ceil(lanes()) as f64 + work.vectors) * 38.0;
+        // The transformed kernel is read once per task.
+        let kernel = self.in_channels as f64 * work.vectors * 20.0;
+        let kernel = kernel / self.winograd_tiles_per_task() as f64;
+        // The kernel is transformed once per call, over however few pixels there are.
+        let once = self.in_channels as f64 * work.vectors * PRODUCTS as f64 * 1.5 * work.steps
+            / (self.images as f64 * pixels);
+        (products + transforms + kernel) * per_pixel * work.steps + once
     }
 }
 

@@ -27,3 +27,4 @@ mod spike_lists;
 mod spike_pool;
 pub mod spikes;
 mod vector;
+mod winograd;

@@ -128,14 +128,15 @@ pub(crate) fn run(
         let by_input = if x.gradient {
             let mut by_input = pass.pool.take(convolution.input_len());
             let weight = host::values(&weights.weight)?;
-            let path = x
-                .support
-                .as_ref()
-                .map_or(Path::Dense, |support| convolution.input_gradient_path(support.activity()));
+            let mask = x.support.as_ref().map(|support| support.activity());
+            let path = convolution.input_gradient_path(mask);
             paths.input_gradient = Some(path);
             match (&x.support, path) {
                 (Some(support), Path::Sparse) => {
                     convolution.masked_input_gradient(&gradient, &weight, support, &mut by_input);
+                }
+                (_, Path::Winograd) => {
+                    convolution.winograd_input_gradient(&gradient, &weight, &mut by_input);
                 }
                 _ => convolution.input_gradient(&gradient, &weight, &mut by_input),
             }

@@ -17,9 +17,10 @@ pub(crate) fn the_path_turns_dense_at_most_once() {
                 stride: [1, 1],
                 padding: [kernel / 2; 2],
             };
-            for pass in
-                [Conv2d::forward_path, Conv2d::weight_gradient_path, Conv2d::input_gradient_path]
-            {
+            let masked = |shape: &Conv2d, mask| shape.input_gradient_path(Some(mask));
+            let passes: [&dyn Fn(&Conv2d, Activity) -> Path; 3] =
+                [&Conv2d::forward_path, &Conv2d::weight_gradient_path, &masked];
+            for pass in passes {
                 let paths: Vec<Path> = (0..=100)
                     .map(|percent| {
                         let union_density = f64::from(percent) / 100.0;

@@ -114,7 +114,7 @@ pub(crate) fn reference(
 }
 
 pub(crate) fn all_passes_match_the_definition() {
-    let mut visited = 0;
+    let (mut visited, mut transformed) = (0, 0);
     for shape in geometries() {
         let name = format!("{shape:?}");
         let input = normal("input", shape.input_len());
@@ -137,6 +137,12 @@ pub(crate) fn all_passes_match_the_definition() {
         let mut grad_input = vec![f32::NAN; shape.input_len()];
         shape.input_gradient(&grad_output, &weight, &mut grad_input);
         assert_close(&grad_input, &expected.grad_input, 1e-5, &name);
+        if shape.has_winograd() {
+            grad_input.fill(f32::NAN);
+            shape.winograd_input_gradient(&grad_output, &weight, &mut grad_input);
+            assert_close(&grad_input, &expected.grad_input, 5e-5, &name);
+            transformed += 1;
+        }
 
         let mut grad_weight = vec![f32::NAN; shape.weight_len()];
         shape.weight_gradient(&input, &grad_output, &mut grad_weight);
@@ -152,4 +158,5 @@ pub(crate) fn all_passes_match_the_definition() {
         visited += 1;
     }
     assert_eq!(visited, 148);
+    assert!(transformed > 10, "{transformed} shapes have a Winograd form");
 }
