@@ -12,6 +12,10 @@ pub struct Census {
     pub broken: Vec<(usize, Error)>,
     /// Per channel, mean and standard deviation of the pixels in 0..=1; empty for events.
     pub channels: Vec<(f64, f64)>,
+    /// Smallest and largest value of a pixel; `None` for events.
+    pub pixels: Option<(u8, u8)>,
+    /// Largest column and row of an event; `None` for images and without events.
+    pub extent: Option<(u16, u16)>,
     /// Smallest, mean and largest number of events of a sample; `None` for images.
     pub events: Option<(usize, f64, usize)>,
     /// Shortest and longest time from first to last event in µs; `None` for images.
@@ -33,6 +37,10 @@ pub fn census(set: &dyn Dataset) -> Census {
                 let size = image.height * image.width;
                 sums.resize(image.channels, [0; 2]);
                 pixels += size as u64;
+                let least = image.pixels.iter().copied().fold(u8::MAX, u8::min);
+                let most = image.pixels.iter().copied().fold(0, u8::max);
+                let (low, high) = census.pixels.unwrap_or((least, most));
+                census.pixels = Some((low.min(least), high.max(most)));
                 for (sum, channel) in sums.iter_mut().zip(image.pixels.chunks_exact(size)) {
                     for &value in channel {
                         sum[0] += u64::from(value);
@@ -42,6 +50,12 @@ pub fn census(set: &dyn Dataset) -> Census {
             }
             Ok(Sample::Events(events)) => {
                 let count = events.len();
+                let right = events.x.iter().copied().fold(0, u16::max);
+                let bottom = events.y.iter().copied().fold(0, u16::max);
+                if count > 0 {
+                    let (x, y) = census.extent.unwrap_or_default();
+                    census.extent = Some((x.max(right), y.max(bottom)));
+                }
                 let (min, _, max) = census.events.unwrap_or((count, 0.0, count));
                 census.events = Some((min.min(count), 0.0, max.max(count)));
                 let span = match (events.t.iter().min(), events.t.iter().max()) {
@@ -81,6 +95,7 @@ mod tests {
         let [(mean, deviation)] = census.channels[..] else { panic!("one channel") };
         assert!((mean - 0.284_983_9).abs() < 1e-6 && (deviation - 0.352_930_4).abs() < 1e-6);
         assert_eq!((census.events, census.duration, census.out_of_order), (None, None, 0));
+        assert_eq!((census.pixels, census.extent), (Some((0, 255)), None));
     }
 
     #[test]
@@ -101,5 +116,6 @@ mod tests {
         assert_eq!((census.broken.len(), census.broken[0].0), (1, 2));
         assert_eq!(census.events, Some((1, 1.5, 2)));
         assert_eq!((census.duration, census.out_of_order), (Some((0, 5)), 1));
+        assert_eq!((census.pixels, census.extent), (None, Some((2, 2))));
     }
 }

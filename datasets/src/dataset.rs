@@ -12,6 +12,10 @@ pub struct Info {
     pub name: &'static str,
     /// Name of the partition into train and test, such as `"official"`.
     pub partition: &'static str,
+    /// What that partition is, and who uses it.
+    pub partition_source: &'static str,
+    /// What the reader of the set decides where others decide differently, as `name = choice`.
+    pub choices: &'static [&'static str],
     /// The part that was opened.
     pub split: Split,
     /// Class names; the label is the index.
@@ -24,7 +28,8 @@ pub struct Info {
     pub citation: &'static str,
     /// SHA-256 in hexadecimal over what the samples of this split are made of.
     /// Equal hashes mean equal samples in equal order; of recordings in files of more than 256 MiB
-    /// together, only the sizes and the first 4 KiB of each file are hashed.
+    /// together, only the sizes and the first 4 KiB of each file are hashed, of folders of images
+    /// names and sizes.
     pub content_hash: String,
 }
 

@@ -86,6 +86,65 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// A data set whose files are published nowhere that a program can reach.
+    #[error(
+        "data set `{dataset}` is not to be fetched; make the folder {} and put its files there: {layout}",
+        folder.display()
+    )]
+    Unpublished {
+        /// Name of the data set.
+        dataset: &'static str,
+        /// The folder that the files belong in.
+        folder: PathBuf,
+        /// The files that the folder must hold.
+        layout: &'static str,
+    },
+    /// A file that a person must fetch, because its license wants to be accepted.
+    #[error(
+        "data set `{dataset}`: its license is accepted on a page: go to {page}, put {file} into {}, and \
+         fetch again: the file is then checked and unpacked",
+        folder.display()
+    )]
+    ByHand {
+        /// Name of the data set.
+        dataset: &'static str,
+        /// Where to go.
+        page: &'static str,
+        /// What to get there.
+        file: &'static str,
+        /// Where to put it.
+        folder: PathBuf,
+    },
+    /// A server did not give a file.
+    #[error("{url}: expected {expected}, found {found}")]
+    Transfer {
+        /// What was asked for.
+        url: String,
+        /// What would have been right.
+        expected: &'static str,
+        /// What came.
+        found: String,
+    },
+    /// A file is not the one that was published.
+    #[error("{}: expected the MD5 {expected}, found {found}", path.display())]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// The published checksum.
+        expected: String,
+        /// That of the file.
+        found: String,
+    },
+    /// The disk has no room.
+    #[error("{}: {needed} bytes are needed, {available} are free", folder.display())]
+    NoSpace {
+        /// A folder on the disk.
+        folder: PathBuf,
+        /// What is needed.
+        needed: u64,
+        /// What is there.
+        available: u64,
+    },
     /// A sample number beyond the end of the data set.
     #[error("sample {index} of {len}: the index is out of range")]
     NoSuchSample {

@@ -23,7 +23,7 @@ pub(crate) mod n_caltech101;
 pub(crate) mod nmnist;
 mod numpy;
 mod prophesee;
-mod recordings;
+pub(crate) mod recordings;
 pub(crate) mod shd;
 mod summary;
 mod view;

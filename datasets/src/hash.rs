@@ -8,7 +8,11 @@ use crate::Shape;
 
 /// The 64 hexadecimal digits of a finished hash.
 pub(crate) fn finish(hash: Sha256) -> String {
-    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+    hexadecimal(&hash.finalize())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         for nibble in [byte >> 4, byte & 15] {
             text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('?'));
         }
@@ -33,16 +37,31 @@ pub(crate) fn start(shape: Shape, labels: &[u32]) -> Sha256 {
 }
 
 /// Size and SHA-256 of everything that `reader` gives.
-pub(crate) fn of_reader(mut reader: impl Read) -> std::io::Result<(u64, String)> {
-    let (mut hash, mut bytes) = (Sha256::new(), 0);
-    let mut buffer = vec![0; 1 << 16];
+pub(crate) fn of_reader(reader: impl Read) -> std::io::Result<(u64, String)> {
+    let mut hash = Sha256::new();
+    let bytes = feed(reader, &mut hash)?;
+    Ok((bytes, finish(hash)))
+}
+
+/// MD5 of everything that `reader` gives.
+#[cfg(feature = "download")]
+pub(crate) fn md5_of_reader(reader: impl Read) -> std::io::Result<String> {
+    let mut hash = md5::Md5::new();
+    feed(reader, &mut hash)?;
+    Ok(hexadecimal(&hash.finalize()))
+}
+
+fn feed(mut reader: impl Read, hash: &mut impl Digest) -> std::io::Result<u64> {
+    let (mut bytes, mut buffer) = (0, vec![0; 1 << 16]);
     loop {
-        match reader.read(&mut buffer)? {
-            0 => return Ok((bytes, finish(hash))),
-            count => {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(bytes),
+            Ok(count) => {
                 hash.update(&buffer[..count]);
                 bytes += count as u64;
             }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

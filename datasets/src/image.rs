@@ -1,6 +1,7 @@
 //! Data sets of images.
 
 pub(crate) mod cifar;
+pub(crate) mod folder;
 pub mod idx;
 mod in_memory;
 pub(crate) mod mnist;

@@ -2,7 +2,8 @@
 //! out.
 //!
 //! - [`registry`] lists the data sets, [`find`] explains one, [`open`] opens one of its splits;
-//! - [`verify`] compares its files with the originals, [`census`] reads every sample once;
+//! - [`verify`] compares its files with the originals, [`identify`] says which sets a folder holds,
+//!   [`census`] reads every sample once, [`contact_sheet`] draws a few;
 //! - [`image`] holds the readers of image files, [`event`] those of event recordings, their writers,
 //!   and a simulated event camera.
 //!
@@ -24,17 +25,25 @@ mod census;
 mod dataset;
 mod error;
 pub mod event;
+#[cfg(feature = "download")]
+pub mod fetch;
 mod hash;
+mod identify;
 pub mod image;
+mod origin;
 mod picture;
 mod registry;
 mod sample;
+mod sheet;
 mod verify;
 
 pub use census::{Census, census};
 pub use dataset::{Dataset, Info};
 pub use error::{Error, Result};
+pub use identify::{Candidate, identify};
+pub use origin::{Download, Origin, Unpack, origin};
 pub use picture::Picture;
-pub use registry::{Embedded, Entry, FileSpec, Partition, Source, find, open, registry};
+pub use registry::{Content, Embedded, Entry, FileSpec, Partition, Source, find, open, registry};
 pub use sample::{Events, Image, Sample, Shape, Split};
+pub use sheet::contact_sheet;
 pub use verify::{Check, Verdict, verify};

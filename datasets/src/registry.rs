@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::event::{cifar10_dvs, dvs128_gesture, fashion_mnist_dvs, n_caltech101, nmnist, shd};
-use crate::image::{cifar, mnist};
+use crate::image::{cifar, folder, mnist};
 use crate::{Dataset, Error, Info, Result, Shape, Split};
 
 /// All data sets, in alphabetical order.
@@ -17,9 +17,14 @@ pub fn registry() -> &'static [Entry] {
         cifar::CIFAR100,
         mnist::DIGITS,
         dvs128_gesture::DVS128_GESTURE,
+        mnist::EMNIST_BALANCED,
+        mnist::EMNIST_DIGITS,
+        mnist::EMNIST_LETTERS,
         mnist::FASHION_MNIST,
         fashion_mnist_dvs::FASHION_MNIST_DVS,
         mnist::FASHION_MNIST_SMALL,
+        folder::IMAGE_FOLDER,
+        folder::IMAGENET,
         mnist::KMNIST,
         mnist::MNIST,
         n_caltech101::N_CALTECH101,
@@ -27,6 +32,7 @@ pub fn registry() -> &'static [Entry] {
         nmnist::NMNIST_SMALL,
         shd::SHD,
         shd::SSC,
+        folder::TINY_IMAGENET,
     ];
     REGISTRY
 }
@@ -41,17 +47,42 @@ pub struct Entry {
     pub description: &'static str,
     /// Kind and common shape of the samples.
     pub shape: Shape,
-    /// The number of classes.
+    /// The number of classes; 0 where the files decide.
     pub classes: usize,
     /// SPDX expression, or words where there is none.
     pub license: &'static str,
     /// What to cite.
     pub citation: &'static str,
+    /// How much there is of it in both splits of the default partition.
+    pub content: Content,
+    /// What its reader decides where others decide differently, as `name = choice`; goes into the
+    /// manifest of a run.
+    pub choices: &'static [&'static str],
     /// The ways of dividing the set into train and test; the first is the default.
     pub partitions: &'static [Partition],
     /// Where the samples come from.
     pub source: Source,
     pub(crate) open: fn(&Request<'_>) -> Result<Box<dyn Dataset>>,
+}
+
+/// What is known of all samples of a data set together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Samples of train and test together, by the authors of the set; 0 where the files decide.
+    pub samples: usize,
+    /// [`Info::content_hash`] of train and test; `None` where we have not had the set in hand, or
+    /// where [`FileSpec`]s say the same.
+    pub hashes: Option<[&'static str; 2]>,
+}
+
+impl Content {
+    pub(crate) const fn counted(samples: usize) -> Self {
+        Self { samples, hashes: None }
+    }
+
+    pub(crate) const fn known(samples: usize, hashes: [&'static str; 2]) -> Self {
+        Self { samples, hashes: Some(hashes) }
+    }
 }
 
 /// A way of dividing a data set into train and test.
@@ -145,6 +176,8 @@ impl Request<'_> {
         Info {
             name: self.entry.name,
             partition: self.partition.name,
+            partition_source: self.partition.source,
+            choices: self.entry.choices,
             split: self.split,
             classes,
             shape,

@@ -27,7 +27,7 @@ impl Split {
 /// The kind of a data set's samples and the shape they have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// Images, all of one size.
+    /// Images, all of one size; height and width are 0 where they differ.
     Image {
         /// 1 for grey, 3 for red, green, blue.
         channels: usize,

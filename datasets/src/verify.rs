@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::registry::{Entry, FileSpec, Source};
-use crate::{Error, Result, hash};
+use crate::{Error, Result, Split, hash, open};
 
-/// The outcome for one file.
+/// The outcome for one file, or for a split of a set of very many files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// The file that was looked at, or would have been.
     pub path: PathBuf,
-    /// Size and SHA-256 after decompression; `None` if there is no such file.
+    /// Size and SHA-256 after decompression, or number of samples and content hash of a split;
+    /// `None` if there is no such file.
     pub found: Option<(u64, String)>,
     /// How it compares.
     pub verdict: Verdict,
@@ -25,7 +26,7 @@ pub struct Check {
 pub enum Verdict {
     /// Size and checksum are those of the original.
     Equal,
-    /// The size is that of the original; its checksum is not known.
+    /// The size, or the number of samples, is that of the original; its checksum is not known.
     SizeEqual,
     /// Size or checksum differ.
     Different,
@@ -40,7 +41,8 @@ impl Verdict {
     }
 }
 
-/// Checks every file of a data set that the registry knows; empty for sets of very many files.
+/// Checks every file of a data set that the registry knows, and of a set of very many files the
+/// number of samples and the content of both splits.
 ///
 /// # Errors
 /// If the set needs a folder and none was given, or a file that exists cannot be read.
@@ -54,6 +56,9 @@ pub fn verify(entry: &Entry, root: Option<&Path>) -> Result<Vec<Check>> {
             let Some(folder) = root else {
                 return Err(Error::FolderNeeded { dataset: entry.name, layout });
             };
+            if files.is_empty() {
+                return splits(entry, folder);
+            }
             let one = |spec: &FileSpec| match entry.find(root, Path::new(spec.path)) {
                 Ok(path) => {
                     let file = File::open(&path).map_err(Error::io(&path))?;
@@ -64,6 +69,39 @@ pub fn verify(entry: &Entry, root: Option<&Path>) -> Result<Vec<Check>> {
             files.iter().map(one).collect()
         }
     }
+}
+
+/// Opens both splits and compares what is there as a whole.
+fn splits(entry: &Entry, folder: &Path) -> Result<Vec<Check>> {
+    let mut checks = Vec::new();
+    for split in Split::ALL {
+        let path = folder.join(split.name());
+        checks.push(match open(entry.name, split, Some(folder)) {
+            Ok(set) => {
+                let info = set.info();
+                let found = Some((set.len() as u64, info.content_hash.clone()));
+                Check { path, found, verdict: Verdict::SizeEqual }
+            }
+            Err(Error::FilesMissing { .. }) => {
+                Check { path, found: None, verdict: Verdict::Missing }
+            }
+            Err(other) => return Err(other),
+        });
+    }
+    // Only both splits together have a size that the authors state of every set.
+    let count = |check: &Check| check.found.as_ref().map(|(samples, _)| *samples);
+    let total = checks.iter().map(count).sum::<Option<u64>>();
+    let expected = entry.content.samples as u64;
+    let complete = expected == 0 || total == Some(expected);
+    for (number, check) in checks.iter_mut().enumerate() {
+        let Some((_, hash)) = &check.found else { continue };
+        check.verdict = match entry.content.hashes {
+            Some(known) if known[number] == hash => Verdict::Equal,
+            None if complete => Verdict::SizeEqual,
+            _ => Verdict::Different,
+        };
+    }
+    Ok(checks)
 }
 
 fn check(spec: &FileSpec, path: PathBuf, content: Option<Box<dyn BufRead>>) -> Result<Check> {

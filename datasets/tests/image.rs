@@ -105,3 +105,22 @@ fn cifar_records_are_read_and_checked() {
     let text = open("cifar100", Split::Train, Some(root.path())).unwrap_err().to_string();
     assert!(text.ends_with("file size: expected a multiple of 3074 bytes, found 3000"), "{text}");
 }
+
+/// The files hold images transposed, and letters count from 1.
+#[test]
+fn emnist_is_turned_upright() {
+    let root = tempfile::tempdir().unwrap();
+    let mut stored = vec![0; 784];
+    // Column 2, row 1 of the image is row 2, column 1 of the file.
+    stored[2 * 28 + 1] = 7;
+    let file = |name: &str| root.path().join(format!("emnist-letters-{name}-ubyte"));
+    write_idx(&file("train-images-idx3"), &[1, 28, 28], &stored);
+    write_idx(&file("train-labels-idx1"), &[1], &[26]);
+    let set = open("emnist-letters", Split::Train, Some(root.path())).unwrap();
+    assert_eq!((set.labels(), &set.info().classes[25][..]), (&[25][..], "z"));
+    let upright = image(&*set, 0);
+    assert_eq!(upright.pixels.iter().position(|&value| value == 7), Some(28 + 2));
+    write_idx(&file("train-labels-idx1"), &[1], &[0]);
+    let text = open("emnist-letters", Split::Train, Some(root.path())).unwrap_err().to_string();
+    assert!(text.contains("label: expected below 26"), "{text}");
+}

@@ -55,6 +55,9 @@ pub(crate) struct PlaceArguments {
     /// Folder of the data sets that are not embedded
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Folder for the decoded frames of event recordings, so that decoding is paid for once
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) cache_dir: Option<PathBuf>,
     /// Folder below which runs are kept
     #[arg(long, default_value = "runs", value_name = "FOLDER")]
     pub(crate) runs_dir: PathBuf,
@@ -219,6 +222,36 @@ pub(crate) enum DataCommand {
         /// Folder of the set
         #[arg(long, value_name = "FOLDER")]
         data_dir: Option<PathBuf>,
+    },
+    /// Fetches a data set into a folder of its name, goes on where it broke off, checks and unpacks
+    Fetch {
+        /// Name of the set
+        name: String,
+        /// Folder of the data sets
+        #[arg(long, value_name = "FOLDER")]
+        data_dir: PathBuf,
+    },
+    /// Writes a recording in another format; coordinates and times stay as they are
+    Convert {
+        #[command(flatten)]
+        recording: RecordingArguments,
+        /// The format to write: aedat2, aedat2-davis, aedat3 or atis (N-MNIST)
+        #[arg(long, value_name = "NAME")]
+        to: String,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Says which data sets a folder holds, reads every sample, and counts
+    Check {
+        /// The folder
+        folder: PathBuf,
+        /// Draws the first samples of each class into this PNG file (of several sets, one file each)
+        #[arg(long, value_name = "FILE")]
+        sheet: Option<PathBuf>,
+        /// Only this set
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
     },
 }
 

@@ -1,11 +1,15 @@
-//! `candlewick data info|verify NAME`.
+//! `candlewick data info|verify|check|fetch|convert`.
+
+mod check;
+mod fetch;
 
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use candlewick::datasets::{Shape, Source, find, verify};
+use candlewick::datasets::{Shape, Source, Verdict, find, origin, verify};
 
 use crate::arguments::DataCommand;
+use crate::events;
 
 #[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
@@ -17,6 +21,9 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
             println!("classes   {}", entry.classes);
             println!("license   {}", entry.license);
             println!("cite      {}", entry.citation);
+            for choice in entry.choices {
+                println!("choice    {choice}");
+            }
             for partition in entry.partitions {
                 println!("split     {}:{} ({})", entry.name, partition.name, partition.source);
             }
@@ -28,6 +35,13 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
                 }
                 Source::Folder { layout, .. } => println!("folder    {layout}"),
             }
+            if let Some(origin) = origin(entry.name) {
+                println!("page      {}", origin.page);
+                for download in origin.downloads {
+                    let url = download.url.unwrap_or("to be fetched by hand from the page");
+                    println!("file      {} (MD5 {}): {url}", download.file, download.md5);
+                }
+            }
             Ok(ExitCode::SUCCESS)
         }
         DataCommand::Verify { name, data_dir } => {
@@ -35,7 +49,7 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
             let checks = verify(entry, data_dir.as_deref())?;
             let mut bad = 0;
             for check in &checks {
-                println!("{:?}  {}", check.verdict, check.path.display());
+                println!("{}  {}", in_words(check.verdict), check.path.display());
                 bad += usize::from(!check.verdict.is_good());
             }
             if bad > 0 {
@@ -49,6 +63,21 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        DataCommand::Fetch { name, data_dir } => fetch::run(name, data_dir),
+        DataCommand::Convert { recording, to, out } => events::convert(recording, to, out),
+        DataCommand::Check { folder, sheet, name } => {
+            check::run(folder, name.as_deref(), sheet.as_deref())
+        }
+    }
+}
+
+/// How a file or a split compares with the original.
+fn in_words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Equal => "equal   ",
+        Verdict::SizeEqual => "size ok ",
+        Verdict::Different => "differs ",
+        Verdict::Missing => "missing ",
     }
 }
 

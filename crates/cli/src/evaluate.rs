@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> Result<ExitCode> {
     } else {
         arguments.time_steps.clone()
     };
-    let place = place::place(&arguments.device, arguments.data_dir.clone())?;
+    let place = place::place(&arguments.device, arguments.data_dir.clone(), None)?;
     let checkpoint = directory.checkpoints().join(match arguments.checkpoint {
         CheckpointChoice::Last => LAST,
         CheckpointChoice::Best => BEST,

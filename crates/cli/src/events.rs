@@ -1,4 +1,4 @@
-//! `candlewick events info|view FILE`.
+//! `candlewick events info|view FILE`, and `candlewick data convert FILE`.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use candlewick::datasets::event::{Chunks, Format as FileFormat, Summary, View, decode, detect};
+use candlewick::datasets::event::{
+    Chunks, Format as FileFormat, Summary, View, decode, detect, encode,
+};
 use candlewick::datasets::{Error, Picture};
 use serde_json::{Number, Value, json};
 
@@ -57,6 +59,19 @@ fn sensor(text: Option<&str>) -> Result<Option<(usize, usize)>> {
         Some(size) => Ok(Some(size)),
         None => bail!("--sensor: expected a size such as 34x34, found `{text}`"),
     }
+}
+
+/// Reads a recording and writes it in another format.
+#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
+pub(crate) fn convert(arguments: &RecordingArguments, to: &str, out: &Path) -> Result<ExitCode> {
+    let path = &arguments.file;
+    let target = FileFormat::from_name(to).with_context(|| format!("unknown format `{to}`"))?;
+    let (source, sensor) = (format_of(arguments)?, sensor(arguments.sensor.as_deref())?);
+    let bytes = std::fs::read(path).map_err(io(path))?;
+    let events = decode(path, &bytes, source, sensor)?;
+    std::fs::write(out, encode(&events, target)?).map_err(io(out))?;
+    println!("{}: {} events, {} to {}", out.display(), events.len(), source.name(), target.name());
+    Ok(ExitCode::SUCCESS)
 }
 
 fn info(arguments: &RecordingArguments, format: Format) -> Result<()> {
@@ -146,8 +161,6 @@ fn view(arguments: &RecordingArguments, out: Option<&Path>, frames: usize) -> Re
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
     use super::*;
 
     #[test]
@@ -197,5 +210,11 @@ mod tests {
         }
         assert_eq!(visited, 2);
         assert!(view(&arguments, Some(Path::new("a.bmp")), 4).is_err());
+        let out = folder.path().join("a.aedat");
+        convert(&arguments, "aedat3", &out).unwrap();
+        assert_eq!(
+            format_of(&RecordingArguments { file: out, ..arguments }).unwrap(),
+            FileFormat::Aedat3
+        );
     }
 }

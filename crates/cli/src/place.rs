@@ -11,8 +11,8 @@ use candlewick::run::{Manifest, Status, manifest};
 const WORKERS: usize = 1;
 
 /// The place of runs by the words of the command line.
-pub(crate) fn place(device: &str, data: Option<PathBuf>) -> Result<Place> {
-    Ok(Place { device: candlewick::core::device::parse(device)?, data, workers: WORKERS })
+pub(crate) fn place(device: &str, data: Option<PathBuf>, cache: Option<PathBuf>) -> Result<Place> {
+    Ok(Place { device: candlewick::core::device::parse(device)?, data, cache, workers: WORKERS })
 }
 
 /// The number of compute threads.
@@ -44,6 +44,8 @@ fn features() -> Vec<String> {
     [
         ("cuda", cfg!(feature = "cuda")),
         ("cudnn", cfg!(feature = "cudnn")),
+        ("download", cfg!(feature = "download")),
+        ("hdf5", cfg!(feature = "hdf5")),
         ("metal", cfg!(feature = "metal")),
         ("mkl", cfg!(feature = "mkl")),
         ("nccl", cfg!(feature = "nccl")),

@@ -15,7 +15,7 @@ pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
     match command {
         RecipeCommand::Check { recipe, data_dir } => {
             let name = recipe.display().to_string();
-            let place = place::place("cpu", data_dir.clone())?;
+            let place = place::place("cpu", data_dir.clone(), None)?;
             let experiment = Experiment::prepare(read(recipe)?, &name, &place)?;
             println!(
                 "{name} is right: {} parameters, {} spiking layers, {} epochs",

@@ -28,7 +28,8 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     }
     let seeds = arguments.seeds.unwrap_or(table.seeds);
     let plans = plan(&table, seeds, arguments)?;
-    let place = place::place(&arguments.place.device, arguments.place.data_dir.clone())?;
+    let wanted = &arguments.place;
+    let place = place::place(&wanted.device, wanted.data_dir.clone(), wanted.cache_dir.clone())?;
     let bars = Bars::new();
     let open = plans.iter().flatten().filter(|run| !run.is_complete()).count();
     let all: usize = plans.iter().map(Vec::len).sum();

@@ -23,7 +23,8 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
         recipe.seed = seed;
     }
     let row = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("recipe").to_owned();
-    let place = place::place(&arguments.place.device, arguments.place.data_dir.clone())?;
+    let wanted = &arguments.place;
+    let place = place::place(&wanted.device, wanted.data_dir.clone(), wanted.cache_dir.clone())?;
     let threads = place::threads(arguments.place.threads);
     let planned = Planned::new(&arguments.place.runs_dir, "train", &row, name, Some(text), recipe)?;
     let bars = Bars::new();

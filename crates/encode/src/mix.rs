@@ -6,6 +6,7 @@
 
 mod beta;
 mod cut_mix;
+mod event_mix;
 mod mixup;
 
 use std::fmt::Debug;
@@ -14,6 +15,7 @@ use candlewick_core::random::Stream;
 use candlewick_core::registry;
 
 pub use cut_mix::CutMix;
+pub use event_mix::EventMix;
 pub use mixup::Mixup;
 
 use crate::{FrameShape, Result};
@@ -30,7 +32,8 @@ pub trait Mix: Debug + Send + Sync {
     /// which is a copy of them; B is the length of `partners`. The share of the sample itself comes
     /// back, in [0, 1]; `stream` decides.
     ///
-    /// The same for all time steps and samples, as in the code of both papers.
+    /// The share is the same for all samples; `Mixup` and `CutMix` do the same at all time steps, as
+    /// in the code of both papers.
     fn mix(
         &self,
         values: &mut [f32],
@@ -48,5 +51,7 @@ registry! {
         Mixup = "mixup",
         /// A rectangle of one sample in another.
         CutMix = "cutmix",
+        /// A cloud of space and time of one recording in another.
+        EventMix = "eventmix",
     }
 }

@@ -29,8 +29,10 @@ fn values(batch: &Batch) -> Vec<f32> {
 fn always() -> Vec<AnyMix> {
     let mut all = AnyMix::all();
     for mix in &mut all {
-        if let AnyMix::CutMix(cut_mix) = mix {
-            cut_mix.probability = 1.0;
+        match mix {
+            AnyMix::CutMix(cut_mix) => cut_mix.probability = 1.0,
+            AnyMix::EventMix(event_mix) => event_mix.probability = 1.0,
+            AnyMix::Mixup(_) => {}
         }
     }
     all
@@ -62,7 +64,7 @@ fn the_share_is_that_of_the_values() {
                                 (x - second.share * a - (1.0 - second.share) * b).abs() < 1e-6
                             })
                         }
-                        AnyMix::CutMix(_) => {
+                        AnyMix::CutMix(_) | AnyMix::EventMix(_) => {
                             let from_either = image
                                 .iter()
                                 .zip(*own)
@@ -82,7 +84,7 @@ fn the_share_is_that_of_the_values() {
         assert!(mixed_batches > 5, "{mix:?}: {mixed_batches} of 11");
         visited += 1;
     }
-    assert_eq!(visited, 2);
+    assert_eq!(visited, 3);
 }
 
 #[test]
@@ -100,7 +102,7 @@ fn mixing_does_not_depend_on_workers() {
         let last = loader(Some(mix), 1).epoch(0, 10).unwrap().next().unwrap().unwrap();
         assert_eq!(values(&last), values(&expected[10]));
     }
-    assert_eq!(visited, 2 * 11);
+    assert_eq!(visited, 3 * 11);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
-use candlewick_datasets::{Dataset, Split};
+use candlewick_datasets::{Dataset, Shape, Split};
 use candlewick_encode::{Augmentation, Loader, Settings as LoaderSettings};
 use candlewick_network::{Features, Network, Parts};
 use candlewick_run::{DataHash, RunDirectory};
@@ -24,6 +24,8 @@ pub struct Place {
     pub device: Device,
     /// The folder that holds the data sets which are not embedded.
     pub data: Option<PathBuf>,
+    /// The folder for decoded frames of event recordings; without it they are decoded each time.
+    pub cache: Option<PathBuf>,
     /// Threads that prepare batches.
     pub workers: usize,
 }
@@ -46,9 +48,10 @@ impl Experiment {
     /// # Errors
     /// If the data cannot be read, or a shape does not fit.
     pub fn prepare(recipe: Recipe, name: &str, place: &Place) -> Result<Self> {
+        let data_name = recipe.data.name_for(recipe.seed);
         let open = |split| -> Result<Arc<dyn Dataset>> {
             let root = place.data.as_deref();
-            Ok(Arc::from(candlewick_datasets::open(&recipe.data.name, split, root)?))
+            Ok(Arc::from(candlewick_datasets::open(&data_name, split, root)?))
         };
         let (training, testing) = (open(Split::Train)?, open(Split::Test)?);
         let data = &recipe.data;
@@ -59,9 +62,10 @@ impl Experiment {
         let counts =
             [("train", &training, train_samples.len()), ("test", &testing, test_samples.len())];
         let hashes = counts.map(|(split, set, samples)| DataHash {
-            name: format!("{}/{split}", data.name),
+            name: format!("{data_name}/{split}"),
             samples: samples as u64,
             sha256: set.info().content_hash.clone(),
+            choices: choices(&**set, &recipe),
         });
         let loaders = |set: &Arc<dyn Dataset>, samples: &[usize], training| {
             loaders(&recipe, set, samples, training, place)
@@ -147,6 +151,23 @@ impl Experiment {
     }
 }
 
+/// What of the data and its preparation follows one of several customs, for the manifest.
+fn choices(set: &dyn Dataset, recipe: &Recipe) -> Vec<String> {
+    let info = set.info();
+    let mut choices = vec![format!("split = {} ({})", info.partition, info.partition_source)];
+    choices.extend(info.choices.iter().map(|choice| (*choice).to_owned()));
+    if matches!(info.shape, Shape::Events { .. }) {
+        // A setting that TOML cannot hold would be a defect of its type.
+        if let Ok(toml::Value::Table(settings)) = toml::Value::try_from(&recipe.input.events) {
+            choices.extend(settings.iter().map(|(name, value)| format!("events.{name} = {value}")));
+            if !settings.contains_key("resize") {
+                choices.push("events.resize = none".into());
+            }
+        }
+    }
+    choices
+}
+
 /// One loader for an input that is the same at all steps, else one per number of time steps.
 fn loaders(
     recipe: &Recipe,
@@ -177,6 +198,7 @@ fn loaders(
             // A last batch of one sample has no batch statistics.
             drop_last: training && samples.len() >= input.batch_size,
             subset: Some(samples.to_vec()),
+            cache: place.cache.clone(),
             workers: place.workers,
             ..LoaderSettings::new(Key::new(*seed).named(if training { "train" } else { "test" }))
         };

@@ -43,6 +43,21 @@ pub struct Data {
     /// The last so many training samples of each class are held out for validation. Default 0.
     #[serde(default)]
     pub validation_per_class: usize,
+    /// Cross-validation over so many folds of a data set that has the partitions `fold-0`, `fold-1`
+    /// and so on: a run with seed s tests on fold (s - 1) mod `folds`, so that seeds 1 to `folds` are
+    /// one cross-validation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<u64>,
+}
+
+impl Data {
+    /// Name of the data set with the partition that a run with this seed uses.
+    pub fn name_for(&self, seed: u64) -> String {
+        match self.folds {
+            None => self.name.clone(),
+            Some(folds) => format!("{}:fold-{}", self.name, seed.wrapping_sub(1) % folds.max(1)),
+        }
+    }
 }
 
 /// From samples to batches.
@@ -214,6 +229,15 @@ impl Recipe {
             }),
             None => Ok(()),
         };
+        if self.data.folds.is_some_and(|folds| folds < 2) {
+            problem("data", Some(("folds", "at least 2")))?;
+        }
+        if self.data.folds.is_some() && self.data.name.contains(':') {
+            problem(
+                "data",
+                Some(("name", "a name without a partition, since `folds` chooses it")),
+            )?;
+        }
         problem(&format!("neuron.{}", self.neuron.name()), self.neuron.problem())?;
         problem(&format!("surrogate.{}", self.surrogate.name()), self.surrogate.problem())?;
         problem(&format!("loss.{}", self.loss.name()), self.loss.problem())?;

@@ -182,7 +182,8 @@ pub fn measure(bench: &StepBench) -> Result<StepReport> {
     let built;
     let prepared;
     let (network, input, labels): (&Network, _, _) = if let Some(data) = &bench.data {
-        let place = Place { device: Device::Cpu, data: Some(data.clone()), workers: 1 };
+        let place =
+            Place { device: Device::Cpu, data: Some(data.clone()), cache: None, workers: 1 };
         prepared = Experiment::prepare(recipe.clone(), &bench.net, &place)?;
         let (input, labels) = prepared.first_batch()?;
         (prepared.network(), input, labels)

@@ -9,7 +9,10 @@ use serde::Deserialize;
 use crate::{Error, RawRecipe, Recipe, Result};
 
 /// The tables by id, in the order in which they are listed.
-const FILES: &[(&str, &str)] = &[("table-1", include_str!("../recipes/table-1.toml"))];
+const FILES: &[(&str, &str)] = &[
+    ("table-1", include_str!("../recipes/table-1.toml")),
+    ("table-3", include_str!("../recipes/table-3.toml")),
+];
 
 /// How large an experiment is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -336,7 +339,7 @@ mod tests {
     /// The networks of the demo scale fit to their data.
     #[test]
     fn every_demo_row_builds() -> Result<()> {
-        let place = Place { device: candle_core::Device::Cpu, data: None, workers: 0 };
+        let place = Place { device: candle_core::Device::Cpu, data: None, cache: None, workers: 0 };
         let mut visited = 0;
         for (id, _, _) in tables()? {
             let table = Table::open(id, Scale::Demo)?;

@@ -37,6 +37,9 @@ pub struct DataHash {
     pub samples: u64,
     /// SHA-256 of the decoded samples and labels, or of the file, in hexadecimal.
     pub sha256: String,
+    /// Which of several customs was followed, as `name = choice`: split, file set, frames, size.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
 }
 
 /// The content of `manifest.json`.

@@ -26,6 +26,7 @@ fn manifest() -> Manifest {
             name: "digits/train".to_owned(),
             samples: 1_000,
             sha256: "cd".repeat(32),
+            choices: vec!["split = last-500".to_owned()],
         }],
         command_line: vec!["candlewick".to_owned(), "train".to_owned(), "a b.toml".to_owned()],
         started_at: Some(1_800_000_000),

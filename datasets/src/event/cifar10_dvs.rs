@@ -12,7 +12,7 @@ use std::path::Path;
 use super::recordings::{Recording, Recordings, divide, files_in, not_empty};
 use super::{Events, Format};
 use crate::image::cifar::TEN_NAMES;
-use crate::registry::{Entry, Partition, Request, Source};
+use crate::registry::{Content, Entry, Partition, Request, Source};
 use crate::{Dataset, Result, Shape};
 
 const LAST: Partition = Partition {
@@ -40,6 +40,11 @@ pub(crate) const CIFAR10_DVS: Entry = Entry {
     license: "CC-BY-4.0",
     citation: "H. Li, H. Liu, X. Ji, G. Li, L. Shi, \"CIFAR10-DVS: An Event-Stream Dataset for \
                Object Classification\", Frontiers in Neuroscience 11:309, 2017",
+    content: Content::counted(10_000),
+    choices: &[
+        "coordinates = turned upright (x = 127 - y, y = 127 - x of the file), as SpikingJelly does",
+        "files = the original AEDAT 2.0",
+    ],
     partitions: PARTITIONS,
     source: Source::Folder {
         folders: &["cifar10-dvs", "CIFAR10DVS", "CIFAR10DVS/extract"],
@@ -52,6 +57,7 @@ pub(crate) const CIFAR10_DVS: Entry = Entry {
 pub(crate) const CIFAR10_DVS_AEDAT4: Entry = Entry {
     name: "cifar10-dvs-aedat4",
     description: "CIFAR10-DVS as converted to AEDAT 4: 10,000 event recordings, 128×128, as stored",
+    choices: &["files = converted to AEDAT 4 by hand", "coordinates = as stored"],
     source: Source::Folder {
         folders: &["cifar10-dvs-aedat4", "CIFAR10DVS"],
         layout: "airplane/ to truck/ with .aedat4 files",

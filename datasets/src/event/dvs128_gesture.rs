@@ -14,7 +14,7 @@ use sha2::Digest;
 
 use super::recordings::{hash_files, not_empty};
 use super::{Format, decode};
-use crate::registry::{Entry, OFFICIAL, Request, Source};
+use crate::registry::{Content, Entry, OFFICIAL, Request, Source};
 use crate::{Dataset, Error, Events, Info, Result, Sample, Shape, Split, hash};
 
 const SENSOR: (usize, usize) = (128, 128);
@@ -40,6 +40,12 @@ pub(crate) const DVS128_GESTURE: Entry = Entry {
     license: "CC-BY-4.0",
     citation: "A. Amir et al., \"A Low Power, Fully Event-Based Gesture Recognition System\", CVPR \
                2017",
+    content: Content::counted(1_464),
+    choices: &[
+        "samples = every line of a label file, repeated classes and overlaps kept (1,176 + 288, as SpikingJelly; the preprocessed set of tonic has 1,077 + 264)",
+        "cut = start <= t < end of the label file, times as they stand there",
+        "coordinates = as stored",
+    ],
     partitions: OFFICIAL,
     source: Source::Folder {
         folders: &[
@@ -47,6 +53,7 @@ pub(crate) const DVS128_GESTURE: Entry = Entry {
             "DvsGesture",
             "DVS128Gesture",
             "DVS128Gesture/extract/DvsGesture",
+            "dvs128-gesture/DvsGesture",
         ],
         layout: "trials_to_train.txt, trials_to_test.txt, and the .aedat and _labels.csv files that \
                  they name",

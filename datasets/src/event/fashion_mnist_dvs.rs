@@ -5,7 +5,7 @@ use sha2::Digest;
 
 use super::DvsModel;
 use crate::image::mnist::FASHION_CITATION;
-use crate::registry::{Entry, OFFICIAL, Request, Source, open};
+use crate::registry::{Content, Entry, OFFICIAL, Request, Source, open};
 use crate::{Dataset, Error, Info, Result, Sample, Shape, hash};
 
 /// Raise it when a change of the model changes the events, so that their content hash changes too.
@@ -20,6 +20,8 @@ pub(crate) const FASHION_MNIST_DVS: Entry = Entry {
     classes: 10,
     license: "MIT",
     citation: FASHION_CITATION,
+    content: Content::counted(6_000),
+    choices: &[],
     partitions: OFFICIAL,
     source: Source::Embedded(&[]),
     open: |request| Ok(Box::new(FashionMnistDvs::new(request)?)),

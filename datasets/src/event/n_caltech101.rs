@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Format;
 use super::nmnist::CITATION;
 use super::recordings::{Recording, Recordings, divide, entries, files_in, not_empty};
-use crate::registry::{Entry, Partition, Request, Source};
+use crate::registry::{Content, Entry, Partition, Request, Source};
 use crate::{Dataset, Error, Result, Shape};
 
 /// 100 kinds of things and the background; the faces are there once, as `Faces_easy`.
@@ -18,6 +18,8 @@ pub(crate) const N_CALTECH101: Entry = Entry {
     classes: CLASSES,
     license: "CC-BY-4.0",
     citation: CITATION,
+    content: Content::counted(8_709),
+    choices: &[],
     partitions: &[Partition {
         name: "last-tenth",
         source: "per class, the last tenth in the order of the file numbers test, rounded down, as \

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Format;
 use super::recordings::{Recording, Recordings, divide, files_in, not_empty};
-use crate::registry::{Entry, OFFICIAL, Partition, Request, Source};
+use crate::registry::{Content, Entry, OFFICIAL, Partition, Request, Source};
 use crate::{Dataset, Error, Result, Shape, Split};
 
 const SHAPE: Shape = Shape::Events { width: 34, height: 34 };
@@ -22,6 +22,8 @@ pub(crate) const NMNIST: Entry = Entry {
     classes: 10,
     license: "CC-BY-SA-4.0",
     citation: CITATION,
+    content: Content::counted(70_000),
+    choices: &[],
     partitions: OFFICIAL,
     source: Source::Folder {
         folders: &["nmnist", "N-MNIST", "NMNIST"],
@@ -38,6 +40,14 @@ pub(crate) const NMNIST_SMALL: Entry = Entry {
     classes: 10,
     license: "CC-BY-SA-4.0",
     citation: CITATION,
+    content: Content::known(
+        1_100,
+        [
+            "6a9d41dad85dc8c93b506bde866fce01536cc5039d7049de2792d2c462ad1dfd",
+            "79d73674c42ccda85f2533b4d479fea0f0de5b098b89c61a233c5bac0b07131f",
+        ],
+    ),
+    choices: &[],
     partitions: &[
         Partition { name: "official", source: "the lists train1K.txt and test100.txt" },
         Partition { name: "fold-0", source: FOLD },

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use crate::registry::{Entry, FileSpec, OFFICIAL, Partition, Request, Source};
+use crate::registry::{Content, Entry, FileSpec, OFFICIAL, Partition, Request, Source};
 use crate::{Dataset, Result, Shape, Split};
 
 const SHAPE: Shape = Shape::Events { width: 700, height: 1 };
@@ -22,6 +22,8 @@ pub(crate) const SHD: Entry = Entry {
     classes: 20,
     license: "CC-BY-4.0",
     citation: CITATION,
+    content: Content::counted(10_420),
+    choices: &[],
     partitions: OFFICIAL,
     source: Source::Folder {
         folders: &["shd", "hsd", "SHD"],
@@ -44,6 +46,8 @@ pub(crate) const SSC: Entry = Entry {
     classes: 35,
     license: "CC-BY-4.0",
     citation: CITATION,
+    content: Content::counted(95_848),
+    choices: &[],
     partitions: &[
         OFFICIAL[0],
         Partition {

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use crate::image::InMemory;
-use crate::registry::{Entry, FileSpec, OFFICIAL, Request, Source};
+use crate::registry::{Content, Entry, FileSpec, OFFICIAL, Request, Source};
 use crate::{Dataset, Error, Result, Shape, Split};
 
 const DIMS: [usize; 3] = [3, 32, 32];
@@ -31,6 +31,8 @@ pub(crate) const CIFAR10: Entry = Entry {
     classes: 10,
     license: "none stated by the authors",
     citation: CITATION,
+    content: Content::counted(60_000),
+    choices: &[],
     partitions: OFFICIAL,
     source: Source::Folder {
         folders: &["cifar10", "cifar-10-batches-bin", "cifar10/cifar-10-batches-bin"],
@@ -84,6 +86,8 @@ pub(crate) const CIFAR100: Entry = Entry {
     classes: 100,
     license: "none stated by the authors",
     citation: CITATION,
+    content: Content::counted(60_000),
+    choices: &[],
     partitions: OFFICIAL,
     source: Source::Folder {
         folders: &["cifar100", "cifar-100-binary", "cifar100/cifar-100-binary"],

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::image::{InMemory, idx};
-use crate::registry::{Embedded, Entry, FileSpec, OFFICIAL, Partition, Request, Source};
+use crate::registry::{Content, Embedded, Entry, FileSpec, OFFICIAL, Partition, Request, Source};
 use crate::{Dataset, Error, Result, Shape, Split};
 
 const DIGIT_NAMES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
@@ -35,6 +35,8 @@ pub(crate) const DIGITS: Entry = Entry {
     license: "CC-BY-4.0 (UCI) AND BSD-3-Clause (copy of scikit-learn)",
     citation: "E. Alpaydin, C. Kaynak, \"Optical Recognition of Handwritten Digits\", UCI Machine \
                Learning Repository, 1998, doi:10.24432/C50P49",
+    content: Content::counted(1_797),
+    choices: &[],
     partitions: &[Partition {
         name: "last-500",
         source: "the first 1,297 images train, the last 500 test; the set has no official split",
@@ -60,6 +62,68 @@ pub(crate) const DIGITS: Entry = Entry {
     open: open_digits,
 };
 
+const EMNIST_CITATION: &str = "G. Cohen, S. Afshar, J. Tapson, A. van Schaik, \"EMNIST: Extending \
+    MNIST to handwritten letters\", IJCNN 2017";
+const EMNIST_CHOICES: &[&str] =
+    &["orientation = upright; the files hold each image transposed, which is undone"];
+/// Of the letters whose small and capital forms differ.
+const BALANCED_NAMES: [&str; 47] = [
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "A", "B", "C", "D", "E", "F", "G", "H", "I",
+    "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T", "U", "V", "W", "X", "Y", "Z", "a", "b",
+    "d", "e", "f", "g", "h", "n", "q", "r", "t",
+];
+const LETTER_NAMES: [&str; 26] = [
+    "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s",
+    "t", "u", "v", "w", "x", "y", "z",
+];
+
+pub(crate) const EMNIST_BALANCED: Entry = Entry {
+    name: "emnist-balanced",
+    description: "handwritten digits and letters 28×28 grey: 112,800 + 18,800 images, 47 classes",
+    shape: SHAPE,
+    classes: 47,
+    license: "none stated by the authors; the images are NIST's",
+    citation: EMNIST_CITATION,
+    content: Content::counted(131_600),
+    choices: EMNIST_CHOICES,
+    partitions: OFFICIAL,
+    source: Source::Folder {
+        folders: &["emnist", "EMNIST/raw", "emnist/gzip"],
+        layout: "emnist-balanced-train-images-idx3-ubyte and the three like it, each plain or .gz",
+        files: &[],
+    },
+    open: |request| open_emnist(request, "balanced", &BALANCED_NAMES, 0),
+};
+
+pub(crate) const EMNIST_DIGITS: Entry = Entry {
+    name: "emnist-digits",
+    description: "handwritten digits 28×28 grey: 240,000 + 40,000 images",
+    classes: 10,
+    content: Content::counted(280_000),
+    source: Source::Folder {
+        folders: &["emnist", "EMNIST/raw", "emnist/gzip"],
+        layout: "emnist-digits-train-images-idx3-ubyte and the three like it, each plain or .gz",
+        files: &[],
+    },
+    open: |request| open_emnist(request, "digits", &DIGIT_NAMES, 0),
+    ..EMNIST_BALANCED
+};
+
+pub(crate) const EMNIST_LETTERS: Entry = Entry {
+    name: "emnist-letters",
+    description: "handwritten letters 28×28 grey: 124,800 + 20,800 images, 26 classes",
+    classes: 26,
+    content: Content::counted(145_600),
+    source: Source::Folder {
+        folders: &["emnist", "EMNIST/raw", "emnist/gzip"],
+        layout: "emnist-letters-train-images-idx3-ubyte and the three like it, each plain or .gz",
+        files: &[],
+    },
+    // The files count from 1.
+    open: |request| open_emnist(request, "letters", &LETTER_NAMES, 1),
+    ..EMNIST_BALANCED
+};
+
 pub(crate) const FASHION_MNIST: Entry = Entry {
     name: "fashion-mnist",
     description: "articles of clothing 28×28 grey: 60,000 + 10,000 images",
@@ -67,6 +131,8 @@ pub(crate) const FASHION_MNIST: Entry = Entry {
     classes: 10,
     license: "MIT",
     citation: FASHION_CITATION,
+    content: Content::counted(70_000),
+    choices: &[],
     partitions: OFFICIAL,
     source: Source::Folder {
         folders: &["fashion-mnist", "FashionMNIST/raw"],
@@ -104,6 +170,8 @@ pub(crate) const FASHION_MNIST_SMALL: Entry = Entry {
     classes: 10,
     license: "MIT",
     citation: FASHION_CITATION,
+    content: Content::counted(6_000),
+    choices: &[],
     partitions: OFFICIAL,
     source: Source::Embedded(&[
         Embedded {
@@ -154,6 +222,8 @@ pub(crate) const KMNIST: Entry = Entry {
     license: "CC-BY-SA-4.0",
     citation: "T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto, D. Ha, \"Deep \
                Learning for Classical Japanese Literature\", arXiv:1812.01718, 2018",
+    content: Content::counted(70_000),
+    choices: &[],
     partitions: OFFICIAL,
     source: Source::Folder {
         folders: &["kmnist", "KMNIST/raw"],
@@ -176,6 +246,8 @@ pub(crate) const MNIST: Entry = Entry {
     license: "CC-BY-SA-3.0",
     citation: "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, \"Gradient-based learning applied to \
                document recognition\", Proceedings of the IEEE 86(11), 1998",
+    content: Content::counted(70_000),
+    choices: &[],
     partitions: OFFICIAL,
     source: Source::Folder {
         folders: &["mnist", "MNIST/raw"],
@@ -220,6 +292,38 @@ fn open_folder(request: &Request<'_>, names: &[&str]) -> Result<Box<dyn Dataset>
         Ok((path, array))
     };
     let (images, labels) = (read("images-idx3-ubyte")?, read("labels-idx1-ubyte")?);
+    assemble(request, names, images, labels)
+}
+
+/// Opens a part of EMNIST, whose images are stored column by column and whose labels count from
+/// `first`.
+fn open_emnist(
+    request: &Request<'_>,
+    part: &str,
+    names: &[&str],
+    first: u8,
+) -> Result<Box<dyn Dataset>> {
+    let read = |suffix| {
+        let name = format!("emnist-{part}-{}-{suffix}", request.split.name());
+        let path = request.find(Path::new(&name))?;
+        let array = idx::read(&path)?;
+        Ok((path, array))
+    };
+    let (mut images, mut labels): (Named, Named) =
+        (read("images-idx3-ubyte")?, read("labels-idx1-ubyte")?);
+    if let [_, rows, columns] = images.1.dims[..] {
+        let mut upright = vec![0; rows * columns];
+        for image in images.1.data.chunks_exact_mut(rows * columns) {
+            for (place, &value) in image.iter().enumerate() {
+                upright[place % columns * rows + place / columns] = value;
+            }
+            image.copy_from_slice(&upright);
+        }
+    }
+    for label in &mut labels.1.data {
+        // A label below the first becomes one that no class has.
+        *label = label.wrapping_sub(first);
+    }
     assemble(request, names, images, labels)
 }
 
