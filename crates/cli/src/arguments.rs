@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Train(TrainArguments),
     /// Evaluates a run's checkpoint on its test data
     Evaluate(EvaluateArguments),
+    /// Draws the figures of a run
+    Figures(FiguresArguments),
     /// Trains the rows of a table and prints it
     Reproduce(ReproduceArguments),
     /// Checks, shows or lists recipes
@@ -107,6 +109,18 @@ pub(crate) struct EvaluateArguments {
     /// Compute threads; results do not depend on it [default: all]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FiguresArguments {
+    /// The run's directory
+    pub(crate) run: PathBuf,
+    /// Folder for the figures [default: `figures` in the run's directory]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) output: Option<PathBuf>,
+    /// Folder of the data sets that are not embedded
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data_dir: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

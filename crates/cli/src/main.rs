@@ -7,6 +7,7 @@ mod data;
 mod evaluate;
 mod events;
 mod exit;
+mod figures;
 mod list;
 mod place;
 mod recipe;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Figures(arguments) => figures::run(&arguments),
         Command::Reproduce(arguments) => reproduce::run(&arguments),
         Command::Recipe(command) => recipe::run(&command),
         Command::List(arguments) => Ok(list::run(&arguments)),

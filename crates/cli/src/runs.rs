@@ -10,7 +10,7 @@ use candlewick::run::{RunDirectory, RunState};
 use candlewick::train::Ended;
 
 use crate::bars::Bars;
-use crate::place;
+use crate::{figures, place};
 
 /// Set by Ctrl-C; a second one ends the process at once.
 pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
@@ -81,7 +81,10 @@ impl Planned {
         };
         let mut bar = bars.run(self.label.clone());
         match experiment.train(Some(&mut directory), &mut bar, &STOP)? {
-            Ended::Complete(_) => Ok(true),
+            Ended::Complete(_) => {
+                figures::take(&experiment, &directory)?;
+                Ok(true)
+            }
             Ended::Interrupted { .. } => Ok(false),
         }
     }

@@ -8,13 +8,15 @@ use candle_core::{Device, Tensor};
 use candlewick_core::Key;
 use candlewick_datasets::{Dataset, Shape, Split};
 use candlewick_encode::{Augmentation, Loader, Settings as LoaderSettings};
-use candlewick_network::{Features, Network, Parts};
-use candlewick_run::{DataHash, RunDirectory};
+use candlewick_network::{Context, Features, Network, Parts};
+use candlewick_run::{DataHash, RunDirectory, Snapshot};
 use candlewick_train::{
-    Cadence, Combined, Ended, Evaluation, Progress, Task, evaluate_checkpoint, train,
+    Cadence, Checkpoint, Combined, Ended, Evaluation, Moment, Objective, Progress, Task,
+    evaluate_checkpoint, train,
 };
 
 use crate::samples::{first_of_each_class, hold_out};
+use crate::watch::Watch;
 use crate::{Error, Recipe, Result};
 
 /// Where an experiment runs; nothing of it changes a result.
@@ -77,8 +79,14 @@ impl Experiment {
         } else {
             loaders(&training, &validation_samples, false)?
         };
-        let network = network(&recipe, &train[0], training.info().classes.len(), &place.device)
-            .map_err(|source| Error::Network { name: name.into(), source })?;
+        let network = network(
+            &recipe,
+            &parts(&recipe),
+            &train[0],
+            training.info().classes.len(),
+            &place.device,
+        )
+        .map_err(|source| Error::Network { name: name.into(), source })?;
         let objective = Combined::new(recipe.loss.clone(), recipe.methods.clone());
         Ok(Self { recipe, network, objective, train, validation, test, data: hashes.into() })
     }
@@ -168,6 +176,58 @@ fn choices(set: &dyn Dataset, recipe: &Recipe) -> Vec<String> {
     choices
 }
 
+/// Samples of a snapshot.
+const SNAPSHOT_SAMPLES: usize = 32;
+
+impl Experiment {
+    /// Looks into the network of a checkpoint: potentials and spikes in one training pass over the
+    /// first test samples, at the time steps of the last stage. Nothing is changed.
+    ///
+    /// # Errors
+    /// If the checkpoint is damaged or of another network, or the data cannot be read.
+    pub fn snapshot(&self, checkpoint: &Path) -> Result<Snapshot> {
+        let time_steps = self.recipe.train.time_steps();
+        let fits = |loader: &&Loader| [1, time_steps].contains(&loader.input_steps());
+        let Some(loader) = self.test.iter().find(fits) else {
+            return Err(Error::Field {
+                name: "snapshot".into(),
+                field: "time steps of the test data".into(),
+                expected: format!("{time_steps}"),
+            });
+        };
+        let watch = Arc::new(Watch::default());
+        let device = self.network.parameters().device();
+        let mut parts = parts(&self.recipe);
+        parts.surrogate_rules.push(watch.clone());
+        let failed = |source| Error::Network { name: "snapshot".into(), source };
+        let network = network(&self.recipe, &parts, loader, self.network.classes(), device)
+            .map_err(failed)?;
+        let mut objective = Combined::new(self.recipe.loss.clone(), self.recipe.methods.clone());
+        let checkpoint = Checkpoint::open(checkpoint)?;
+        checkpoint.load_parameters(network.parameters())?;
+        checkpoint.load_objective(&mut objective)?;
+        let Some(batch) = loader.epoch(0, 0)?.next() else {
+            return Ok(watch.snapshot(&[], Key::new(0), [time_steps, 0], false));
+        };
+        let batch = batch?;
+        let samples = batch.indices.len().min(SNAPSHOT_SAMPLES);
+        let key = Key::new(self.recipe.seed).named("snapshot");
+        let run = || -> candlewick_core::Result<()> {
+            let input = batch.input.narrow(1, 0, samples)?.contiguous()?;
+            let labels = batch.labels.narrow(0, 0, samples)?;
+            let outputs = network.forward(&input, &Context::training(time_steps, key))?;
+            let moment = Moment { epoch: 0, step: 0, progress: 1.0, training: true };
+            let loss = objective.loss(&outputs, &labels, &moment)?;
+            // Some surrogates are asked for their derivative only on the way back.
+            outputs.backward(&loss)?;
+            Ok(())
+        };
+        run().map_err(failed)?;
+        let inclusive = parts.neuron.firing().inclusive();
+        Ok(watch.snapshot(&network.layer_names(), key, [time_steps, samples], inclusive))
+    }
+}
+
 /// One loader for an input that is the same at all steps, else one per number of time steps.
 fn loaders(
     recipe: &Recipe,
@@ -209,6 +269,7 @@ fn loaders(
 
 fn network(
     recipe: &Recipe,
+    parts: &Parts,
     loader: &Loader,
     classes: usize,
     device: &Device,
@@ -217,7 +278,7 @@ fn network(
         [height, width, channels] => Features::Map { height, width, channels },
         ref dims => Features::Vector { size: dims.iter().product() },
     };
-    Network::new(&*recipe.network, &parts(recipe), input, classes, device, Key::new(recipe.seed))
+    Network::new(&*recipe.network, parts, input, classes, device, Key::new(recipe.seed))
 }
 
 /// What the network of a recipe is made of besides its architecture.
@@ -231,5 +292,51 @@ pub(crate) fn parts(recipe: &Recipe) -> Parts {
         weight_rule: recipe.methods.weight_rule(),
         side_heads: recipe.methods.shortcut.is_some(),
         ..Parts::new(neuron, recipe.surrogate.shared())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candlewick_train::checkpoint;
+
+    use super::*;
+
+    fn snapshot(extra: &str) -> Result<(Experiment, Snapshot), Box<dyn std::error::Error>> {
+        let text = format!(
+            "[data]\nname = \"digits\"\n[network.spec]\nlayers = \"4C3-AP2-6C3-FC10\"\n\
+             [train]\nstages = [{{ epochs = 1, time_steps = 3 }}]\n{extra}"
+        );
+        let place = Place { device: Device::Cpu, data: None, cache: None, workers: 0 };
+        let experiment = Experiment::prepare(Recipe::parse(&text, "test")?, "test", &place)?;
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("checkpoint.safetensors");
+        let parameters = experiment.network.parameters();
+        checkpoint::save(&path, parameters, None, &experiment.objective, &0)?;
+        let snapshot = experiment.snapshot(&path)?;
+        Ok((experiment, snapshot))
+    }
+
+    /// All potentials of all layers are there; masks and learned widths of the surrogate change none.
+    #[test]
+    fn a_snapshot_holds_every_potential_of_every_layer() -> Result<(), Box<dyn std::error::Error>> {
+        let (experiment, plain) = snapshot("")?;
+        let names: Vec<&String> = plain.layers.iter().map(|layer| &layer.name).collect();
+        let expected = experiment.network().layer_names();
+        assert_eq!(names, expected.iter().collect::<Vec<_>>());
+        let neurons = [8 * 8 * 4, 4 * 4 * 6];
+        let mut visited = 0;
+        for (layer, neurons) in plain.layers.iter().zip(neurons) {
+            assert_eq!(layer.counts.iter().sum::<u64>(), 3 * 32 * neurons, "{}", layer.name);
+            assert_eq!((layer.support, layer.exact_support), ((-1.0, 1.0), true));
+            assert!(layer.low < 0.0 && layer.high > 0.0 && !layer.spikes.is_empty());
+            visited += 1;
+        }
+        assert_eq!(visited, 2);
+        let rules = "[methods.masked_surrogate]\n[methods.parametric_surrogate]\n\
+                     [methods.gradient_scaling]\n[methods.shortcut]";
+        assert_eq!(snapshot(rules)?.1, plain);
+        let (_, wide) = snapshot("[surrogate.arctan]")?;
+        assert!(!wide.layers[0].exact_support && wide.layers[0].support.1 > 2.0);
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ mod recipe;
 mod samples;
 pub mod step;
 mod table;
+mod watch;
 
 pub use error::{Error, Result};
 pub use experiment::{Experiment, Place};

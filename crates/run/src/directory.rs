@@ -7,6 +7,7 @@
 //!   metrics.jsonl                one line per epoch, no wall clock
 //!   timing.jsonl                 one line per epoch: wall clock and memory
 //!   checkpoints/                 what the trainer needs to go on
+//!   snapshot.json                what figures need that is not in the metrics; may be missing
 //!   summary.json                 written last and atomically: its presence means complete
 //! ```
 //!
@@ -25,6 +26,7 @@ use crate::json;
 use crate::lines;
 use crate::manifest::{Manifest, SCHEMA, Status};
 use crate::metrics::EpochMetrics;
+use crate::snapshot::Snapshot;
 use crate::summary::Summary;
 use crate::timing::Timing;
 
@@ -35,6 +37,7 @@ const METRICS: &str = "metrics.jsonl";
 const TIMING: &str = "timing.jsonl";
 const CHECKPOINTS: &str = "checkpoints";
 const SUMMARY: &str = "summary.json";
+const SNAPSHOT: &str = "snapshot.json";
 const LOCK: &str = ".lock";
 
 /// What a path holds.
@@ -255,6 +258,31 @@ impl RunDirectory {
         let summary: Summary = read_json(&path)?;
         check_schema(&path, summary.schema)?;
         Ok(Some(summary))
+    }
+
+    /// Writes the snapshot of a trained network.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Unwritable`] if a number is not finite, [`RunError::Io`] if the file cannot be written.
+    pub fn write_snapshot(&self, snapshot: &Snapshot) -> Result<()> {
+        let path = self.path.join(SNAPSHOT);
+        replace_file(&path, &json::to_document(snapshot, &path)?)
+    }
+
+    /// The snapshot, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Malformed`] or [`RunError::Schema`] if the file is not a snapshot of this version.
+    pub fn snapshot(&self) -> Result<Option<Snapshot>> {
+        let path = self.path.join(SNAPSHOT);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let snapshot: Snapshot = read_json(&path)?;
+        check_schema(&path, snapshot.schema)?;
+        Ok(Some(snapshot))
     }
 
     fn write_manifest(&self) -> Result<()> {

@@ -12,6 +12,7 @@ mod lines;
 pub mod manifest;
 pub mod metrics;
 pub mod report;
+pub mod snapshot;
 pub mod statistics;
 pub mod summary;
 pub mod svg;
@@ -25,6 +26,7 @@ pub use manifest::{DataHash, Manifest, Status};
 pub use metrics::{
     EpochMetrics, EvaluationMetrics, GradientNorm, LayerMetrics, MethodValues, TrainMetrics,
 };
+pub use snapshot::{LayerSnapshot, Snapshot};
 pub use summary::{Accuracies, Selection, Summary, SynapticOperations};
 pub use table::{Fact, Published, RowReport, RunRecord, Source, TableReport};
 pub use timing::Timing;

@@ -17,6 +17,7 @@ use crate::atomic::replace_file;
 use crate::error::Result;
 use crate::table::TableReport;
 
+pub use figures::files as figures;
 pub use html::html;
 pub use json::json;
 pub use markdown::markdown;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::directory::RunDirectory;
 use crate::error::RunError;
 use crate::metrics::{EpochMetrics, GradientNorm, LayerMetrics};
+use crate::snapshot::Snapshot;
 use crate::statistics::{Difference, Spread, mean};
 use crate::summary::{Selection, Summary};
 
@@ -80,6 +81,8 @@ pub struct RunRecord {
     pub summary: Summary,
     /// Its course.
     pub epochs: Vec<EpochMetrics>,
+    /// What its trained network looks like inside, if that was recorded.
+    pub snapshot: Option<Snapshot>,
 }
 
 impl RunRecord {
@@ -87,7 +90,7 @@ impl RunRecord {
     ///
     /// # Errors
     ///
-    /// As [`RunDirectory::summary`] and [`RunDirectory::metrics`].
+    /// As [`RunDirectory::summary`], [`RunDirectory::metrics`] and [`RunDirectory::snapshot`].
     pub fn read(directory: &RunDirectory) -> Result<Option<Self>, RunError> {
         let Some(summary) = directory.summary()? else {
             return Ok(None);
@@ -96,6 +99,7 @@ impl RunRecord {
             directory: directory.path().display().to_string(),
             summary,
             epochs: directory.metrics()?,
+            snapshot: directory.snapshot()?,
         }))
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::metrics::{EpochMetrics, EvaluationMetrics, GradientNorm, LayerMetrics, TrainMetrics};
+use crate::snapshot::{LayerSnapshot, Snapshot};
 use crate::summary::{Accuracies, Selection, Summary};
 use crate::table::{Fact, Published, RowReport, RunRecord, Source, TableReport};
 
@@ -94,7 +95,23 @@ fn run(id: &str, seed: u64, accuracy: f64) -> RunRecord {
             images_per_second: 1_500.0,
         },
         epochs,
+        snapshot: (seed == 0).then(snapshot),
     }
+}
+
+fn snapshot() -> Snapshot {
+    let layer = |name: &str, exact_support| LayerSnapshot {
+        name: name.to_owned(),
+        low: -2.0,
+        high: 2.0,
+        counts: vec![4, 9, 6, 1],
+        support: (-1.0, 1.0),
+        exact_support,
+        neurons: 3,
+        spikes: vec![(0, 1), (2, 2), (3, 1)],
+    };
+    let layers = vec![layer("conv1", true), layer("conv2", false)];
+    Snapshot { schema: 1, samples: 32, time_steps: 4, layers }
 }
 
 fn layer(name: &str, firing_rate: f32) -> LayerMetrics {

@@ -1,8 +1,9 @@
-//! The figures of a table: learning curves, firing rates, accuracy by time step, gradient norms.
+//! The figures of a table: learning curves, accuracy by time step, firing rates, gradients, potentials, rasters.
 
 use crate::metrics::EpochMetrics;
+use crate::snapshot::{LayerSnapshot, Snapshot};
 use crate::statistics::mean;
-use crate::svg::{Bar, BarChart, Figure, LineChart, Point, Series};
+use crate::svg::{Bar, BarChart, Figure, Histogram, LineChart, Mark, Point, Raster, Series, Shade};
 use crate::table::{RowReport, TableReport};
 
 /// Up to this many rows share one chart; more get a chart each, with the baseline to compare.
@@ -36,8 +37,23 @@ pub(crate) fn sections(report: &TableReport) -> Vec<Section> {
         },
         Section {
             heading: "Gradient norms",
-            caption: "Norm of the loss gradient of each parameter in the last epoch, from the input to the output, mean over the seeds.",
+            caption: "Norm of the loss gradient by the weights of each layer in the last epoch, from the input to the output, mean over the seeds.",
             figures: gradient_norms(report),
+        },
+        Section {
+            heading: "Sparsity of surrogate gradients",
+            caption: "Share of neurons and time steps of the last epoch whose surrogate gradient was zero, by layer, mean over the seeds.",
+            figures: gradient_sparsity(report),
+        },
+        Section {
+            heading: "Membrane potentials",
+            caption: "Potentials before the reset, minus the threshold, of the first run's trained network in a training pass over one batch of test samples; what lies beyond the axis is in the outermost bins.",
+            figures: potentials(report),
+        },
+        Section {
+            heading: "Spike rasters",
+            caption: "The first sample of the same pass: each line is a neuron of a fixed random choice, each mark a spike.",
+            figures: rasters(report),
         },
     ];
     all.into_iter().filter(|section| !section.figures.is_empty()).collect()
@@ -167,10 +183,108 @@ fn gradient_norms(report: &TableReport) -> Vec<Figure> {
     bars(report, "Euclidean norm", |row| {
         row.gradient_norms()
             .into_iter()
-            .filter(|gradient| !gradient.name.ends_with("bias"))
-            .map(|gradient| (gradient.name, f64::from(gradient.norm)))
+            .filter_map(|gradient| {
+                let layer = gradient.name.strip_suffix(".weight")?;
+                // The scales of normalizations are no layers of their own.
+                (!layer.ends_with("normalization"))
+                    .then(|| (layer.to_owned(), f64::from(gradient.norm)))
+            })
             .collect()
     })
+}
+
+fn gradient_sparsity(report: &TableReport) -> Vec<Figure> {
+    bars(report, "share of surrogate gradients that are 0", |row| {
+        let layers = row.layers().into_iter();
+        layers
+            .filter_map(|layer| Some((layer.name, 1.0 - f64::from(layer.active_gradient?))))
+            .collect()
+    })
+}
+
+/// One figure per layer of the first run of each row that has a snapshot.
+fn of_layers(
+    report: &TableReport,
+    draw: impl Fn(String, &Snapshot, &LayerSnapshot) -> Figure,
+) -> Vec<Figure> {
+    let several = report.rows.len() > 1;
+    let snapshot = |row: &RowReport| row.runs.iter().find_map(|run| run.snapshot.clone());
+    let rows = report.rows.iter().filter_map(|row| Some((row, snapshot(row)?)));
+    rows.flat_map(|(row, snapshot)| {
+        let title = |layer: &LayerSnapshot| {
+            if several {
+                format!("{}: {}", row.full_label(), layer.name)
+            } else {
+                layer.name.clone()
+            }
+        };
+        let layers = snapshot.layers.iter();
+        layers.map(|layer| draw(title(layer), &snapshot, layer)).collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+fn potentials(report: &TableReport) -> Vec<Figure> {
+    of_layers(report, |title, _, layer| {
+        let label = if layer.exact_support {
+            "surrogate gradient not zero"
+        } else {
+            "surrogate gradient above 1 % of its peak"
+        };
+        let (low, high) = layer.support;
+        Histogram {
+            title,
+            x_label: "membrane potential minus threshold".to_owned(),
+            low: f64::from(layer.low),
+            high: f64::from(layer.high),
+            counts: layer.counts.clone(),
+            marks: vec![Mark { at: 0.0, label: "threshold".to_owned() }],
+            shade: Some(Shade {
+                low: f64::from(low.max(layer.low)),
+                high: f64::from(high.min(layer.high)),
+                label: label.to_owned(),
+            }),
+            color: 0,
+        }
+        .draw()
+    })
+}
+
+fn rasters(report: &TableReport) -> Vec<Figure> {
+    of_layers(report, |title, snapshot, layer| {
+        Raster {
+            title,
+            time_steps: snapshot.time_steps,
+            neurons: layer.neurons,
+            spikes: layer.spikes.clone(),
+            color: 0,
+        }
+        .draw()
+    })
+}
+
+/// All figures as files: a name that tells section and title, and the figure.
+pub fn files(report: &TableReport) -> Vec<(String, Figure)> {
+    let mut files = Vec::new();
+    for Section { heading, figures, .. } in sections(report) {
+        let alone = figures.len() == 1;
+        for figure in figures {
+            let name = if alone {
+                slug(heading)
+            } else {
+                format!("{}-{}", slug(heading), slug(&figure.title))
+            };
+            files.push((format!("{name}.svg"), figure));
+        }
+    }
+    files
+}
+
+/// Lower-case letters and digits, everything else as single dashes.
+fn slug(text: &str) -> String {
+    let words = text.split(|character: char| !character.is_alphanumeric());
+    let words: Vec<String> = words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+    words.join("-")
 }
 
 /// One bar chart per row, all on one scale, with the baseline's value as a line across each bar.
@@ -232,7 +346,10 @@ mod tests {
                 ("Learning curves", 2),
                 ("Accuracy by time step", 1),
                 ("Firing rates", 3),
-                ("Gradient norms", 3)
+                ("Gradient norms", 3),
+                ("Sparsity of surrogate gradients", 3),
+                ("Membrane potentials", 6),
+                ("Spike rasters", 6)
             ]
         );
         let mut many = few;
@@ -245,7 +362,10 @@ mod tests {
                 ("Learning curves", 10),
                 ("Accuracy by time step", 5),
                 ("Firing rates", 6),
-                ("Gradient norms", 6)
+                ("Gradient norms", 6),
+                ("Sparsity of surrogate gradients", 6),
+                ("Membrane potentials", 12),
+                ("Spike rasters", 12)
             ]
         );
     }
@@ -259,6 +379,33 @@ mod tests {
         let last = points[3];
         assert_eq!((last.x, last.band), (4.0, Some((0.80, 0.82))));
         assert!((last.y - 0.81).abs() < 1e-12);
+    }
+
+    /// Of one run: two curves, one chart of each other kind, two layers with potentials and raster.
+    #[test]
+    fn the_files_of_a_run_have_names_of_their_own() {
+        let mut report = example::report();
+        report.rows.truncate(1);
+        report.rows[0].runs.truncate(1);
+        let files = files(&report);
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        let expected = [
+            "learning-curves-test-accuracy.svg",
+            "learning-curves-training-loss.svg",
+            "accuracy-by-time-step.svg",
+            "firing-rates.svg",
+            "gradient-norms.svg",
+            "sparsity-of-surrogate-gradients.svg",
+            "membrane-potentials-conv1.svg",
+            "membrane-potentials-conv2.svg",
+            "spike-rasters-conv1.svg",
+            "spike-rasters-conv2.svg",
+        ];
+        assert_eq!(names, expected);
+        let potentials = &files[6].1.body;
+        assert!(potentials.contains("shaded: surrogate gradient not zero"), "{potentials}");
+        assert!(files[7].1.body.contains("above 1 % of its peak"));
+        assert_eq!(files[8].1.body.matches("cw-bar").count(), 3);
     }
 
     #[test]

@@ -115,7 +115,7 @@ impl LineChart {
         }
         let (mut x, mut y) = (0.0, top);
         for series in &self.series {
-            let width = 22.0 + width_of(&series.label) + 14.0;
+            let width = 22.0 + width_of(&series.label) + 20.0;
             if x > 0.0 && x + width > WIDTH {
                 x = 0.0;
                 y += LEGEND_LINE;

@@ -1,0 +1,69 @@
+//! `candlewick figures RUN`.
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use candlewick::experiment::{Experiment, Recipe};
+use candlewick::run::{
+    RowReport, RunDirectory, RunRecord, Selection, Snapshot, TableReport, replace_file, report,
+};
+use candlewick::train::task::LAST;
+
+use crate::arguments::FiguresArguments;
+use crate::place;
+
+#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
+pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
+    let directory = RunDirectory::open(&arguments.run)?;
+    let Some(mut record) = RunRecord::read(&directory)? else {
+        bail!("{}: the run is not complete", arguments.run.display());
+    };
+    if record.snapshot.is_none() {
+        let name = arguments.run.join("resolved.toml").display().to_string();
+        let recipe = Recipe::parse(&directory.resolved()?, &name)?;
+        let place = place::place("cpu", arguments.data_dir.clone(), None)?;
+        record.snapshot = Some(take(&Experiment::prepare(recipe, &name, &place)?, &directory)?);
+    }
+    let folder = arguments.output.clone().unwrap_or_else(|| arguments.run.join("figures"));
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    for (name, figure) in report::figures(&of_one_run(record)) {
+        let path = folder.join(name);
+        replace_file(&path, figure.standalone().as_bytes())?;
+        println!("{}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Looks into the trained network of a run and keeps what was seen in its directory.
+pub(crate) fn take(experiment: &Experiment, directory: &RunDirectory) -> Result<Snapshot> {
+    let snapshot = experiment.snapshot(&directory.checkpoints().join(LAST))?;
+    directory.write_snapshot(&snapshot)?;
+    Ok(snapshot)
+}
+
+/// The run as a table of one row, which is what figures are drawn of.
+fn of_one_run(record: RunRecord) -> TableReport {
+    let summary = &record.summary;
+    let row = RowReport {
+        id: "run".into(),
+        label: format!("{}, seed {}", summary.dataset, summary.seed),
+        note: None,
+        provenance: None,
+        published: None,
+        runs: vec![record.clone()],
+    };
+    TableReport {
+        id: "run".into(),
+        title: row.label.clone(),
+        scale: String::new(),
+        dataset: summary.dataset.clone(),
+        network: None,
+        selection: Selection::Final,
+        baseline: None,
+        protocol: Vec::new(),
+        deviations: Vec::new(),
+        environment: Vec::new(),
+        rows: vec![row],
+    }
+}
