@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
+use candlewick_core::Key;
 use sha2::{Digest, Sha256};
 
 use crate::loader::Source;
@@ -133,6 +134,8 @@ fn write(aside: &Path, path: &Path, key: [u8; 32], source: &Source, workers: usi
     let header = [&MAGIC[..], &key, &(count as u64).to_le_bytes()].concat();
     out.write_all(&header).map_err(failed)?;
     let mut ends = Vec::with_capacity(8 * count);
+    // Only recordings are kept here, and only the size of images depends on chance.
+    let unused = Key::new(0);
     thread::scope(|scope| {
         let mut threads = Vec::new();
         let mut records = Vec::new();
@@ -142,8 +145,9 @@ fn write(aside: &Path, path: &Path, key: [u8; 32], source: &Source, workers: usi
             threads.push(scope.spawn(move || {
                 let mut frames = Frames::default();
                 for index in (worker..count).step_by(workers) {
-                    let record =
-                        source.read(index, &mut frames).map(|()| record::write(frames.values()));
+                    let record = source
+                        .read(index, &mut frames, unused)
+                        .map(|()| record::write(frames.values()));
                     let last = record.is_err();
                     if hand_over.send(record).is_err() || last {
                         return;

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use event_frames::{EventFrames, Value};
 pub use normalization::EventNormalization;
+pub(crate) use resize::Resizer;
 pub use resize::{Resize, Way};
 pub use slices::{Remainder, Slices};
 pub use spike_train::SpikeTrain;
@@ -23,7 +24,6 @@ pub use time_surface::TimeSurface;
 pub use voxel_grid::VoxelGrid;
 
 use crate::{Error, FrameShape, Frames, Result};
-use resize::Resizer;
 
 /// What becomes of the polarity of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -28,6 +28,7 @@ pub mod encoder;
 mod error;
 pub mod event;
 mod frames;
+mod image_input;
 pub mod loader;
 pub mod mix;
 
@@ -37,5 +38,6 @@ pub use encoder::{AnyEncoder, Encoder};
 pub use error::{Error, Result};
 pub use event::{AnyRepresentation, EventInput, Represent};
 pub use frames::{FrameShape, Frames};
+pub use image_input::ImageInput;
 pub use loader::{Batch, Batches, Loader, Mixed, Settings, Shard};
 pub use mix::{AnyMix, Mix};

@@ -16,7 +16,7 @@ pub use batches::{Batch, Batches, Mixed};
 pub use order::Shard;
 
 use crate::encoder::Direct;
-use crate::{AnyEncoder, AnyMix, Augmentation, Error, EventInput, Result};
+use crate::{AnyEncoder, AnyMix, Augmentation, Error, EventInput, ImageInput, Result};
 use batches::Work;
 use order::Order;
 use plan::Plan;
@@ -31,6 +31,9 @@ pub struct Settings {
     pub time_steps: usize,
     /// From event recordings to frames; not looked at for images.
     pub events: EventInput,
+    /// From images of different sizes to one size, which such data sets need; not looked at for
+    /// others. For evaluation give [`ImageInput::evaluation`].
+    pub images: Option<ImageInput>,
     /// A folder for the decoded frames of event recordings, which are then decoded once; the first
     /// loader of a data set decodes all of it, with the worker threads. Not looked at for images.
     pub cache: Option<PathBuf>,
@@ -63,6 +66,7 @@ impl Settings {
             batch_size: 1,
             time_steps: 1,
             events: EventInput::default(),
+            images: None,
             cache: None,
             encoder: Direct::default().into(),
             augmentation: Augmentation::default(),

@@ -268,3 +268,42 @@ fn settings_out_of_range_are_named() {
     }
     assert_eq!(refused, 7);
 }
+
+/// A folder of images of two sizes becomes batches of one size, the same for any number of workers.
+#[test]
+fn images_of_different_sizes_become_one_size() {
+    use candlewick_datasets::Picture;
+    use candlewick_encode::ImageInput;
+
+    let root = tempfile::tempdir().unwrap();
+    for (name, width, height) in
+        [("train/a/1.png", 9, 7), ("train/b/2.png", 8, 20), ("test/a/3.png", 5, 5)]
+    {
+        let path = root.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, Picture::new(width, height, [255, 0, 51]).png().unwrap()).unwrap();
+    }
+    let mut results = Vec::new();
+    for workers in [0, 2] {
+        let set = Arc::from(open("image-folder", Split::Train, Some(root.path())).unwrap());
+        let images: ImageInput = toml::from_str("random_resized_crop = { size = 6 }").unwrap();
+        let settings =
+            Settings { batch_size: 2, images: Some(images), workers, ..Settings::new(Key::new(3)) };
+        let loader = Loader::new(set, settings, Device::Cpu).unwrap();
+        let batch = loader.epoch(0, 0).unwrap().next().unwrap().unwrap();
+        assert_eq!(batch.input.dims(), [1, 2, 6, 6, 3]);
+        let values = batch.input.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        // Of one color, whatever the part.
+        for pixel in values.as_chunks::<3>().0 {
+            let expected = [1.0, 0.0, 0.2];
+            assert!(
+                pixel.iter().zip(expected).all(|(value, wanted)| (value - wanted).abs() < 1e-5)
+            );
+        }
+        results.push(values);
+    }
+    assert_eq!(results[0], results[1]);
+    let set = Arc::from(open("image-folder", Split::Test, Some(root.path())).unwrap());
+    let text = Loader::new(set, Settings::new(Key::new(3)), Device::Cpu).unwrap_err().to_string();
+    assert!(text.contains("images of different sizes"), "{text}");
+}

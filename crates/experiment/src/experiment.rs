@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
 use candlewick_datasets::{Dataset, Shape, Split};
-use candlewick_encode::{Augmentation, Loader, Settings as LoaderSettings};
+use candlewick_encode::{Augmentation, ImageInput, Loader, Settings as LoaderSettings};
 use candlewick_network::{Context, Features, Network, Parts};
 use candlewick_run::{DataHash, RunDirectory, Snapshot};
 use candlewick_train::{
@@ -251,6 +251,11 @@ fn loaders(
             batch_size: if training { input.batch_size } else { input.evaluation_batch_size },
             time_steps: stage.time_steps,
             events: input.events.clone(),
+            images: if training {
+                input.images.clone()
+            } else {
+                input.images.as_ref().map(ImageInput::evaluation)
+            },
             mix: if training { input.mix.clone() } else { None },
             encoder: input.encoder.clone(),
             augmentation,

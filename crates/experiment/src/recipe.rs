@@ -1,6 +1,6 @@
 //! Recipes: what was written, and what a training runs on.
 
-use candlewick_encode::{AnyEncoder, AnyMix, Augmentation, EventInput};
+use candlewick_encode::{AnyEncoder, AnyMix, Augmentation, EventInput, ImageInput};
 use candlewick_methods::{AnyLoss, Methods};
 use candlewick_network::{AnyNetwork, ThresholdBatchNorm};
 use candlewick_neuron::{AnyNeuron, Preset};
@@ -77,6 +77,10 @@ pub struct Input {
     pub mix: Option<AnyMix>,
     /// From event recordings to frames; not looked at for images.
     pub events: EventInput,
+    /// From images of different sizes to one, for data sets such as ImageNet; at evaluation a random
+    /// part becomes the middle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<ImageInput>,
 }
 
 impl Default for Input {
@@ -88,6 +92,7 @@ impl Default for Input {
             augment: Augmentation::default(),
             mix: None,
             events: EventInput::default(),
+            images: None,
         }
     }
 }

@@ -62,7 +62,7 @@ pub struct Resize {
 
 /// A [`Resize`] with the weights for frames of one size.
 #[derive(Clone, Debug)]
-pub(super) struct Resizer {
+pub(crate) struct Resizer {
     way: Way,
     shape: FrameShape,
     rows: Taps,
@@ -70,7 +70,7 @@ pub(super) struct Resizer {
 }
 
 impl Resizer {
-    pub(super) fn new(resize: &Resize, before: FrameShape) -> Result<Self> {
+    pub(crate) fn new(resize: &Resize, before: FrameShape) -> Result<Self> {
         let Resize { way, height, width } = *resize;
         for (field, size) in [("resize.height", height), ("resize.width", width)] {
             if size == 0 || size > 1 << 14 {
@@ -94,7 +94,7 @@ impl Resizer {
         self.shape
     }
 
-    pub(super) fn apply(&self, frames: &mut Frames) {
+    pub(crate) fn apply(&self, frames: &mut Frames) {
         let FrameShape { height, width, channels, .. } = self.shape;
         let before = frames.shape();
         if self.way == Way::PilLaCompat {

@@ -54,6 +54,7 @@ impl Plan {
     pub(super) fn new(dataset: Arc<dyn Dataset>, settings: Settings) -> Result<Self> {
         let Settings {
             events,
+            images,
             cache,
             encoder,
             augmentation,
@@ -65,7 +66,7 @@ impl Plan {
             ..
         } = settings;
         encoder.check()?;
-        let source = Source::new(dataset, &events, time_steps)?;
+        let source = Source::new(dataset, &events, images.as_ref(), time_steps)?;
         let shape = augmentation.check(source.shape())?;
         let flat = source.eventizer().is_some_and(Eventizer::is_flat);
         if let (true, Some(step)) = (flat, augmentation.steps.first()) {
@@ -149,7 +150,7 @@ impl Plan {
         for (place, &index) in indices.iter().enumerate() {
             let key = key.at(index as u64);
             match &self.cache {
-                None => self.source.read(index, frames)?,
+                None => self.source.read(index, frames, key.named("size"))?,
                 Some(cache) => {
                     frames.reset(self.source.shape());
                     cache.read(index, frames, &mut scratch.bytes)?;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use candlewick_core::Key;
 use candlewick_datasets::{Dataset, Sample, Shape};
 
 use crate::event::{EventInput, Eventizer};
-use crate::{Error, FrameShape, Frames, Result};
+use crate::{Error, FrameShape, Frames, ImageInput, Result, image_input};
 
 /// A data set and how its samples become frames.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub(crate) struct Source {
     dataset: Arc<dyn Dataset>,
     /// For event recordings.
     eventizer: Option<Eventizer>,
+    /// For images of different sizes.
+    images: Option<ImageInput>,
     shape: FrameShape,
 }
 
@@ -20,9 +23,20 @@ impl Source {
     pub(crate) fn new(
         dataset: Arc<dyn Dataset>,
         events: &EventInput,
+        images: Option<&ImageInput>,
         time_steps: usize,
     ) -> Result<Self> {
+        let mut sized = None;
         let (shape, eventizer) = match dataset.info().shape {
+            Shape::Image { channels, height: 0, .. } => {
+                let Some(images) = images else {
+                    let expected = "how images of different sizes become one size";
+                    return Err(Error::setting("images", expected, "nothing"));
+                };
+                images.check()?;
+                sized = Some(images.clone());
+                (image_input::shape(images, channels), None)
+            }
             Shape::Image { channels, height, width } => {
                 (FrameShape { time: 1, height, width, channels }, None)
             }
@@ -31,7 +45,7 @@ impl Source {
                 (eventizer.shape(), Some(eventizer))
             }
         };
-        Ok(Self { dataset, eventizer, shape })
+        Ok(Self { dataset, eventizer, images: sized, shape })
     }
 
     pub(crate) fn dataset(&self) -> &dyn Dataset {
@@ -48,13 +62,16 @@ impl Source {
         self.eventizer.as_ref()
     }
 
-    /// Makes `frames` those of sample number `index`.
-    pub(crate) fn read(&self, index: usize, frames: &mut Frames) -> Result<()> {
+    /// Makes `frames` those of sample number `index`; `key` is for the size of images.
+    pub(crate) fn read(&self, index: usize, frames: &mut Frames, key: Key) -> Result<()> {
         let info = self.dataset.info();
         let dataset = info.name;
         let sample =
             self.dataset.read(index).map_err(|source| Error::Sample { dataset, index, source })?;
         let unexpected = |expected, found| Error::Unexpected { dataset, index, expected, found };
+        if let (Sample::Image(image), Some(images)) = (&sample, &self.images) {
+            return images.apply(image, frames, &mut key.stream());
+        }
         if sample.shape() != info.shape {
             let found = format!("{:?}", sample.shape());
             return Err(unexpected(format!("{:?}", info.shape), found));
