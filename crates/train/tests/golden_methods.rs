@@ -1,0 +1,130 @@
+//! The training methods, one step of a small network with each, against PyTorch: `golden/methods.py`
+//! made the inputs and the expected values.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+use candlewick_core::Key;
+use candlewick_methods::{AnyLoss, Methods};
+use candlewick_network::{Context, Features, Network, Parts, Spec};
+use candlewick_neuron::{AnyNeuron, Lif};
+use candlewick_surrogate::AnySurrogate;
+use candlewick_train::{Combined, Moment, Objective};
+use serde::Deserialize;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+#[derive(Deserialize)]
+struct Golden {
+    seed: u64,
+    time_steps: usize,
+    batch: usize,
+    size: usize,
+    input: Vec<f32>,
+    labels: Vec<u32>,
+    parameters: BTreeMap<String, Vec<f32>>,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    surrogate: String,
+    loss: String,
+    methods: String,
+    weights: Vec<f64>,
+    value: f32,
+    penalty: f64,
+    gradients: BTreeMap<String, Vec<f32>>,
+}
+
+fn network(golden: &Golden, case: &Case, methods: &Methods) -> Result<Network> {
+    let neuron = AnyNeuron::from(Lif::default()).model();
+    let threshold = neuron.firing().v_threshold;
+    let parts = Parts {
+        normalization: None,
+        surrogate_rules: methods.surrogate_rules(),
+        weight_rule: methods.weight_rule(),
+        penalties: methods.penalties(threshold),
+        side_heads: methods.shortcut.is_some(),
+        ..Parts::new(neuron, AnySurrogate::named(&case.surrogate)?.shared())
+    };
+    let spec = Spec { layers: "3C3-AP2-3C3-FC3".into(), bias: true };
+    let input = Features::Map { height: golden.size, width: golden.size, channels: 1 };
+    let network = Network::new(&spec, &parts, input, 3, &Device::Cpu, Key::new(1))?;
+    for entry in network.parameters().iter() {
+        // Learned widths start where they should.
+        if !entry.name.ends_with("surrogate") {
+            let values = golden.parameters.get(&entry.name).ok_or_else(|| entry.name.clone())?;
+            let shape = entry.variable.shape();
+            entry.variable.set(&Tensor::from_slice(values, shape, &Device::Cpu)?)?;
+        }
+    }
+    Ok(network)
+}
+
+#[test]
+fn each_method_has_the_loss_and_the_gradients_of_pytorch() -> Result<()> {
+    let golden: Golden = serde_json::from_str(include_str!("../golden/methods.json"))?;
+    let input = (1, golden.batch, golden.size, golden.size, 1);
+    let input = Tensor::from_slice(&golden.input, input, &Device::Cpu)?;
+    let labels = Tensor::new(golden.labels.clone(), &Device::Cpu)?;
+    let (mut visited, mut gradients_seen) = (0, 0);
+    for case in &golden.cases {
+        let Case { name, .. } = case;
+        let methods: Methods = toml::from_str(&case.methods)?;
+        let loss: AnyLoss = toml::from_str(&case.loss)?;
+        let network = network(&golden, case, &methods)?;
+        let mut objective = Combined::new(loss, methods);
+        if !case.weights.is_empty() {
+            let weights = case.weights.clone();
+            objective.restore(&[("temporally_weighted_output.weights".into(), weights)])?;
+        }
+        let context = Context::training(golden.time_steps, Key::new(golden.seed));
+        let outputs = network.forward(&input, &context)?;
+        let moment = Moment { epoch: 0, step: 0, progress: 0.0, training: true };
+        let loss = objective.loss(&outputs, &labels, &moment)?;
+        let value = loss.to_scalar::<f32>()?;
+        assert!((value - case.value).abs() < 1e-4, "{name}: {value}, expected {}", case.value);
+        let store = outputs.backward(&loss)?;
+        let penalty: f64 =
+            network.take_observations().iter().map(|layer| layer.counts.penalty).sum();
+        assert!((penalty - case.penalty).abs() < 1e-4, "{name}: penalty {penalty}");
+        let learned: Vec<_> = network.parameters().learned().collect();
+        assert_eq!(learned.len(), case.gradients.len(), "{name}");
+        for parameter in learned {
+            let what = format!("{name}, {}", parameter.name);
+            let expected = case.gradients.get(&parameter.name).ok_or(what.clone())?;
+            let found = store.get(&parameter.variable).ok_or(what.clone())?;
+            let found = found.flatten_all()?.to_vec1::<f32>()?;
+            assert_eq!(found.len(), expected.len(), "{what}");
+            let scale = expected.iter().fold(1e-3, |most: f32, value| most.max(value.abs()));
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-4 * scale, "{what}: {found}, {expected}");
+            }
+            gradients_seen += 1;
+        }
+        visited += 1;
+    }
+    assert_eq!((visited, gradients_seen), (17, 17 * 6 + 3 * 2 + 2));
+    Ok(())
+}
+
+/// What the values are good for: no method leaves the gradients of the baseline.
+#[test]
+fn no_method_has_the_gradients_of_the_baseline() -> Result<()> {
+    let golden: Golden = serde_json::from_str(include_str!("../golden/methods.json"))?;
+    let baseline = &golden.cases[0];
+    let mut visited = 0;
+    for case in &golden.cases[1..] {
+        let differs = case.gradients.iter().any(|(name, values)| {
+            baseline.gradients.get(name).is_none_or(|plain| {
+                plain.iter().zip(values).any(|(plain, value)| (plain - value).abs() > 1e-3)
+            })
+        });
+        assert!(differs, "{}", case.name);
+        visited += 1;
+    }
+    assert_eq!(visited, 16);
+    Ok(())
+}
