@@ -110,6 +110,51 @@ fn each_method_has_the_loss_and_the_gradients_of_pytorch() -> Result<()> {
     Ok(())
 }
 
+/// A method whose weight is 0 leaves the gradients of the baseline, to the bit.
+#[test]
+fn a_method_of_no_weight_leaves_the_bits_of_the_baseline() -> Result<()> {
+    let golden: Golden = serde_json::from_str(include_str!("../golden/methods.json"))?;
+    let input = (1, golden.batch, golden.size, golden.size, 1);
+    let input = Tensor::from_slice(&golden.input, input, &Device::Cpu)?;
+    let labels = Tensor::new(golden.labels.clone(), &Device::Cpu)?;
+    let run = |methods: &str| -> Result<Vec<(String, Vec<f32>)>> {
+        let methods: Methods = toml::from_str(methods)?;
+        let network = network(&golden, &golden.cases[0], &methods)?;
+        let objective = Combined::new(toml::from_str(&golden.cases[0].loss)?, methods);
+        let context = Context::training(golden.time_steps, Key::new(golden.seed));
+        let outputs = network.forward(&input, &context)?;
+        let moment = Moment { epoch: 0, step: 0, progress: 0.0, training: true };
+        let loss = objective.loss(&outputs, &labels, &moment)?;
+        let store = outputs.backward(&loss)?;
+        let mut gradients = Vec::new();
+        for parameter in network.parameters().learned() {
+            if let Some(gradient) = store.get(&parameter.variable) {
+                let values = gradient.flatten_all()?.to_vec1()?;
+                gradients.push((parameter.name.clone(), values));
+            }
+        }
+        Ok(gradients)
+    };
+    let baseline = run("")?;
+    assert_eq!(baseline.len(), 6);
+    let mut visited = 0;
+    for methods in [
+        "[gradient_scaling]\nalpha = 0.0",
+        "[masked_surrogate]\np = 0.0",
+        "[masked_surrogate]\np = 0.0\nsite = \"weight\"",
+        "[potential_distribution]\nlambda = 0.0",
+        "[firing_rate_target]\nlambda = 0.0",
+        "[spike_penalty]\nl1 = 0.0",
+        "[shortcut]\nlambda = 0.0",
+        "[temporally_weighted_output]",
+    ] {
+        assert_eq!(run(methods)?, baseline, "{methods}");
+        visited += 1;
+    }
+    assert_eq!(visited, 8);
+    Ok(())
+}
+
 /// What the values are good for: no method leaves the gradients of the baseline.
 #[test]
 fn no_method_has_the_gradients_of_the_baseline() -> Result<()> {
