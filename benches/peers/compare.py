@@ -36,9 +36,9 @@ PEERS = {
     "snnTorch": ["--lib", "snntorch"],
     "Norse": ["--lib", "norse"],
     "PyTorch loop": ["--lib", "torch-loop"],
-    "PyTorch loop, time outermost": ["--lib", "torch-loop", "--mode", "step"],
+    "PyTorch loop (time outermost)": ["--lib", "torch-loop", "--mode", "step"],
     "PyTorch fused": ["--lib", "torch-fused"],
-    "PyTorch fused, channels-last": ["--lib", "torch-fused", "--channels-last"],
+    "PyTorch fused (channels-last)": ["--lib", "torch-fused", "--channels-last"],
 }
 LIBRARIES = ["SpikingJelly", "snnTorch", "Norse"]
 NETS = {"convnet": "convnet", "resnet-19": "resnet19", "vggsnn": "vgg9"}

@@ -352,7 +352,10 @@ pub fn measure_layers(bench: &StepBench, density: f32) -> Result<Vec<LayerTimes>
         for path in [paths[0], KernelPath::Dense] {
             times.push(time(bench.steps, || match path {
                 KernelPath::Sparse => geometry.sparse_forward(&spikes, &weight, None, &mut output),
-                _ => geometry.forward(&values, &weight, None, &mut output),
+                KernelPath::Winograd => {
+                    geometry.winograd_forward(&values, &weight, None, &mut output);
+                }
+                KernelPath::Dense => geometry.forward(&values, &weight, None, &mut output),
             }));
         }
         for path in [paths[1], KernelPath::Dense] {

@@ -8,7 +8,7 @@
 use crate::convolution::Conv2d;
 use crate::spikes::{PER_WORD, STEPS, Spikes};
 use crate::vector::lanes;
-use crate::winograd::PRODUCTS;
+use crate::winograd::{PRODUCTS, tiles_per_pixel, tiles_per_task};
 use std::fmt;
 
 /// A way to compute a pass of a convolution.
@@ -101,7 +101,7 @@ impl Work {
 }
 
 impl Conv2d {
-    /// The faster path of the forward pass.
+    /// The fastest path of the forward pass.
     pub fn forward_path(&self, activity: Activity) -> Path {
         let work = Work::new(self, activity);
         let panels = self.sparse_panels().count as f64;
@@ -110,7 +110,12 @@ impl Conv2d {
         let merging = patterns * panels * (4.0 * work.taps + 12.0);
         let writing = patterns * work.steps * 0.6 * work.vectors + 4.0 * work.steps * work.vectors;
         let sorting = 12.0 * work.inputs * work.union;
-        faster(rows + merging + writing + sorting + 100.0, &work)
+        let sparse = rows + merging + writing + sorting + 100.0;
+        let mut paths = vec![(Path::Dense, work.dense()), (Path::Sparse, sparse)];
+        if self.has_winograd() {
+            paths.push((Path::Winograd, self.winograd(&work, self.output_size())));
+        }
+        fastest(&paths)
     }
 
     /// The faster path of the gradient of the weight.
@@ -122,7 +127,7 @@ impl Conv2d {
         let lists = work.rows * work.vectors * 9.0 / 128.0;
         let tables = (work.steps.exp2() - 1.0) * work.vectors * 2.5;
         let sorting = 15.0 * work.inputs * work.union;
-        faster(rows + lists + tables + sorting, &work)
+        fastest(&[(Path::Dense, work.dense()), (Path::Sparse, rows + lists + tables + sorting)])
     }
 
     /// The fastest path of the gradient of the input; the sparse one is open only for a mask, of
@@ -130,14 +135,14 @@ impl Conv2d {
     pub fn input_gradient_path(&self, mask: Option<Activity>) -> Path {
         let all = Activity { time_steps: 1, planes: 1, union_density: 1.0 };
         let work = Work::new(self, mask.unwrap_or(all));
-        let (mut path, mut least) = (Path::Dense, work.dense());
-        if self.has_winograd() && self.winograd(&work) < least {
-            (path, least) = (Path::Winograd, self.winograd(&work));
+        let mut paths = vec![(Path::Dense, work.dense())];
+        if self.has_winograd() {
+            paths.push((Path::Winograd, self.winograd(&work, [self.height, self.width])));
         }
-        if mask.is_some() && self.masked(&work) < least {
-            path = Path::Sparse;
+        if mask.is_some() {
+            paths.push((Path::Sparse, self.masked(&work)));
         }
-        path
+        fastest(&paths)
     }
 
     fn masked(&self, work: &Work) -> f64 {
@@ -151,23 +156,28 @@ impl Conv2d {
         fours * per_four + reading + 4.0 * work.inputs * work.union
     }
 
-    fn winograd(&self, work: &Work) -> f64 {
-        let [down, across] = self.winograd_tiles();
-        let pixels = (self.height * self.width).max(1) as f64;
+    /// For results of `side` pixels: of the output forward, of the input backward.
+    fn winograd(&self, work: &Work, [height, width]: [usize; 2]) -> f64 {
         // Tiles reach beyond the last row and column.
-        let per_pixel = (down * across) as f64 / pixels * PRODUCTS as f64;
+        let per_pixel = tiles_per_pixel(height, width) * PRODUCTS as f64;
         let products = self.in_channels as f64 * work.vectors * PRODUCT;
         let transforms = (self.in_channels.div_ceil(lanes()) as f64 + work.vectors) * 38.0;
-        // The transformed kernel is read once per task.
-        let kernel = self.in_channels as f64 * work.vectors * 20.0;
-        let kernel = kernel / self.winograd_tiles_per_task() as f64;
-        // The kernel is transformed once per call, over however few pixels there are.
-        let once = self.in_channels as f64 * work.vectors * PRODUCTS as f64 * 1.5 * work.steps
-            / (self.images as f64 * pixels);
-        (products + transforms + kernel) * per_pixel * work.steps + once
+        // The transformed kernel is read once per task, and made once per call.
+        let kernel = self.in_channels as f64 * work.vectors;
+        let reading = kernel * 20.0 / tiles_per_task(self.in_channels + self.out_channels) as f64;
+        let pixels = (self.images * height * width).max(1) as f64;
+        let making = kernel * PRODUCTS as f64 * 1.5 / pixels;
+        ((products + transforms + reading) * per_pixel + making) * work.steps
     }
 }
 
-fn faster(sparse: f64, work: &Work) -> Path {
-    if sparse < work.dense() { Path::Sparse } else { Path::Dense }
+/// The path of the least estimate; the earlier one if two are the same.
+fn fastest(paths: &[(Path, f64)]) -> Path {
+    let mut best = (Path::Dense, f64::INFINITY);
+    for &(path, estimate) in paths {
+        if estimate < best.1 {
+            best = (path, estimate);
+        }
+    }
+    best.0
 }

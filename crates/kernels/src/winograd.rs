@@ -1,9 +1,9 @@
-//! The dense gradient of a 3×3 convolution of stride 1 to its input, with a quarter of the products.
+//! Dense 3×3 convolution of stride 1, and its gradient to the input, with a quarter of the products.
 //!
-//! Winograd's minimal filtering F(4×4, 3×3): a tile of 4×4 gradients needs 36 products per pair of
+//! Winograd's minimal filtering F(4×4, 3×3): a tile of 4×4 results needs 36 products per pair of
 //! channels instead of 144 (Lavin and Gray, CVPR 2016, arXiv:1509.09308, sec. 4.3).
-//! Tiles of 6×6 output gradients and the turned kernel are transformed, multiplied as 36 matrices,
-//! and the products transformed back.
+//! Tiles of 6×6 values and the kernel are transformed, multiplied as 36 matrices, and the products
+//! transformed back; the gradient to the input is the same with the kernel turned by half a turn.
 //! The sums are the same numbers in another order, with factors up to 8: about one digit is lost
 //! against the plain sum.
 
@@ -13,10 +13,11 @@ use crate::scratch::with_floats;
 use crate::shared::Shared;
 use crate::simd::{Kernel, dispatch};
 use rayon::prelude::*;
+use std::ops::Range;
 
-/// Side of a tile of gradients by the input.
-pub(crate) const TILE: usize = 4;
-/// Side of the tile of output gradients that it depends on.
+/// Side of a tile of results.
+const TILE: usize = 4;
+/// Side of the tile of values that it depends on.
 const REACH: usize = TILE + 2;
 /// Products per tile and pair of channels.
 pub(crate) const PRODUCTS: usize = REACH * REACH;
@@ -27,10 +28,52 @@ const BYTES: usize = 6 << 20;
 
 type Lane = [f32; LANES];
 
+/// A map of values, channels last.
+#[derive(Clone, Copy)]
+struct Map {
+    height: usize,
+    width: usize,
+    channels: usize,
+}
+
+/// A convolution or its gradient: from one map to another.
+#[derive(Clone, Copy)]
+struct Filter {
+    images: usize,
+    from: Map,
+    to: Map,
+    /// How far above and left of a result its first value lies.
+    before: [usize; 2],
+}
+
 impl Conv2d {
-    /// Whether [`Self::winograd_input_gradient`] knows this shape.
+    /// Whether [`Self::winograd_forward`] and [`Self::winograd_input_gradient`] know this shape.
     pub fn has_winograd(&self) -> bool {
         self.kernel == [3, 3] && self.stride == [1, 1] && self.padding.iter().all(|&p| p <= 2)
+    }
+
+    /// `output = input ⋆ weight + bias`.
+    ///
+    /// Equal to [`Self::forward`] up to rounding.
+    ///
+    /// # Panics
+    /// If the shape is another than [`Self::has_winograd`], or a slice does not have the number of
+    /// elements of its shape.
+    pub fn winograd_forward(
+        &self,
+        input: &[f32],
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        output: &mut [f32],
+    ) {
+        assert!(self.has_winograd(), "a 3×3 convolution of stride 1");
+        self.check(input.len(), weight.len(), output.len());
+        if let Some(bias) = bias {
+            assert_eq!(bias.len(), self.out_channels, "elements of the bias");
+        }
+        let (from, to) = self.maps();
+        let filter = Filter { images: self.images, from, to, before: self.padding };
+        filter.apply(input, bias, output, |kernel| self.transform_kernel(weight, false, kernel));
     }
 
     /// `grad_input[images, height, width, in]`: the gradient of the input.
@@ -38,8 +81,7 @@ impl Conv2d {
     /// Equal to [`Self::input_gradient`] up to rounding.
     ///
     /// # Panics
-    /// If the shape is another than [`Self::has_winograd`], or a slice does not have the number of
-    /// elements of its shape.
+    /// As [`Self::winograd_forward`].
     pub fn winograd_input_gradient(
         &self,
         grad_output: &[f32],
@@ -48,39 +90,88 @@ impl Conv2d {
     ) {
         assert!(self.has_winograd(), "a 3×3 convolution of stride 1");
         self.check(grad_input.len(), weight.len(), grad_output.len());
-        if grad_input.is_empty() {
+        let (to, from) = self.maps();
+        let before = self.padding.map(|padding| 2 - padding);
+        let filter = Filter { images: self.images, from, to, before };
+        filter.apply(grad_output, None, grad_input, |kernel| {
+            self.transform_kernel(weight, true, kernel);
+        });
+    }
+
+    /// Input and output.
+    fn maps(&self) -> (Map, Map) {
+        let [height, width] = self.output_size();
+        (
+            Map { height: self.height, width: self.width, channels: self.in_channels },
+            Map { height, width, channels: self.out_channels },
+        )
+    }
+
+    /// Writes the transformed kernel as `[products, in, out]`, or turned as `[products, out, in]`.
+    fn transform_kernel(&self, weight: &[f32], turned: bool, kernel: &mut [f32]) {
+        let rows = if turned { self.out_channels } else { self.in_channels };
+        let kernel = Shared::new(kernel);
+        (0..rows.div_ceil(LANES)).into_par_iter().for_each(|block| {
+            let first = block * LANES;
+            if turned {
+                dispatch(TransformTurned { shape: self, weight, first, kernel });
+            } else {
+                let rows = first..rows.min(first + LANES);
+                dispatch(TransformKernel { shape: self, weight, rows, kernel });
+            }
+        });
+    }
+}
+
+/// Tiles per task, for so many channels of values and results together: enough that reading the
+/// transformed kernel pays.
+pub(crate) fn tiles_per_task(channels: usize) -> usize {
+    (BYTES / (4 * PRODUCTS * channels).max(1)).clamp(72, 256)
+}
+
+/// Tiles per result.
+pub(crate) fn tiles_per_pixel(height: usize, width: usize) -> f64 {
+    let tiles = height.div_ceil(TILE) * width.div_ceil(TILE);
+    tiles as f64 / (height * width).max(1) as f64
+}
+
+impl Filter {
+    fn apply(
+        &self,
+        values: &[f32],
+        bias: Option<&[f32]>,
+        results: &mut [f32],
+        transform_kernel: impl FnOnce(&mut [f32]),
+    ) {
+        let (inputs, outputs) = (self.from.channels, self.to.channels);
+        if results.is_empty() {
             return;
         }
-        if grad_output.is_empty() {
-            grad_input.fill(0.0);
-            return;
-        }
-        let (inputs, outputs) = (self.in_channels, self.out_channels);
-        let [down, across] = self.winograd_tiles();
+        let [down, across] = self.tiles();
         let tiles = self.images * down * across;
-        let per_task = self.winograd_tiles_per_task();
-        let grad_input = Shared::new(grad_input);
+        let per_task = tiles_per_task(inputs + outputs);
+        let results = Shared::new(results);
         with_floats(PRODUCTS * inputs * outputs, |kernel| {
-            self.transform_kernel(weight, kernel);
+            transform_kernel(kernel);
             let kernel = &*kernel;
             (0..tiles.div_ceil(per_task)).into_par_iter().for_each(|task| {
                 let first = task * per_task;
                 let count = per_task.min(tiles - first);
-                with_floats(PRODUCTS * count * outputs, |transformed| {
-                    with_floats(PRODUCTS * count * inputs, |products| {
+                with_floats(PRODUCTS * count * inputs, |transformed| {
+                    with_floats(PRODUCTS * count * outputs, |products| {
                         for tile in 0..count {
                             let place = self.place(first + tile);
                             let to = &mut *transformed;
-                            dispatch(Forward { shape: self, grad_output, place, tile, count, to });
+                            dispatch(Forth { filter: self, values, place, tile, count, to });
                         }
-                        let sizes = [count * outputs, outputs * inputs, count * inputs];
+                        let sizes = [count * inputs, inputs * outputs, count * outputs];
                         for number in 0..PRODUCTS {
                             let [tiles, weights, sums] = sizes;
                             let tiles = &transformed[number * tiles..][..tiles];
                             let weights = &kernel[number * weights..][..weights];
                             multiply(
-                                Matrix::new(tiles, [count, outputs]),
-                                Matrix::new(weights, [outputs, inputs]),
+                                Matrix::new(tiles, [count, inputs]),
+                                Matrix::new(weights, [inputs, outputs]),
                                 false,
                                 &mut products[number * sums..][..sums],
                             );
@@ -88,7 +179,8 @@ impl Conv2d {
                         for tile in 0..count {
                             let place = self.place(first + tile);
                             let from = &*products;
-                            dispatch(Back { shape: self, from, place, tile, count, grad_input });
+                            let filter = self;
+                            dispatch(Back { filter, from, bias, place, tile, count, results });
                         }
                     });
                 });
@@ -96,34 +188,67 @@ impl Conv2d {
         });
     }
 
-    /// Tiles per task: enough that reading the transformed kernel pays.
-    pub(crate) fn winograd_tiles_per_task(&self) -> usize {
-        (BYTES / (4 * PRODUCTS * (self.in_channels + self.out_channels)).max(1)).clamp(72, 256)
-    }
-
     /// Tiles of an image, down and across.
-    pub(crate) fn winograd_tiles(&self) -> [usize; 2] {
-        [self.height.div_ceil(TILE), self.width.div_ceil(TILE)]
+    fn tiles(&self) -> [usize; 2] {
+        [self.to.height.div_ceil(TILE), self.to.width.div_ceil(TILE)]
     }
 
     /// Image, first row and first column of a tile.
     fn place(&self, tile: usize) -> [usize; 3] {
-        let [down, across] = self.winograd_tiles();
+        let [down, across] = self.tiles();
         let (image, tile) = (tile / (down * across), tile % (down * across));
         [image, tile / across * TILE, tile % across * TILE]
     }
+}
 
-    /// Writes the transformed kernel, turned by half a turn, as `[products, out, in]`.
-    fn transform_kernel(&self, weight: &[f32], kernel: &mut [f32]) {
-        let blocks = self.out_channels.div_ceil(LANES);
-        let kernel = Shared::new(kernel);
-        (0..blocks).into_par_iter().for_each(|block| {
-            dispatch(TransformKernel { shape: self, weight, first: block * LANES, kernel });
-        });
+/// G k Gᵀ: rows, then columns.
+#[inline(always)]
+fn transformed(taps: &[Lane; 9]) -> [[Lane; REACH]; REACH] {
+    let mut half = [[[0.0; LANES]; 3]; REACH];
+    for column in 0..3 {
+        let rows = spread(std::array::from_fn(|row| taps[3 * row + column]));
+        for row in 0..REACH {
+            half[row][column] = rows[row];
+        }
     }
+    half.map(spread)
 }
 
 struct TransformKernel<'a> {
+    shape: &'a Conv2d,
+    weight: &'a [f32],
+    /// Input channels.
+    rows: Range<usize>,
+    kernel: Shared<'a>,
+}
+
+impl Kernel for TransformKernel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { shape, weight, rows, kernel } = self;
+        let (inputs, outputs) = (shape.in_channels, shape.out_channels);
+        for input in rows {
+            for first in (0..outputs).step_by(LANES) {
+                let width = LANES.min(outputs - first);
+                let mut taps = [[0.0_f32; LANES]; 9];
+                for (tap, values) in taps.iter_mut().enumerate() {
+                    let from = (tap * inputs + input) * outputs + first;
+                    values[..width].copy_from_slice(&weight[from..from + width]);
+                }
+                for (number, values) in transformed(&taps).iter().flatten().enumerate() {
+                    let at = (number * inputs + input) * outputs + first;
+                    // SAFETY: each task has its own input channels.
+                    let to = unsafe { kernel.part(at..at + width) };
+                    to.copy_from_slice(&values[..width]);
+                }
+            }
+        }
+    }
+}
+
+struct TransformTurned<'a> {
     shape: &'a Conv2d,
     weight: &'a [f32],
     /// First output channel of the block.
@@ -131,7 +256,7 @@ struct TransformKernel<'a> {
     kernel: Shared<'a>,
 }
 
-impl Kernel for TransformKernel<'_> {
+impl Kernel for TransformTurned<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -141,64 +266,51 @@ impl Kernel for TransformKernel<'_> {
         let count = LANES.min(outputs - first);
         for start in (0..inputs).step_by(LANES) {
             let width = LANES.min(inputs - start);
-            // [taps][output channel][input channel], the last tap first.
-            let mut turned = [[[0.0_f32; LANES]; LANES]; 9];
-            for (tap, block) in turned.iter_mut().rev().enumerate() {
+            // [output channel][taps][input channel], the last tap first.
+            let mut turned = [[[0.0_f32; LANES]; 9]; LANES];
+            for tap in 0..9 {
                 for input in 0..width {
                     let from = (tap * inputs + start + input) * outputs + first;
                     for (output, value) in weight[from..from + count].iter().enumerate() {
-                        block[output][input] = *value;
+                        turned[output][8 - tap][input] = *value;
                     }
                 }
             }
-            for output in 0..count {
-                // G k Gᵀ: rows, then columns.
-                let mut half = [[[0.0; LANES]; 3]; REACH];
-                for column in 0..3 {
-                    let taps = std::array::from_fn(|row| turned[3 * row + column][output]);
-                    let rows = spread(taps);
-                    for row in 0..REACH {
-                        half[row][column] = rows[row];
-                    }
-                }
-                for (row, half) in half.iter().enumerate() {
-                    for (column, values) in spread(*half).iter().enumerate() {
-                        let number = row * REACH + column;
-                        let at = (number * outputs + first + output) * inputs + start;
-                        // SAFETY: each task has its own output channels.
-                        let to = unsafe { kernel.part(at..at + width) };
-                        to.copy_from_slice(&values[..width]);
-                    }
+            for (output, taps) in turned.iter().enumerate().take(count) {
+                for (number, values) in transformed(taps).iter().flatten().enumerate() {
+                    let at = (number * outputs + first + output) * inputs + start;
+                    // SAFETY: each task has its own output channels.
+                    let to = unsafe { kernel.part(at..at + width) };
+                    to.copy_from_slice(&values[..width]);
                 }
             }
         }
     }
 }
 
-/// Transforms the tile at a place into number `tile` of `to: [products, count, out]`.
-struct Forward<'a> {
-    shape: &'a Conv2d,
-    grad_output: &'a [f32],
+/// Transforms the values of the tile at a place into number `tile` of `to: [products, count, from]`.
+struct Forth<'a> {
+    filter: &'a Filter,
+    values: &'a [f32],
     place: [usize; 3],
     tile: usize,
     count: usize,
     to: &'a mut [f32],
 }
 
-impl Kernel for Forward<'_> {
+impl Kernel for Forth<'_> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let Self { shape, grad_output, place: [image, y, x], tile, count, to } = self;
-        let [height, width] = shape.output_size();
-        let channels = shape.out_channels;
-        // Where each of the 6×6 output gradients starts; none outside of the map.
+        let Self { filter, values, place: [image, y, x], tile, count, to } = self;
+        let Map { height, width, channels } = filter.from;
+        // Where each of the 6×6 values starts; none outside of the map.
         let mut starts = [[None; REACH]; REACH];
         for (row, starts) in starts.iter_mut().enumerate() {
-            let row = (y + row + shape.padding[0]).wrapping_sub(2);
+            let row = (y + row).wrapping_sub(filter.before[0]);
             for (column, start) in starts.iter_mut().enumerate() {
-                let column = (x + column + shape.padding[1]).wrapping_sub(2);
+                let column = (x + column).wrapping_sub(filter.before[1]);
                 if row < height && column < width {
                     *start = Some(((image * height + row) * width + column) * channels);
                 }
@@ -208,10 +320,10 @@ impl Kernel for Forward<'_> {
             let lanes = LANES.min(channels - first);
             let mut half = [[[0.0_f32; LANES]; REACH]; REACH];
             for (row, half) in half.iter_mut().enumerate() {
-                let mut values = [[0.0_f32; LANES]; REACH];
-                for (value, start) in values.iter_mut().zip(starts[row]) {
+                let mut found = [[0.0_f32; LANES]; REACH];
+                for (value, start) in found.iter_mut().zip(starts[row]) {
                     if let Some(start) = start {
-                        let from = &grad_output[start + first..start + first + lanes];
+                        let from = &values[start + first..start + first + lanes];
                         if let Ok(whole) = <&Lane>::try_from(from) {
                             *value = *whole;
                         } else {
@@ -219,7 +331,7 @@ impl Kernel for Forward<'_> {
                         }
                     }
                 }
-                *half = meet(values);
+                *half = meet(found);
             }
             for column in 0..REACH {
                 let values = meet(std::array::from_fn(|row| half[row][column]));
@@ -232,14 +344,15 @@ impl Kernel for Forward<'_> {
     }
 }
 
-/// Transforms number `tile` of the products `[products, count, in]` back.
+/// Transforms number `tile` of the products `[products, count, to]` back.
 struct Back<'a> {
-    shape: &'a Conv2d,
+    filter: &'a Filter,
     from: &'a [f32],
+    bias: Option<&'a [f32]>,
     place: [usize; 3],
     tile: usize,
     count: usize,
-    grad_input: Shared<'a>,
+    results: Shared<'a>,
 }
 
 impl Kernel for Back<'_> {
@@ -247,10 +360,9 @@ impl Kernel for Back<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { shape, from, place: [image, y, x], tile, count, grad_input } = self;
-        let channels = shape.in_channels;
-        let rows = TILE.min(shape.height - y);
-        let columns = TILE.min(shape.width - x);
+        let Self { filter, from, bias, place: [image, y, x], tile, count, results } = self;
+        let Map { height, width, channels } = filter.to;
+        let (rows, columns) = (TILE.min(height - y), TILE.min(width - x));
         for first in (0..channels).step_by(LANES) {
             let lanes = LANES.min(channels - first);
             let mut half = [[[0.0_f32; LANES]; REACH]; TILE];
@@ -269,13 +381,19 @@ impl Kernel for Back<'_> {
                     half[column] = value;
                 }
             }
+            let mut added = [0.0; LANES];
+            if let Some(bias) = bias {
+                added[..lanes].copy_from_slice(&bias[first..first + lanes]);
+            }
             for (row, half) in half.iter().enumerate().take(rows) {
                 for (column, value) in gather(*half).iter().enumerate().take(columns) {
-                    let pixel = (image * shape.height + y + row) * shape.width + x + column;
+                    let pixel = (image * height + y + row) * width + x + column;
                     let at = pixel * channels + first;
                     // SAFETY: each tile is of one task, and tiles do not overlap.
-                    let to = unsafe { grad_input.part(at..at + lanes) };
-                    to.copy_from_slice(&value[..lanes]);
+                    let to = unsafe { results.part(at..at + lanes) };
+                    for lane in 0..lanes {
+                        to[lane] = value[lane] + added[lane];
+                    }
                 }
             }
         }

@@ -98,6 +98,9 @@ pub(crate) fn run(
             (Values::Spikes(spikes), Path::Sparse) => {
                 convolution.sparse_forward(spikes, &weight, bias, &mut output);
             }
+            (_, Path::Winograd) => {
+                convolution.winograd_forward(&x.dense(&pass.pool), &weight, bias, &mut output);
+            }
             _ => convolution.forward(&x.dense(&pass.pool), &weight, bias, &mut output),
         }
     }

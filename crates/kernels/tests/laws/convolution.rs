@@ -138,6 +138,9 @@ pub(crate) fn all_passes_match_the_definition() {
         shape.input_gradient(&grad_output, &weight, &mut grad_input);
         assert_close(&grad_input, &expected.grad_input, 1e-5, &name);
         if shape.has_winograd() {
+            output.fill(f32::NAN);
+            shape.winograd_forward(&input, &weight, Some(&bias), &mut output);
+            assert_close(&output, &expected.output, 5e-5, &name);
             grad_input.fill(f32::NAN);
             shape.winograd_input_gradient(&grad_output, &weight, &mut grad_input);
             assert_close(&grad_input, &expected.grad_input, 5e-5, &name);
