@@ -1,5 +1,6 @@
 //! `candlewick bench`: how fast this machine is.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
@@ -9,9 +10,14 @@ use crate::arguments::{Format, Phase, StepArguments};
 use crate::place;
 
 /// Times a step and prints what was found.
+#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn step(arguments: &StepArguments) -> Result<ExitCode> {
-    let threads = place::threads(arguments.threads);
-    place::limit(threads)?;
+    println!("{}", measured(arguments)?.trim_end());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measured(arguments: &StepArguments) -> Result<String> {
+    place::limit(place::threads(arguments.threads))?;
     let bench = StepBench {
         net: arguments.net.clone(),
         batch: arguments.batch.map(|batch| batch as usize),
@@ -28,54 +34,60 @@ pub(crate) fn step(arguments: &StepArguments) -> Result<ExitCode> {
             "--density: expected a share from 0 to 1, got {density}"
         );
         let layers = step::measure_layers(&bench, density)?;
-        match arguments.format {
-            Format::Json => println!("{}", serde_json::to_string(&layers)?),
-            Format::Text => print_layers(&layers),
-        }
-        return Ok(ExitCode::SUCCESS);
+        return match arguments.format {
+            Format::Json => Ok(serde_json::to_string(&layers)?),
+            Format::Text => Ok(layers_text(&layers)?),
+        };
     }
     let report = step::measure(&bench)?;
     match arguments.format {
-        Format::Json => println!("{}", serde_json::to_string(&report)?),
-        Format::Text => print_report(&report),
+        Format::Json => Ok(serde_json::to_string(&report)?),
+        Format::Text => Ok(report_text(&report)?),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-fn print_report(report: &StepReport) {
+fn report_text(report: &StepReport) -> Result<String, std::fmt::Error> {
     let StepReport { net, batch, time_steps, threads, parameters, .. } = report;
-    println!("{net}: {parameters} parameters, batch {batch}, T = {time_steps}, {threads} threads");
+    let mut text = String::new();
+    writeln!(
+        text,
+        "{net}: {parameters} parameters, batch {batch}, T = {time_steps}, {threads} threads"
+    )?;
     for (name, median, least) in [
         ("training step", report.train_s, report.train_min_s),
         ("inference", report.infer_s, report.infer_min_s),
     ] {
         if let (Some(median), Some(least)) = (median, least) {
-            println!("{name:<14} {:>9.1} ms (at least {:.1} ms)", 1e3 * median, 1e3 * least);
+            let (median, least) = (1e3 * median, 1e3 * least);
+            writeln!(text, "{name:<14} {median:>9.1} ms (at least {least:.1} ms)")?;
         }
     }
-    println!("throughput     {:>9.1} images/s", report.images_per_s);
+    writeln!(text, "throughput     {:>9.1} images/s", report.images_per_s)?;
     if let (Some(base), Some(peak)) = (report.rss_base_mib, report.rss_peak_mib) {
-        println!("memory         {:>9.1} MiB at the peak, {base:.1} MiB before", peak);
+        writeln!(text, "memory         {peak:>9.1} MiB at the peak, {base:.1} MiB before")?;
     }
     let width = report.layers.iter().map(|layer| layer.name.len()).max().unwrap_or(0).max(5);
-    println!("\n{:<width$}  density  firing rate  kernels (forward/weight/input)", "layer");
+    writeln!(text, "\n{:<width$}  density  firing rate  kernels (forward/weight/input)", "layer")?;
     for layer in &report.layers {
         let rate =
             layer.firing_rate.map_or("–".to_owned(), |rate| format!("{:.1} %", 100.0 * rate));
-        println!(
-            "{:<width$}  {:>5.1} %  {rate:>11}  {}",
-            layer.name,
-            100.0 * layer.density,
-            layer.path
-        );
+        let (name, density, path) = (&layer.name, 100.0 * layer.density, &layer.path);
+        writeln!(text, "{name:<width$}  {density:>5.1} %  {rate:>11}  {path}")?;
     }
+    Ok(text)
 }
 
-fn print_layers(layers: &[LayerTimes]) {
+fn layers_text(layers: &[LayerTimes]) -> Result<String, std::fmt::Error> {
     let width = layers.iter().map(|layer| layer.name.len()).max().unwrap_or(0).max(5);
-    println!("{:<width$}  density   forward (dense)   weight gradient (dense)  kernels", "layer");
+    let mut text = String::new();
+    writeln!(
+        text,
+        "{:<width$}  density   forward (dense)   weight gradient (dense)  kernels",
+        "layer"
+    )?;
     for layer in layers {
-        println!(
+        writeln!(
+            text,
             "{:<width$}  {:>5.1} %  {:>6.1} ({:>5.1}) ms  {:>14.1} ({:>5.1}) ms  {}",
             layer.name,
             100.0 * layer.density,
@@ -84,6 +96,7 @@ fn print_layers(layers: &[LayerTimes]) {
             1e3 * layer.weight_gradient_s,
             1e3 * layer.dense_weight_gradient_s,
             layer.path
-        );
+        )?;
     }
+    Ok(text)
 }

@@ -95,6 +95,18 @@ impl Work {
         }
     }
 
+    /// The sparse gradient of the input.
+    fn masked(&self) -> f64 {
+        // The fewer steps, the more each product waits for the weight to be read.
+        let product = 0.51 + 1.0 / (self.steps * self.steps);
+        // Channels come in fours; the last four may be short.
+        let fours = self.inputs * self.union / 4.0 + 0.4;
+        let per_four =
+            self.rows / self.inputs * 4.0 * self.vectors * self.steps * product + 12.5 * self.steps;
+        let reading = 6.0 * self.steps * self.vectors + 4.0 * self.inputs / PER_WORD as f64;
+        fours * per_four + reading + 4.0 * self.inputs * self.union
+    }
+
     fn dense(&self) -> f64 {
         self.rows * self.vectors * self.steps * PRODUCT
     }
@@ -140,23 +152,12 @@ impl Conv2d {
             paths.push((Path::Winograd, self.winograd(&work, [self.height, self.width])));
         }
         if mask.is_some() {
-            paths.push((Path::Sparse, self.masked(&work)));
+            paths.push((Path::Sparse, work.masked()));
         }
         fastest(&paths)
     }
 
-    fn masked(&self, work: &Work) -> f64 {
-        // The fewer steps, the more each product waits for the weight to be read.
-        let product = 0.51 + 1.0 / (work.steps * work.steps);
-        // Channels come in fours; the last four may be short.
-        let fours = work.inputs * work.union / 4.0 + 0.4;
-        let per_four =
-            work.rows / work.inputs * 4.0 * work.vectors * work.steps * product + 12.5 * work.steps;
-        let reading = 6.0 * work.steps * work.vectors + 4.0 * work.inputs / PER_WORD as f64;
-        fours * per_four + reading + 4.0 * work.inputs * work.union
-    }
-
-    /// For results of `side` pixels: of the output forward, of the input backward.
+    /// For results of this height and width: those of the output forward, of the input backward.
     fn winograd(&self, work: &Work, [height, width]: [usize; 2]) -> f64 {
         // Tiles reach beyond the last row and column.
         let per_pixel = tiles_per_pixel(height, width) * PRODUCTS as f64;

@@ -3,6 +3,10 @@
 use candlewick_kernels::choice::{Activity, Path};
 use candlewick_kernels::convolution::Conv2d;
 
+fn masked(shape: &Conv2d, mask: Activity) -> Path {
+    shape.input_gradient_path(Some(mask))
+}
+
 pub(crate) fn the_path_turns_dense_at_most_once() {
     let mut visited = 0;
     for time_steps in [1, 2, 4, 6, 10] {
@@ -17,10 +21,7 @@ pub(crate) fn the_path_turns_dense_at_most_once() {
                 stride: [1, 1],
                 padding: [kernel / 2; 2],
             };
-            let masked = |shape: &Conv2d, mask| shape.input_gradient_path(Some(mask));
-            let passes: [&dyn Fn(&Conv2d, Activity) -> Path; 3] =
-                [&Conv2d::forward_path, &Conv2d::weight_gradient_path, &masked];
-            for pass in passes {
+            for pass in [Conv2d::forward_path, Conv2d::weight_gradient_path, masked] {
                 let paths: Vec<Path> = (0..=100)
                     .map(|percent| {
                         let union_density = f64::from(percent) / 100.0;
