@@ -21,7 +21,7 @@ use crate::{
     Parts, Pass, Pull, ResNet19, Signal, Spec, ThresholdBatchNorm,
 };
 
-fn normal(purpose: &str, dims: &[usize]) -> Result<Tensor> {
+pub(crate) fn normal(purpose: &str, dims: &[usize]) -> Result<Tensor> {
     let mut stream = Key::new(4).named(purpose).stream();
     let values: Vec<f32> = (0..dims.iter().product()).map(|_| stream.normal()).collect();
     Ok(Tensor::from_vec(values, dims, &Device::Cpu)?)
@@ -32,7 +32,7 @@ fn largest(a: &Tensor, b: &Tensor) -> Result<f32> {
     Ok((a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar()?)
 }
 
-fn assert_same(a: &[Tensor], b: &[Tensor], what: &str) -> Result<()> {
+pub(crate) fn assert_same(a: &[Tensor], b: &[Tensor], what: &str) -> Result<()> {
     for (a, b) in a.iter().zip(b) {
         let scale = b.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
         let difference = largest(&a.flatten_all()?, &b.flatten_all()?)?;
@@ -340,7 +340,7 @@ fn parts() -> Result<Parts> {
     Ok(Parts::new(AnyNeuron::named("lif")?.model(), AnySurrogate::named("triangle")?.shared()))
 }
 
-fn build(architecture: &dyn Architecture, parts: &Parts, input: [usize; 3]) -> Result<Network> {
+pub(crate) fn build(architecture: &dyn Architecture, parts: &Parts, input: [usize; 3]) -> Result<Network> {
     let [height, width, channels] = input;
     let input = Features::Map { height, width, channels };
     Network::new(architecture, parts, input, 10, &Device::Cpu, Key::new(1))

@@ -42,4 +42,6 @@ pub use spiking::{Census, Spiking};
 pub use synapse::Paths;
 
 #[cfg(test)]
+mod block_laws;
+#[cfg(test)]
 mod laws;

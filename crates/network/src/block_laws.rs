@@ -1,0 +1,337 @@
+//! Laws of blocks: every registered neuron and every method on bits, in whole networks, is what the
+//! composition of candle operations is.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use candle_core::{DType, Device, Tensor, Var};
+use candlewick_core::initializer::Initializer;
+use candlewick_core::parameters::Parameters;
+use candlewick_core::weight_rule::WeightGradientRule;
+use candlewick_core::{Key, Result};
+use candlewick_methods::{
+    GradientScaling, MaskSite, MaskedSurrogate, Methods, PostSource, TraceTime,
+};
+use candlewick_neuron::AnyNeuron;
+use candlewick_surrogate::AnySurrogate;
+
+use crate::block::{Currents, Synapse};
+use crate::buffer::Pool;
+use crate::laws::{assert_same, build, normal};
+use crate::signal::Values;
+use crate::{
+    Block, Context, Convolution, ConvolutionSettings, Features, Filed, Layer, Linear,
+    LinearSettings, Normalization, Parts, Pass, Signal, Spec, Spiking, ThresholdBatchNorm,
+};
+
+/// Channels that fill words of bits, and channels that do not.
+const SPECS: [&str; 2] = ["16C3-AP2-32C3-AP2-FC16-FC10", "5C3-AP2-20C3-AP2-FC7-FC10"];
+/// One step, and more steps than the kernels take at once, but no multiple of that.
+const TIME_STEPS: [usize; 3] = [1, 5, 9];
+
+/// Runs a network of `parts` both ways and compares logits, gradients and running statistics; gives
+/// the number of spikes in the first layer.
+fn compare(layers: &str, parts: &Parts, x: &Tensor, context: &Context, name: &str) -> Result<u64> {
+    let spec = Spec { layers: layers.into(), bias: true };
+    let mut results = Vec::new();
+    let mut spikes = 0;
+    for composed in [false, true] {
+        let network = build(&spec, parts, [6, 6, 3])?;
+        let out =
+            if composed { network.composed(x, context)? } else { network.forward(x, context)? };
+        let mut all = vec![out.logits.clone()];
+        all.extend(out.side.iter().cloned());
+        let mut loss = (&out.logits * normal("weights", out.logits.dims())?)?.sum_all()?;
+        for side in &out.side {
+            loss = (loss + side.sqr()?.sum_all()?)?;
+        }
+        let gradients = out.backward(&loss)?;
+        for parameter in network.parameters().learned() {
+            let gradient = gradients.get(&parameter.variable);
+            all.push(gradient.expect("a gradient for each parameter").clone());
+        }
+        let entries = network.parameters().iter();
+        all.extend(entries.map(|entry| entry.variable.as_tensor().clone()));
+        let observations = network.take_observations();
+        assert_eq!(observations.len(), 3, "{name}");
+        spikes = observations[0].counts.spikes;
+        results.push(all);
+    }
+    assert_eq!(results[0].len(), results[1].len(), "{name}");
+    assert_same(&results[0], &results[1], name)?;
+    Ok(spikes)
+}
+
+#[test]
+fn every_neuron_on_bits_is_its_composition() -> Result<()> {
+    let mut visited = 0;
+    for neuron in AnyNeuron::all() {
+        for layers in SPECS {
+            for time_steps in TIME_STEPS {
+                let surrogate = AnySurrogate::named("triangle")?.shared();
+                let parts = Parts::new(neuron.model(), surrogate);
+                let context = Context::training(time_steps, Key::new(1));
+                for given in [1, time_steps] {
+                    let x = normal("x", &[given, 2, 6, 6, 3])?;
+                    let name = format!("{neuron:?}, {layers}, {given} of {time_steps} steps");
+                    let spikes = compare(layers, &parts, &x, &context, &name)?;
+                    assert_eq!(spikes > 0, neuron.model().fires(), "{name}");
+                }
+                visited += 1;
+            }
+        }
+    }
+    assert_eq!(visited, AnyNeuron::NAMES.len() * SPECS.len() * TIME_STEPS.len());
+    Ok(())
+}
+
+/// The parts of a network that `methods` act in.
+fn parts_with(methods: &Methods) -> Result<Parts> {
+    let neuron = AnyNeuron::named("lif")?.model();
+    Ok(Parts {
+        surrogate_rules: methods.surrogate_rules(),
+        penalties: methods.penalties(1.0),
+        weight_rule: methods.weight_rule(),
+        side_heads: methods.shortcut.is_some(),
+        ..Parts::new(neuron, AnySurrogate::named("triangle")?.shared())
+    })
+}
+
+/// Each method by itself, and all that have a composition together. Rules for weight gradients need
+/// the time steps apart, which the composition refuses; they have a law of their own below.
+#[test]
+fn every_method_on_bits_is_its_composition() -> Result<()> {
+    let mut cases: Vec<(String, String)> = Methods::SUMMARIES
+        .iter()
+        .map(|(name, _)| ((*name).to_owned(), format!("[{name}]\n")))
+        .collect();
+    let composed = cases.iter().filter(|(name, _)| name != "gradient_scaling");
+    let together = composed.map(|(_, table)| table.as_str()).collect();
+    cases.push(("all together".into(), together));
+    let (mut visited, mut refused) = (0, 0);
+    for (method, table) in &cases {
+        let methods: Methods = toml::from_str(table).expect("a table of the recipe");
+        let parts = parts_with(&methods)?;
+        for layers in SPECS {
+            for time_steps in TIME_STEPS {
+                let x = normal("x", &[time_steps, 2, 6, 6, 3])?;
+                let context = Context::training(time_steps, Key::new(1));
+                if parts.weight_rule.is_some() {
+                    let network =
+                        build(&Spec { layers: layers.into(), bias: true }, &parts, [6, 6, 3])?;
+                    let error = network.composed(&x, &context).unwrap_err().to_string();
+                    assert!(error.contains("rule for the weight gradient"), "{error}");
+                    refused += 1;
+                    continue;
+                }
+                let name = format!("{method}, {layers}, {time_steps} steps");
+                assert!(compare(layers, &parts, &x, &context, &name)? > 0, "{name}");
+                visited += 1;
+            }
+        }
+    }
+    assert_eq!(refused, SPECS.len() * TIME_STEPS.len());
+    assert_eq!(visited + refused, cases.len() * SPECS.len() * TIME_STEPS.len());
+    Ok(())
+}
+
+/// A synaptic layer with normalization and neurons, on spikes.
+struct Driven {
+    store: Parameters,
+    synapse: Synapse,
+    normalization: Option<Normalization>,
+    input: Features,
+}
+
+impl Driven {
+    fn convolution(inputs: usize, outputs: usize) -> Result<Self> {
+        let input = Features::Map { height: 5, width: 4, channels: inputs };
+        let mut store = Parameters::new(&Device::Cpu, Key::new(3));
+        let settings = ConvolutionSettings::same(outputs, 3);
+        let layer = Convolution::new(&mut store.root().child("synapse"), input, settings)?;
+        let normalization = ThresholdBatchNorm::default();
+        let mut root = store.root();
+        let mut scope = root.child("normalization");
+        let normalization = Normalization::new(&mut scope, layer.output(), normalization, false)?;
+        let synapse = Synapse::Convolution(layer);
+        Ok(Self { store, synapse, normalization: Some(normalization), input })
+    }
+
+    fn linear(inputs: usize, outputs: usize) -> Result<Self> {
+        let input = Features::Vector { size: inputs };
+        let mut store = Parameters::new(&Device::Cpu, Key::new(3));
+        // Without a normalization, weights must be large for neurons to fire at once.
+        let settings = LinearSettings {
+            initializer: Initializer::Uniform(0.5),
+            ..LinearSettings::new(outputs)
+        };
+        let layer = Linear::new(&mut store.root().child("synapse"), input, settings)?;
+        Ok(Self { store, synapse: Synapse::Linear(layer), normalization: None, input })
+    }
+
+    fn block(&self, rule: Option<Arc<dyn WeightGradientRule>>) -> Result<Block> {
+        let synapse = match &self.synapse {
+            Synapse::Convolution(layer) => Synapse::Convolution(layer.clone()),
+            Synapse::Linear(layer) => Synapse::Linear(layer.clone()),
+        };
+        let currents = Currents::new("block", synapse, self.normalization.clone(), rule);
+        let spiking = Spiking::new(
+            "block".into(),
+            currents.output(),
+            AnyNeuron::named("if")?.model(),
+            AnySurrogate::named("triangle")?.shared(),
+            Vec::new(),
+            None,
+            Vec::new(),
+            Arc::new(AtomicUsize::new(1)),
+        );
+        Ok(Block { currents, spiking })
+    }
+
+    /// The currents before their normalization, by candle.
+    fn currents(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
+        match &self.synapse {
+            Synapse::Convolution(layer) => layer.forward(x, context),
+            Synapse::Linear(layer) => layer.forward(x, context),
+        }
+    }
+
+    /// What follows the currents, by candle.
+    fn neurons(&self, currents: &Tensor, context: &Context) -> Result<Tensor> {
+        let spiking = self.block(None)?.spiking;
+        match &self.normalization {
+            Some(layer) => spiking.forward(&layer.forward(currents, context)?, context),
+            None => spiking.forward(currents, context),
+        }
+    }
+
+    /// The gradient by the weight of `sum(currents · weights)`, by candle.
+    fn correlate(&self, x: &Tensor, weights: &Tensor, context: &Context) -> Result<Tensor> {
+        let gradients = (self.currents(x, context)? * weights)?.sum_all()?.backward()?;
+        Ok(gradients.get(self.weight()).expect("a gradient").clone())
+    }
+
+    /// The gradient by the weight of `sum(spikes · weights)`, by the kernels and `rule`.
+    fn weight_gradient(
+        &self,
+        rule: Option<Arc<dyn WeightGradientRule>>,
+        x: &Tensor,
+        weights: &Tensor,
+        context: &Context,
+    ) -> Result<Tensor> {
+        let pool = Arc::<Pool>::default();
+        let pass = Pass { context: *context, pool: pool.clone() };
+        let signal = Signal::input(x, self.input, &pass)?;
+        assert!(matches!(signal.values, Values::Spikes(_)), "the input is made of bits");
+        let (_, pull) = self.block(rule)?.run(signal, &pass)?;
+        let mut gradient = pool.take(weights.elem_count());
+        gradient.copy_from_slice(&weights.flatten_all()?.to_vec1::<f32>()?);
+        let mut filed = Filed::default();
+        pull.expect("a backward pass")(gradient, &mut filed)?;
+        let mut found = Tensor::zeros(1, DType::F32, &Device::Cpu)?.backward()?;
+        filed.merge(&mut found)?;
+        Ok(found.get(self.weight()).expect("a gradient").clone())
+    }
+
+    fn weight(&self) -> &Var {
+        &self.store.get("synapse.weight").expect("a weight").variable
+    }
+}
+
+/// The composition of gradient scaling: its equations, as candle operations.
+fn scaled(
+    rule: &GradientScaling,
+    pre: &Tensor,
+    post: &Tensor,
+    gradient: &Tensor,
+    correlate: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let steps = pre.dim(0)?;
+    let traces = |spikes: &Tensor| -> Result<Vec<Tensor>> {
+        let mut all: Vec<Tensor> = Vec::new();
+        for t in 0..steps {
+            let spikes = spikes.narrow(0, t, 1)?;
+            all.push(match all.last() {
+                Some(before) => (spikes + (before * (-1.0_f64).exp())?)?,
+                None => spikes,
+            });
+        }
+        Ok(all)
+    };
+    let (pre_traces, post_traces) = (traces(pre)?, traces(post)?);
+    let mut sum = None;
+    for t in 0..steps {
+        let part = correlate(&pre.narrow(0, t, 1)?, &gradient.narrow(0, t, 1)?)?;
+        let at = if rule.trace_time == TraceTime::Final { steps - 1 } else { t };
+        let coincidence = correlate(&pre_traces[at], &post_traces[at])?;
+        let largest = coincidence.flatten_all()?.max(0)?.to_scalar::<f32>()?;
+        let alpha = f64::from(rule.alpha);
+        let part = if largest > 0.0 {
+            let share = coincidence.affine(alpha / f64::from(largest), 1.0 - alpha)?;
+            (part * share)?
+        } else {
+            part
+        };
+        sum = Some(match sum {
+            Some(sum) => (part + sum)?,
+            None => part,
+        });
+    }
+    Ok(sum.expect("at least one step"))
+}
+
+/// Rules for weight gradients through a block on bits, against their equations on what candle gives
+/// for each time step.
+#[test]
+fn weight_rules_on_bits_are_their_equations() -> Result<()> {
+    let layers =
+        [Driven::convolution(16, 32)?, Driven::convolution(5, 7)?, Driven::linear(48, 16)?];
+    let scalings = [TraceTime::Step, TraceTime::Final].map(|trace_time| GradientScaling {
+        alpha: 0.5,
+        trace_time,
+        post_source: PostSource::Post,
+    });
+    let mask = MaskedSurrogate { p: 0.25, rescale: true, site: MaskSite::Weight };
+    let mut visited = 0;
+    for layer in &layers {
+        for time_steps in TIME_STEPS {
+            let name = format!("{:?}, {time_steps} steps", layer.input);
+            let context = Context::training(time_steps, Key::new(1));
+            let mut dims = vec![time_steps, 2];
+            dims.extend(layer.input.dims());
+            // About a third of the inputs fire.
+            let pre = normal("spikes", &dims)?.ge(0.4)?.to_dtype(DType::F32)?;
+            // The composition, cut open between the synapses and the neurons.
+            let currents = Var::from_tensor(&layer.currents(&pre, &context)?.detach())?;
+            let post = layer.neurons(&currents, &context)?;
+            let weighting = normal("weights", post.dims())?;
+            let gradients = (&post * &weighting)?.sum_all()?.backward()?;
+            let gradient = gradients.get(&currents).expect("a gradient").clone();
+            let post = post.detach();
+            assert!(post.sum_all()?.to_scalar::<f32>()? > 0.0, "{name}: no neuron fires");
+            let correlate = |x: &Tensor, weights: &Tensor| layer.correlate(x, weights, &context);
+            let plain = correlate(&pre, &gradient)?;
+            let by = |rule| layer.weight_gradient(rule, &pre, &weighting, &context);
+            assert_same(&[by(None)?], std::slice::from_ref(&plain), &name)?;
+            for rule in &scalings {
+                let expected = scaled(rule, &pre, &post, &gradient, correlate)?;
+                let found = by(Some(Arc::new(rule.clone())))?;
+                assert_same(&[found], &[expected], &format!("{name}, {rule:?}"))?;
+                visited += 1;
+            }
+            // What a mask leaves is the plain gradient times 1 / (1 - p).
+            let found = by(Some(Arc::new(mask.clone())))?.flatten_all()?;
+            let kept = found.ne(0.0)?.to_dtype(DType::F32)?;
+            let expected = ((plain.flatten_all()? * &kept)? / f64::from(1.0 - mask.p))?;
+            assert_same(&[found], &[expected], &name)?;
+            // Synapses of silent inputs have no gradient to mask.
+            let n = plain.flatten_all()?.ne(0.0)?.to_dtype(DType::F32)?.sum_all()?;
+            let (n, p) = (f64::from(n.to_scalar::<f32>()?), f64::from(mask.p));
+            let share = 1.0 - f64::from(kept.sum_all()?.to_scalar::<f32>()?) / n;
+            assert!((share - p).abs() <= 4.0 * (p * (1.0 - p) / n).sqrt(), "{name}: {share}");
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, layers.len() * TIME_STEPS.len() * 3);
+    Ok(())
+}
