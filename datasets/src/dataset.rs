@@ -33,6 +33,24 @@ pub struct Info {
     pub content_hash: String,
 }
 
+impl Info {
+    /// What a data set of one's own says at least; the other fields are empty, and can be set.
+    pub fn new(name: &'static str, split: Split, shape: Shape, classes: Vec<String>) -> Self {
+        Self {
+            name,
+            partition: "",
+            partition_source: "",
+            choices: &[],
+            split,
+            classes,
+            shape,
+            license: "",
+            citation: "",
+            content_hash: String::new(),
+        }
+    }
+}
+
 /// Labelled samples with a fixed order.
 ///
 /// Reading takes `&self`, so that worker threads share one data set.

@@ -229,7 +229,7 @@ impl Experiment {
 }
 
 /// One loader for an input that is the same at all steps, else one per number of time steps.
-fn loaders(
+pub(crate) fn loaders(
     recipe: &Recipe,
     dataset: &Arc<dyn Dataset>,
     samples: &[usize],
@@ -272,7 +272,7 @@ fn loaders(
     Ok(loaders)
 }
 
-fn network(
+pub(crate) fn network(
     recipe: &Recipe,
     parts: &Parts,
     loader: &Loader,

@@ -2,6 +2,7 @@
 //!
 //! A [`RawRecipe`] is what someone wrote; [`RawRecipe::resolve`] makes a [`Recipe`] of it, in which
 //! everything is present and checked; [`Experiment::prepare`] opens its data and builds its network.
+//! [`Trained`] is what a run left behind, ready to classify.
 //! A [`Table`] holds the rows of a paper's table, each a recipe at one of three [`Scale`]s.
 
 mod error;
@@ -10,9 +11,11 @@ mod recipe;
 mod samples;
 pub mod step;
 mod table;
+mod trained;
 mod watch;
 
 pub use error::{Error, Result};
 pub use experiment::{Experiment, Place};
 pub use recipe::{Data, Input, RawRecipe, Recipe};
 pub use table::{Row, Scale, Table, tables};
+pub use trained::Trained;

@@ -1,0 +1,187 @@
+//! The network of a finished run, to use on samples of one's own.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::Device;
+use candlewick_datasets::{Dataset, Image, Info, Sample, Shape, Split, find};
+use candlewick_encode::Loader;
+use candlewick_network::{Context, Network};
+use candlewick_run::RunDirectory;
+use candlewick_train::task::LAST;
+use candlewick_train::{Checkpoint, Combined, Objective};
+
+use crate::experiment::{loaders, network, parts};
+use crate::{Error, Place, Recipe, Result};
+
+/// A trained network with what its samples go through before it: the preparation and the rule of
+/// decision are those of the evaluation of its run.
+#[derive(Debug)]
+pub struct Trained {
+    recipe: Recipe,
+    network: Network,
+    objective: Combined,
+    shape: Shape,
+}
+
+impl Trained {
+    /// Reads the recipe and the last checkpoint of the run directory `run`; the data set that it was
+    /// trained on is not needed.
+    ///
+    /// # Errors
+    /// If this is no run, or its checkpoint is missing, damaged or of another network.
+    pub fn open(run: &Path) -> Result<Self> {
+        let directory = RunDirectory::open(run)?;
+        let name = run.join("resolved.toml").display().to_string();
+        let recipe = Recipe::parse(&directory.resolved()?, &name)?;
+        let (entry, _) = find(&recipe.data.name)?;
+        let loader = loader_of(&recipe, blank(entry.shape))?;
+        let network = network(&recipe, &parts(&recipe), &loader, entry.classes, &Device::Cpu)
+            .map_err(|source| Error::Network { name, source })?;
+        let mut objective = Combined::new(recipe.loss.clone(), recipe.methods.clone());
+        let checkpoint = Checkpoint::open(&directory.checkpoints().join(LAST))?;
+        checkpoint.load_parameters(network.parameters())?;
+        checkpoint.load_objective(&mut objective)?;
+        Ok(Self { recipe, network, objective, shape: entry.shape })
+    }
+
+    /// The recipe that it was trained by.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The shape that samples must have: that of the data set that it was trained on.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The output for a sample, one number per class: the sum over the time steps of the logits, by
+    /// the weights of the steps.
+    ///
+    /// # Errors
+    /// If the sample has another shape than [`Trained::shape`].
+    pub fn scores(&self, sample: &Sample<'_>) -> Result<Vec<f32>> {
+        if sample.shape() != self.shape {
+            return Err(Error::Field {
+                name: self.recipe.data.name.clone(),
+                field: format!("sample {:?}", sample.shape()),
+                expected: format!("{:?}", self.shape),
+            });
+        }
+        let time_steps = self.recipe.train.time_steps();
+        let input = loader_of(&self.recipe, owned(sample))?
+            .epoch(0, 0)?
+            .next()
+            .transpose()?
+            .ok_or_else(|| Error::Field {
+                name: self.recipe.data.name.clone(),
+                field: "samples".into(),
+                expected: "one".into(),
+            })?
+            .input;
+        let failed = |source| Error::Network { name: self.recipe.data.name.clone(), source };
+        let outputs =
+            self.network.forward(&input, &Context::evaluation(time_steps)).map_err(failed)?;
+        let logits: Vec<f32> = outputs
+            .logits
+            .flatten_all()
+            .and_then(|logits| logits.to_vec1())
+            .map_err(|error| failed(error.into()))?;
+        let mut scores = vec![0.0; self.network.classes()];
+        let weights = self.objective.output_weights(time_steps);
+        for (logits, weight) in logits.chunks(scores.len()).zip(weights) {
+            for (score, logit) in scores.iter_mut().zip(logits) {
+                *score += weight * logit;
+            }
+        }
+        Ok(scores)
+    }
+
+    /// The class of a sample: the number of its largest score.
+    ///
+    /// # Errors
+    /// As [`Trained::scores`].
+    pub fn classify(&self, sample: &Sample<'_>) -> Result<usize> {
+        let scores = self.scores(sample)?;
+        // The first of equal scores, as in an evaluation.
+        let mut best = 0;
+        for (class, score) in scores.iter().enumerate() {
+            if *score > scores[best] {
+                best = class;
+            }
+        }
+        Ok(best)
+    }
+}
+
+/// The loader of an evaluation of `sample`, at the time steps of the last stage.
+fn loader_of(recipe: &Recipe, sample: Sample<'static>) -> Result<Loader> {
+    let one: Arc<dyn Dataset> = Arc::new(One::new(sample));
+    let place = Place { device: Device::Cpu, data: None, cache: None, workers: 0 };
+    let time_steps = recipe.train.time_steps();
+    let mut fitting = loaders(recipe, &one, &[0], false, &place)?;
+    fitting.retain(|loader| loader.input_steps() == time_steps || loader.input_steps() == 1);
+    fitting.pop().ok_or_else(|| Error::Field {
+        name: recipe.data.name.clone(),
+        field: "train.stages".into(),
+        expected: format!("a stage of {time_steps} time steps"),
+    })
+}
+
+/// A data set of one sample.
+#[derive(Debug)]
+struct One {
+    info: Info,
+    sample: Sample<'static>,
+}
+
+impl One {
+    fn new(sample: Sample<'static>) -> Self {
+        let classes = vec!["unknown".into()];
+        let info = Info::new("one sample", Split::Test, sample.shape(), classes);
+        Self { info, sample }
+    }
+}
+
+impl Dataset for One {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    fn labels(&self) -> &[u32] {
+        &[0]
+    }
+
+    fn read(&self, _index: usize) -> candlewick_datasets::Result<Sample<'_>> {
+        Ok(self.sample.clone())
+    }
+}
+
+/// A copy that borrows nothing.
+fn owned(sample: &Sample<'_>) -> Sample<'static> {
+    match sample {
+        Sample::Image(image) => {
+            Sample::Image(Image { pixels: Cow::Owned(image.pixels.to_vec()), ..*image })
+        }
+        Sample::Events(events) => Sample::Events(events.clone()),
+    }
+}
+
+/// A sample of that shape with nothing in it.
+fn blank(shape: Shape) -> Sample<'static> {
+    match shape {
+        Shape::Image { channels, height, width } => {
+            let pixels = Cow::Owned(vec![0; channels * height * width]);
+            Sample::Image(Image { channels, height, width, pixels })
+        }
+        Shape::Events { width, height } => {
+            Sample::Events(candlewick_datasets::Events::with_capacity(width, height, 0))
+        }
+    }
+}

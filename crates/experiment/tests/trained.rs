@@ -1,0 +1,111 @@
+//! A run's saved network is the one that was evaluated.
+
+use std::error::Error;
+use std::sync::atomic::AtomicBool;
+
+use candle_core::Device;
+use candlewick_datasets::{Image, Sample, Split, open};
+use candlewick_experiment::{Experiment, Place, RawRecipe, Trained};
+use candlewick_run::manifest::SCHEMA;
+use candlewick_run::{Manifest, RunDirectory, Status};
+use candlewick_train::{Ended, Silent};
+
+type Checked = Result<(), Box<dyn Error>>;
+
+const IMAGES: &str = r#"
+[data]
+name = "digits"
+train_per_class = 40
+test_per_class = 8
+
+[input]
+augment = [{ crop = { padding = 1 } }, { normalize = { mean = [0.3], std = [0.4] } }]
+
+[network.spec]
+layers = "16C3-AP2-FC10"
+
+[methods.temporally_weighted_output]
+start_epoch = 0
+
+[train]
+stages = [{ epochs = 1, time_steps = 2 }, { epochs = 2, time_steps = 3 }]
+optimizer = { adamw = { learning_rate = 5e-3 } }
+"#;
+
+const EVENTS: &str = r#"
+[data]
+name = "fashion-mnist-dvs"
+train_per_class = 4
+test_per_class = 2
+
+[input]
+batch_size = 8
+
+[input.events]
+resize = { way = "bilinear", height = 12, width = 12 }
+
+[network.spec]
+layers = "8C3-AP2-FC10"
+
+[train]
+stages = [{ epochs = 1, time_steps = 4 }]
+optimizer = { sgd = {} }
+"#;
+
+#[test]
+fn a_saved_network_classifies_as_it_was_evaluated() -> Checked {
+    let folder = tempfile::tempdir()?;
+    let mut visited = 0;
+    for (name, text, per_class) in [("images", IMAGES, 8), ("events", EVENTS, 2)] {
+        let recipe = RawRecipe::parse(text, name)?.resolve(name)?;
+        let path = folder.path().join(name);
+        let manifest = Manifest {
+            schema: SCHEMA,
+            status: Status::Running,
+            version: "0".into(),
+            recipe_hash: "ab".into(),
+            git_commit: None,
+            git_dirty: None,
+            features: Vec::new(),
+            target: "test".into(),
+            device: "cpu".into(),
+            threads: 1,
+            seed: 1,
+            data: Vec::new(),
+            command_line: Vec::new(),
+            started_at: None,
+        };
+        let mut run = RunDirectory::create(&path, manifest, text, &recipe.to_toml()?)?;
+        let place = Place { device: Device::Cpu, data: None, cache: None, workers: 0 };
+        let set = open(&recipe.data.name, Split::Test, None)?;
+        let mut experiment = Experiment::prepare(recipe, name, &place)?;
+        let ended = experiment.train(Some(&mut run), &mut Silent, &AtomicBool::new(false))?;
+        let Ended::Complete(summary) = ended else { return Err("not complete".into()) };
+
+        let trained = Trained::open(&path)?;
+        let (mut right, mut count, mut seen) = (0, 0, [0; 10]);
+        for index in 0..set.len() {
+            let label = set.label(index) as usize;
+            seen[label] += 1;
+            if seen[label] <= per_class {
+                count += 1;
+                right += usize::from(trained.classify(&set.read(index)?)? == label);
+            }
+        }
+        assert_eq!(count, 10 * per_class);
+        let accuracy = right as f64 / count as f64;
+        let evaluated = summary.accuracy.final_epoch;
+        assert!((accuracy - evaluated).abs() < 1e-9, "{name}: {accuracy}, evaluated {evaluated}");
+        if name == "images" {
+            assert!(accuracy > 0.3, "it has learned nothing: {accuracy}");
+        }
+
+        let pixels = vec![0; 15].into();
+        let other = Sample::Image(Image { channels: 1, height: 5, width: 3, pixels });
+        let error = trained.classify(&other).unwrap_err().to_string();
+        assert!(error.contains("height: 5") && error.contains("expected"), "{error}");
+        visited += 1;
+    }
+    assert_eq!(visited, 2);
+    Ok(())
+}
