@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
     }
     let folder = arguments.output.clone().unwrap_or_else(|| arguments.run.join("figures"));
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    for (name, figure) in report::figures(&of_one_run(record)) {
+    for (name, figure) in report::figures(&of_one_run(&record)) {
         let path = folder.join(name);
         replace_file(&path, figure.standalone().as_bytes())?;
         println!("{}", path.display());
@@ -43,7 +43,7 @@ pub(crate) fn take(experiment: &Experiment, directory: &RunDirectory) -> Result<
 }
 
 /// The run as a table of one row, which is what figures are drawn of.
-fn of_one_run(record: RunRecord) -> TableReport {
+fn of_one_run(record: &RunRecord) -> TableReport {
     let summary = &record.summary;
     let row = RowReport {
         id: "run".into(),

@@ -22,9 +22,9 @@ use crate::{Error, Experiment, Place, RawRecipe, Recipe, Result};
 
 /// The networks that have such a step, with the recipe that trains them.
 const STEPS: [(&str, &str); 3] = [
-    ("convnet", include_str!("../recipes/step/convnet.toml")),
-    ("resnet-19", include_str!("../recipes/step/resnet-19.toml")),
-    ("vggsnn", include_str!("../recipes/step/vggsnn.toml")),
+    ("convnet", include_str!("../steps/convnet.toml")),
+    ("resnet-19", include_str!("../steps/resnet-19.toml")),
+    ("vggsnn", include_str!("../steps/vggsnn.toml")),
 ];
 
 /// What to measure.
@@ -399,7 +399,7 @@ mod tests {
     #[test]
     fn every_step_runs_and_names_its_layers() -> Result<()> {
         let mut visited = 0;
-        for ((net, _), layers) in STEPS.iter().zip([4, 20, 8]) {
+        for ((net, _), layers) in STEPS.iter().zip([4, 21, 8]) {
             let bench = StepBench {
                 net: (*net).to_owned(),
                 batch: Some(1),

@@ -340,7 +340,11 @@ fn parts() -> Result<Parts> {
     Ok(Parts::new(AnyNeuron::named("lif")?.model(), AnySurrogate::named("triangle")?.shared()))
 }
 
-pub(crate) fn build(architecture: &dyn Architecture, parts: &Parts, input: [usize; 3]) -> Result<Network> {
+pub(crate) fn build(
+    architecture: &dyn Architecture,
+    parts: &Parts,
+    input: [usize; 3],
+) -> Result<Network> {
     let [height, width, channels] = input;
     let input = Features::Map { height, width, channels };
     Network::new(architecture, parts, input, 10, &Device::Cpu, Key::new(1))
