@@ -1,6 +1,6 @@
 """Golden values of whole networks, from PyTorch: writes `nets.json` beside it.
 
-The networks are those of the recipes `recipes/step/*.toml`, as plain PyTorch modules: convolutional
+The networks are those of the recipes `steps/*.toml`, as plain PyTorch modules: convolutional
 net, ResNet-19 and VGGSNN at full width, LIF neurons as a plain loop over time with plain autograd.
 Weights and batch follow from a formula of name and index that the test computes as well.
 One training pass gives the loss (the mean over time of the cross-entropy), the firing rate of every

@@ -43,9 +43,9 @@ struct Gradient {
 
 fn recipe(net: &str) -> Result<Recipe, Box<dyn Error>> {
     let text = match net {
-        "convnet" => include_str!("../recipes/step/convnet.toml"),
-        "resnet-19" => include_str!("../recipes/step/resnet-19.toml"),
-        "vggsnn" => include_str!("../recipes/step/vggsnn.toml"),
+        "convnet" => include_str!("../steps/convnet.toml"),
+        "resnet-19" => include_str!("../steps/resnet-19.toml"),
+        "vggsnn" => include_str!("../steps/vggsnn.toml"),
         _ => return Err(format!("no recipe for {net}").into()),
     };
     Ok(RawRecipe::parse(text, net)?.resolve(net)?)
