@@ -110,12 +110,16 @@ impl Conv2d {
             let row = pixel / self.width;
             [row / self.height, row % self.height, pixel % self.width]
         };
-        let in_class = |pixel: usize| {
-            let [_, y, x] = position(pixel);
-            [y % self.stride[0], x % self.stride[1]] == class.offset
-        };
+        // Row by row, so that no pixel costs a division.
         let all = first..first + grad_input.len() / inputs;
-        let pixels: Vec<usize> = all.filter(|&pixel| in_class(pixel)).collect();
+        let mut pixels = Vec::with_capacity(all.len() / (self.stride[0] * self.stride[1]) + 1);
+        for row in all.start / self.width..all.end.div_ceil(self.width) {
+            if row % self.height % self.stride[0] == class.offset[0] {
+                let columns = (class.offset[1]..self.width).step_by(self.stride[1]);
+                let places = columns.map(|column| row * self.width + column);
+                pixels.extend(places.filter(|pixel| all.contains(pixel)));
+            }
+        }
         let patch = class.taps.len() * outputs;
         if pixels.is_empty() {
             return;
