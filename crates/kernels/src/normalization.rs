@@ -1,4 +1,4 @@
-//! Batch statistics and normalization over the rows of `[rows, channels]`, with exact gradients.
+//! Batch statistics and the gradient of normalization over the rows of `[rows, channels]`, with exact gradients.
 //!
 //! `output = gamma · (input − mean) / √(variance + epsilon) + beta`, per channel.
 //! Sums run in f64 over a fixed partition; each function reads its slices once or twice, which is
@@ -37,32 +37,6 @@ pub fn statistics(input: &[f32], mean: &mut [f32], variance: &mut [f32]) {
         mean[channel] = exact as f32;
         variance[channel] = (squares[channel] / rows as f64 - exact * exact).max(0.0) as f32;
     }
-}
-
-/// Writes the normalized `input: [rows, channels]`, with given statistics of each channel.
-///
-/// # Panics
-/// If the slices disagree about the number of channels or elements.
-pub fn normalize(
-    input: &[f32],
-    statistics: Statistics<'_>,
-    gamma: &[f32],
-    beta: &[f32],
-    output: &mut [f32],
-) {
-    let channels = statistics.channels();
-    count_rows(input, channels);
-    assert_eq!(output.len(), input.len(), "elements of the output");
-    assert_eq!([gamma.len(), beta.len()], [channels; 2], "channels of gamma and beta");
-    if input.is_empty() {
-        return;
-    }
-    let scale = statistics.scales(gamma);
-    let chunk = rows_per_task(channels) * channels;
-    output.par_chunks_mut(chunk).zip(input.par_chunks(chunk)).for_each(|(output, input)| {
-        let mean = statistics.mean;
-        dispatch(Normalize { input, mean, scale: &scale, beta, output });
-    });
 }
 
 /// Mean and variance of each channel, from the batch or running.
@@ -106,7 +80,7 @@ pub struct Gradients<'a> {
     pub beta: &'a mut [f32],
 }
 
-/// The gradient of [`normalize`].
+/// The gradient of normalization, which [`PerChannel`](crate::current::PerChannel) applies.
 ///
 /// With `through_statistics` the mean and variance are those of `input` itself, as in training, and
 /// the gradient goes through them as well; without, they are constants, as in evaluation.
@@ -252,31 +226,6 @@ impl Kernel for GradientSums<'_> {
             }
         }
         total
-    }
-}
-
-struct Normalize<'a> {
-    input: &'a [f32],
-    mean: &'a [f32],
-    scale: &'a [f32],
-    beta: &'a [f32],
-    output: &'a mut [f32],
-}
-
-impl Kernel for Normalize<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let Self { input, mean, scale, beta, output } = self;
-        let channels = mean.len();
-        let (scale, beta) = (&scale[..channels], &beta[..channels]);
-        let rows = output.chunks_exact_mut(channels).zip(input.chunks_exact(channels));
-        for (output, input) in rows {
-            for channel in 0..channels {
-                output[channel] = (input[channel] - mean[channel]) * scale[channel] + beta[channel];
-            }
-        }
     }
 }
 

@@ -1,9 +1,8 @@
 //! Normalization against its definition, and its gradient against finite differences in f64.
 
 use super::{assert_close, normal};
-use candlewick_kernels::normalization::{
-    Gradients, Statistics, normalize, normalize_gradient, statistics,
-};
+use candlewick_kernels::current::PerChannel;
+use candlewick_kernels::normalization::{Gradients, Statistics, normalize_gradient, statistics};
 
 const EPSILON: f32 = 1e-5;
 
@@ -41,7 +40,7 @@ pub(crate) fn forward_matches_the_definition() {
             assert_close(&variance, &expected_variance, 1e-6, &name);
             let mut output = vec![f32::NAN; input.len()];
             let given = Statistics { mean: &mean, variance: &variance, epsilon: EPSILON };
-            normalize(&input, given, &gamma, &beta, &mut output);
+            PerChannel::new(&mean, &given.scales(&gamma), &beta).apply(&input, &mut output);
             let expected: Vec<f64> = (0..input.len())
                 .map(|index| {
                     let c = index % channels;
