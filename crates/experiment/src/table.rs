@@ -90,6 +90,8 @@ struct RawScale {
     #[serde(default)]
     protocol: Vec<String>,
     #[serde(default)]
+    deviations: Vec<String>,
+    #[serde(default)]
     recipe: RawRecipe,
 }
 
@@ -236,6 +238,7 @@ impl RawTable {
             return Err(unknown_row(&self.baseline, &rows));
         }
         let protocol = self.protocol.into_iter().chain(chosen.protocol).collect();
+        let deviations = self.deviations.into_iter().chain(chosen.deviations).collect();
         Ok(Table {
             id: id.into(),
             title: self.title,
@@ -246,7 +249,7 @@ impl RawTable {
             baseline: self.baseline,
             selection: self.selection,
             protocol,
-            deviations: self.deviations,
+            deviations,
             rows,
         })
     }
