@@ -90,6 +90,21 @@ impl Conv2d {
         self.kernel[0] * self.kernel[1] * self.in_channels
     }
 
+    /// Multiply-adds of a forward pass, without those of the zeros around the images.
+    pub fn multiplications(&self) -> usize {
+        let outputs = self.output_size();
+        let inside = |axis: usize| {
+            let size = [self.height, self.width][axis];
+            let first = |output: usize| output * self.stride[axis];
+            let taps = |output: usize| {
+                let taps = first(output)..first(output) + self.kernel[axis];
+                taps.filter(|tap| (self.padding[axis]..size + self.padding[axis]).contains(tap))
+            };
+            (0..outputs[axis]).map(|output| taps(output).count()).sum::<usize>()
+        };
+        self.images * inside(0) * inside(1) * self.in_channels * self.out_channels
+    }
+
     fn output_pixels(&self) -> usize {
         let [height, width] = self.output_size();
         self.images * height * width

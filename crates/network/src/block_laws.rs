@@ -220,7 +220,7 @@ impl Driven {
         context: &Context,
     ) -> Result<Tensor> {
         let pool = Arc::<Pool>::default();
-        let pass = Pass { context: *context, pool: pool.clone() };
+        let pass = Pass::new(*context, pool.clone());
         let signal = Signal::input(x, self.input, &pass)?;
         assert!(matches!(signal.values, Values::Spikes(_)), "the input is made of bits");
         let (_, pull) = self.block(rule)?.run(signal, &pass)?;

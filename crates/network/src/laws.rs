@@ -50,7 +50,7 @@ fn both_ways(
 ) -> Result<[Vec<Tensor>; 2]> {
     let (pool, weighting) = (Arc::<Pool>::default(), |out: &Tensor| normal("weights", out.dims()));
     // By the kernels.
-    let pass = Pass { context: *context, pool: pool.clone() };
+    let pass = Pass::new(*context, pool.clone());
     let features = match x.dims()[2..] {
         [height, width, channels] => Features::Map { height, width, channels },
         _ => Features::Vector { size: x.dims()[2] },
@@ -240,7 +240,7 @@ impl CustomOp1 for Run {
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
         let x = host::slice(x, layout)?.to_vec();
         let x = Tensor::from_vec(x, layout.shape(), &Device::Cpu)?;
-        let pass = Pass { context: self.context, pool: Arc::default() };
+        let pass = Pass::new(self.context, Arc::default());
         let run = || -> Result<Tensor> {
             let signal = Signal::input(&x, self.features, &pass)?;
             let signal = Signal { gradient: true, ..signal };
@@ -315,7 +315,7 @@ fn pooling_is_right_on_ties_and_odd_sides() -> Result<()> {
             Box::new(AveragePool::new(features, 2)?)
         };
         let pool = Arc::<Pool>::default();
-        let pass = Pass { context: Context::training(1, Key::new(1)), pool: pool.clone() };
+        let pass = Pass::new(Context::training(1, Key::new(1)), pool.clone());
         let signal = Signal { gradient: true, ..Signal::input(&x, features, &pass)? };
         let (out, pull) = layer.run(signal, &pass)?;
         let out = out.tensor(&pool)?;
@@ -336,7 +336,7 @@ fn pooling_is_right_on_ties_and_odd_sides() -> Result<()> {
     Ok(())
 }
 
-fn parts() -> Result<Parts> {
+pub(crate) fn parts() -> Result<Parts> {
     Ok(Parts::new(AnyNeuron::named("lif")?.model(), AnySurrogate::named("triangle")?.shared()))
 }
 

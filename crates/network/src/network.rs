@@ -1,8 +1,8 @@
 //! A whole network: its layers, its parameters, its side heads.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
@@ -18,8 +18,8 @@ use crate::signal::{Filed, Pass, Signal};
 use crate::spiking::LearnedRule;
 use crate::{
     Architecture, Block, Census, Context, Convolution, ConvolutionSettings, Features,
-    GlobalAveragePool, Layer, Linear, LinearSettings, Normalization, Spiking, SynapseObservation,
-    ThresholdBatchNorm,
+    GlobalAveragePool, Layer, Linear, LinearSettings, Normalization, Operations, Spiking,
+    SynapseObservation, ThresholdBatchNorm,
 };
 
 /// What a network is made of besides its architecture, and which methods act inside of it.
@@ -131,6 +131,8 @@ pub struct Network {
     side_heads: Vec<SideHead>,
     /// The buffers of all passes.
     pool: Arc<Pool>,
+    /// What was counted since it was last taken.
+    operations: Mutex<Operations>,
 }
 
 /// Global average pooling and a linear layer at the end of a stage: the branch of shortcut
@@ -177,7 +179,8 @@ impl Network {
             got: format!("{architecture:?}"),
         })?;
         let pool = Arc::default();
-        Ok(Self { parameters, input, classes, layers, classifier, side_heads, pool })
+        let operations = Mutex::default();
+        Ok(Self { parameters, input, classes, layers, classifier, side_heads, pool, operations })
     }
 
     /// Runs the network on `[T, B, H, W, C]`, or on `[1, B, H, W, C]` for an input that is the same
@@ -209,7 +212,7 @@ impl Network {
 
     fn run(&self, x: &Tensor, context: &Context) -> Result<Outputs> {
         self.pool.start_pass();
-        let pass = Pass { context: *context, pool: self.pool.clone() };
+        let pass = Pass::new(*context, self.pool.clone());
         let mut signal = Signal::input(x, self.input, &pass)?;
         let mut pulls = Vec::with_capacity(self.layers.len());
         let mut side = Vec::new();
@@ -231,6 +234,12 @@ impl Network {
         }
         let (logits, classifier) = self.classifier.run(signal, &pass)?;
         let logits = output(&logits, &pass)?;
+        if context.census {
+            let counted = *pass.operations.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut sum = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
+            sum.additions += counted.additions;
+            sum.multiply_adds += counted.multiply_adds;
+        }
         if !context.gradients {
             return Ok(Outputs::new(logits, side));
         }
@@ -302,6 +311,13 @@ impl Network {
     /// Paths of the spiking layers, from input to output.
     pub fn layer_names(&self) -> Vec<String> {
         self.spiking().iter().map(|layer| layer.name().to_owned()).collect()
+    }
+
+    /// Operations of all synapses, side heads left out, in the passes with a census since the last
+    /// call; `None` if there was none, or not on the CPU.
+    pub fn take_operations(&self) -> Option<Operations> {
+        let mut sum = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(std::mem::take(&mut *sum)).filter(|sum| *sum != Operations::default())
     }
 
     /// What happened in each spiking layer since the last call.

@@ -1,6 +1,6 @@
 //! What flows from layer to layer on the CPU: bits where neurons spike, floats elsewhere.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use candle_core::Tensor;
 use candle_core::backprop::GradStore;
@@ -9,7 +9,7 @@ use candlewick_kernels::pool::Pool2d;
 use candlewick_kernels::spikes::Spikes;
 
 use crate::buffer::{Buffer, Pool};
-use crate::{Context, Features};
+use crate::{Context, Features, Operations};
 
 /// An activation `[T, B, …]`, or `[1, B, …]` if it is the same at every step.
 #[derive(Clone, Debug)]
@@ -84,9 +84,15 @@ impl Filed {
 pub struct Pass {
     pub(crate) context: Context,
     pub(crate) pool: Arc<Pool>,
+    /// Counted where the context asks for a census.
+    pub(crate) operations: Arc<Mutex<Operations>>,
 }
 
 impl Pass {
+    pub(crate) fn new(context: Context, pool: Arc<Pool>) -> Self {
+        Self { context, pool, operations: Arc::default() }
+    }
+
     /// Whether a backward pass will follow, for which layers must keep what they need.
     pub(crate) fn is_kept(&self) -> bool {
         self.context.gradients

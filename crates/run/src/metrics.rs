@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::summary::SynapticOperations;
+
 /// What one epoch measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochMetrics {
@@ -51,6 +53,9 @@ pub struct EvaluationMetrics {
     /// Entry `t` is the accuracy of the output up to and including step `t`; empty if not measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accuracy_per_step: Vec<f32>,
+    /// Operations per sample, if they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synaptic_operations: Option<SynapticOperations>,
 }
 
 /// Health of one spiking layer.

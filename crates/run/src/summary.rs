@@ -56,10 +56,11 @@ impl Accuracies {
     }
 }
 
-/// Synaptic operations of one inference, mean over the test samples.
+/// Synaptic operations of one inference, mean over the test samples; normalization is folded into the
+/// weights, and the neurons themselves are not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SynapticOperations {
-    /// Additions: one per spike and outgoing synapse.
+    /// Additions: one per spike and outgoing synapse; also of spikes that were pooled by fours.
     pub additions: f64,
     /// Multiply-adds: layers whose input is not spikes.
     pub multiply_adds: f64,

@@ -44,6 +44,7 @@ fn metrics(epoch: u32) -> EpochMetrics {
             loss: 1.0 / 3.0,
             accuracy: 0.617,
             accuracy_per_step: vec![0.1, 0.2, 0.3, 0.617],
+            synaptic_operations: None,
         }),
         layers: vec![LayerMetrics {
             name: "conv1".to_owned(),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use candlewick_encode::Loader;
 use candlewick_network::{Census, Context, LayerObservation, Outputs};
-use candlewick_run::{EvaluationMetrics, LayerMetrics};
+use candlewick_run::{EvaluationMetrics, LayerMetrics, SynapticOperations};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
@@ -48,6 +48,7 @@ pub fn evaluate(
     let context = Context { census: true, ..Context::evaluation(time_steps) };
     // What happened before belongs to someone else.
     model.take_observations();
+    model.take_operations();
     for (number, batch) in loader.epoch(0, 0).map_err(loaders::failed)?.enumerate() {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
@@ -67,7 +68,7 @@ pub fn evaluate(
         }
         heard(number as u64 + 1, batches);
     }
-    Ok(Some(sums.evaluation(time_steps, model.take_observations())))
+    Ok(Some(sums.evaluation(time_steps, model)))
 }
 
 /// Loads the weights of a checkpoint and evaluates them at each of `time_steps` (the time
@@ -103,8 +104,12 @@ struct Sums {
 }
 
 impl Sums {
-    fn evaluation(self, time_steps: usize, layers: Vec<LayerObservation>) -> Evaluation {
+    fn evaluation(self, time_steps: usize, model: &dyn Model) -> Evaluation {
         let samples = self.samples.max(1) as f64;
+        let operations = model.take_operations().map(|sum| SynapticOperations {
+            additions: sum.additions / samples,
+            multiply_adds: sum.multiply_adds / samples,
+        });
         let accuracy = |right: u64| right as f64 / samples;
         Evaluation {
             time_steps,
@@ -113,8 +118,9 @@ impl Sums {
                 loss: self.loss / samples,
                 accuracy: accuracy(self.right.last().copied().unwrap_or(0)),
                 accuracy_per_step: self.right.iter().map(|&right| accuracy(right) as f32).collect(),
+                synaptic_operations: operations,
             },
-            layers: layers.into_iter().map(health).collect(),
+            layers: model.take_observations().into_iter().map(health).collect(),
         }
     }
 }

@@ -85,7 +85,7 @@ impl History {
             loss: test.loss,
             firing_rate: last.mean_firing_rate(),
             accuracy_per_step: test.accuracy_per_step.clone(),
-            synaptic_operations: None,
+            synaptic_operations: test.synaptic_operations,
             layers: last.layers.clone(),
             seconds: train_seconds + evaluation,
             images_per_second: self.timings.iter().map(images).sum::<f64>()
@@ -117,6 +117,7 @@ mod tests {
             loss: 1.0,
             accuracy: f64::from(tenths) / 10.0,
             accuracy_per_step: Vec::new(),
+            synaptic_operations: None,
         };
         EpochMetrics {
             epoch,

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use candlewick_core::Result;
 use candlewick_core::parameters::Parameters;
-use candlewick_network::{Context, LayerObservation, Network, Outputs};
+use candlewick_network::{Context, LayerObservation, Network, Operations, Outputs};
 
 /// A network that the loop can train: [`Network`], or a user's own.
 pub trait Model {
@@ -20,6 +20,12 @@ pub trait Model {
     fn take_observations(&self) -> Vec<LayerObservation> {
         Vec::new()
     }
+
+    /// Operations of the synapses in the passes with a census since the last call, if they are
+    /// counted.
+    fn take_operations(&self) -> Option<Operations> {
+        None
+    }
 }
 
 impl Model for Network {
@@ -33,5 +39,9 @@ impl Model for Network {
 
     fn take_observations(&self) -> Vec<LayerObservation> {
         self.take_observations()
+    }
+
+    fn take_operations(&self) -> Option<Operations> {
+        self.take_operations()
     }
 }

@@ -163,3 +163,14 @@ pub(crate) fn all_passes_match_the_definition() {
     assert_eq!(visited, 148);
     assert!(transformed > 10, "{transformed} shapes have a Winograd form");
 }
+
+pub(crate) fn multiplications_are_the_products_of_the_definition() {
+    let mut visited = 0;
+    for shape in geometries() {
+        let mut products = 0;
+        for_each_product(&shape, |_, _, _| products += 1);
+        assert_eq!(shape.multiplications(), products, "{shape:?}");
+        visited += 1;
+    }
+    assert!(visited > 100);
+}

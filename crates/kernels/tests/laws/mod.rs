@@ -43,6 +43,7 @@ macro_rules! test_laws {
     ($level:ident) => {
         $crate::test_laws! { $level:
             dense_convolution => convolution::all_passes_match_the_definition,
+            multiplications => convolution::multiplications_are_the_products_of_the_definition,
             spikes_round_trip => spikes::decoding_undoes_encoding,
             spikes_densities => spikes::densities_are_those_of_a_small_example,
             spikes_refusals => spikes::other_values_are_refused,

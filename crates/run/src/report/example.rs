@@ -136,6 +136,7 @@ fn epoch_metrics(epoch: u32, accuracy: f64, layers: &[LayerMetrics]) -> EpochMet
             loss: 2.1 - 1.4 * progress,
             accuracy: accuracy * progress,
             accuracy_per_step: Vec::new(),
+            synaptic_operations: None,
         }),
         layers: layers.to_vec(),
         gradient_norms: vec![
