@@ -28,6 +28,10 @@ pub(crate) enum Command {
     Train(TrainArguments),
     /// Evaluates a run's checkpoint on its test data
     Evaluate(EvaluateArguments),
+    /// Takes weights that another library trained, as a run that can be evaluated
+    Import(ImportArguments),
+    /// Writes the trained network of a run for other programs
+    Export(ExportArguments),
     /// Draws the figures of a run
     Figures(FiguresArguments),
     /// Trains the rows of a table and prints it
@@ -109,6 +113,50 @@ pub(crate) struct EvaluateArguments {
     /// Compute threads; results do not depend on it [default: all]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// The weights: .pth or .pt of torch.save, or .safetensors
+    pub(crate) file: PathBuf,
+    /// The recipe whose network they belong to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: PathBuf,
+    /// Says which tensor belongs where, if order and shapes do not (see docs/exchange.md)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) map: Option<PathBuf>,
+    /// The entry of a saved dictionary in which the state dict is, such as `model`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key: Option<String>,
+    /// The run directory to make
+    #[arg(long, value_name = "FOLDER", required_unless_present = "template")]
+    pub(crate) out: Option<PathBuf>,
+    /// Prints a name map to start from instead, and imports nothing
+    #[arg(long)]
+    pub(crate) template: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// Weights and recipe in one file, which candlewick loads in a line
+    Safetensors,
+    /// Safetensors with the names and layouts of PyTorch
+    Pytorch,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// The run's directory
+    pub(crate) run: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, default_value = "safetensors")]
+    pub(crate) format: ExportFormat,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// The checkpoint
+    #[arg(long, value_enum, default_value = "last")]
+    pub(crate) checkpoint: CheckpointChoice,
 }
 
 #[derive(Debug, Args)]

@@ -55,6 +55,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             | experiment::Error::Read { .. }
             | experiment::Error::Field { .. }
             | experiment::Error::Unknown { .. }
+            | experiment::Error::Exchange { .. }
             | experiment::Error::Network { .. } => Some(USAGE),
             experiment::Error::Data(error) => code_of(error),
             experiment::Error::Encode(error) => code_of(error),

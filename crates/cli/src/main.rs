@@ -6,6 +6,7 @@ mod bench;
 mod data;
 mod evaluate;
 mod events;
+mod exchange;
 mod exit;
 mod figures;
 mod list;
@@ -33,6 +34,8 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Import(arguments) => exchange::import(&arguments),
+        Command::Export(arguments) => exchange::export(&arguments),
         Command::Figures(arguments) => figures::run(&arguments),
         Command::Reproduce(arguments) => reproduce::run(&arguments),
         Command::Recipe(command) => recipe::run(&command),

@@ -72,6 +72,17 @@ pub(crate) fn manifest(
     device: &str,
     threads: usize,
 ) -> Manifest {
+    let seed = experiment.recipe().seed;
+    Manifest {
+        device: device.to_owned(),
+        threads,
+        data: experiment.data().to_vec(),
+        ..manifest_without_data(seed, recipe_hash)
+    }
+}
+
+/// The manifest of a run that starts now and has seen no data.
+pub(crate) fn manifest_without_data(seed: u64, recipe_hash: String) -> Manifest {
     let (git_commit, git_dirty) = commit();
     Manifest {
         schema: manifest::SCHEMA,
@@ -82,10 +93,10 @@ pub(crate) fn manifest(
         git_dirty,
         features: features(),
         target: env!("CANDLEWICK_TARGET").to_owned(),
-        device: device.to_owned(),
-        threads,
-        seed: experiment.recipe().seed,
-        data: experiment.data().to_vec(),
+        device: "cpu".to_owned(),
+        threads: 1,
+        seed,
+        data: Vec::new(),
         command_line: std::env::args().collect(),
         started_at: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|time| time.as_secs()),
     }

@@ -51,6 +51,14 @@ pub enum Error {
     /// The data could not be prepared for the network.
     #[error(transparent)]
     Encode(#[from] candlewick_encode::Error),
+    /// A file of another library cannot be read, does not fit, or cannot hold the network.
+    #[error("{}: {what}", path.display())]
+    Exchange {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, naming the tensor or layer.
+        what: String,
+    },
     /// The network does not fit together.
     #[error("{name}: {source}")]
     Network {

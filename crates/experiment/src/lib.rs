@@ -6,6 +6,7 @@
 //! A [`Table`] holds the rows of a paper's table, each a recipe at one of three [`Scale`]s.
 
 mod error;
+pub mod exchange;
 mod experiment;
 mod recipe;
 mod samples;

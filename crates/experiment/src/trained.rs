@@ -10,10 +10,17 @@ use candlewick_encode::Loader;
 use candlewick_network::{Context, Network};
 use candlewick_run::RunDirectory;
 use candlewick_train::task::LAST;
-use candlewick_train::{Checkpoint, Combined, Objective};
+use candlewick_train::{Checkpoint, Combined, Objective, checkpoint};
+use serde::{Deserialize, Serialize};
 
 use crate::experiment::{loaders, network, parts};
 use crate::{Error, Place, Recipe, Result};
+
+/// What stands beside the weights in a file of [`Trained::save`].
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    recipe: String,
+}
 
 /// A trained network with what its samples go through before it: the preparation and the rule of
 /// decision are those of the evaluation of its run.
@@ -26,24 +33,65 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// Reads the recipe and the last checkpoint of the run directory `run`; the data set that it was
-    /// trained on is not needed.
+    /// Reads a run directory, with the weights of its last checkpoint, or a file of [`Trained::save`];
+    /// the data set that it was trained on is not needed.
     ///
     /// # Errors
-    /// If this is no run, or its checkpoint is missing, damaged or of another network.
-    pub fn open(run: &Path) -> Result<Self> {
+    /// If it is neither, or its weights are missing, damaged or of another network.
+    pub fn open(path: &Path) -> Result<Self> {
+        if path.is_file() {
+            let checkpoint = Checkpoint::open(path)?;
+            let Saved { recipe } = checkpoint.place()?;
+            let mut trained = Self::untrained_of(&recipe, &path.display().to_string())?;
+            trained.load(&checkpoint)?;
+            return Ok(trained);
+        }
+        Self::open_checkpoint(path, LAST)
+    }
+
+    /// Reads a run directory, with the weights of its checkpoint of that name.
+    ///
+    /// # Errors
+    /// As [`Trained::open`].
+    pub fn open_checkpoint(run: &Path, checkpoint: &str) -> Result<Self> {
         let directory = RunDirectory::open(run)?;
         let name = run.join("resolved.toml").display().to_string();
-        let recipe = Recipe::parse(&directory.resolved()?, &name)?;
+        let mut trained = Self::untrained_of(&directory.resolved()?, &name)?;
+        trained.load(&Checkpoint::open(&directory.checkpoints().join(checkpoint))?)?;
+        Ok(trained)
+    }
+
+    fn untrained_of(recipe: &str, name: &str) -> Result<Self> {
+        Self::untrained(Recipe::parse(recipe, name)?, name)
+    }
+
+    fn load(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        checkpoint.load_parameters(self.network.parameters())?;
+        Ok(checkpoint.load_objective(&mut self.objective)?)
+    }
+
+    /// The network of `recipe` with its initial weights; `name` is named in errors.
+    ///
+    /// # Errors
+    /// If the network does not fit the samples of the data set, which itself is not needed.
+    pub fn untrained(recipe: Recipe, name: &str) -> Result<Self> {
         let (entry, _) = find(&recipe.data.name)?;
         let loader = loader_of(&recipe, blank(entry.shape))?;
         let network = network(&recipe, &parts(&recipe), &loader, entry.classes, &Device::Cpu)
-            .map_err(|source| Error::Network { name, source })?;
-        let mut objective = Combined::new(recipe.loss.clone(), recipe.methods.clone());
-        let checkpoint = Checkpoint::open(&directory.checkpoints().join(LAST))?;
-        checkpoint.load_parameters(network.parameters())?;
-        checkpoint.load_objective(&mut objective)?;
+            .map_err(|source| Error::Network { name: name.into(), source })?;
+        let objective = Combined::new(recipe.loss.clone(), recipe.methods.clone());
         Ok(Self { recipe, network, objective, shape: entry.shape })
+    }
+
+    /// Writes recipe and weights into one safetensors file, which [`Trained::open`] reads; the weights
+    /// have the names and layouts of candlewick.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let saved = Saved { recipe: self.recipe.to_toml()? };
+        let parameters = self.network.parameters();
+        Ok(checkpoint::save(path, parameters, None, &self.objective, &saved)?)
     }
 
     /// The recipe that it was trained by.

@@ -100,6 +100,12 @@ fn a_saved_network_classifies_as_it_was_evaluated() -> Checked {
             assert!(accuracy > 0.3, "it has learned nothing: {accuracy}");
         }
 
+        let file = folder.path().join(format!("{name}.safetensors"));
+        trained.save(&file)?;
+        let (sample, loaded) = (set.read(0)?, Trained::open(&file)?);
+        assert_eq!(loaded.scores(&sample)?, trained.scores(&sample)?);
+        assert_eq!(loaded.recipe(), trained.recipe());
+
         let pixels = vec![0; 15].into();
         let other = Sample::Image(Image { channels: 1, height: 5, width: 3, pixels });
         let error = trained.classify(&other).unwrap_err().to_string();

@@ -23,6 +23,8 @@ pub enum Status {
         /// The error in words.
         reason: String,
     },
+    /// Holds weights that another library trained, and nothing else.
+    Imported,
     /// All epochs are done and the summary is written.
     Complete,
 }

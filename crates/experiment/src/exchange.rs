@@ -1,0 +1,60 @@
+//! How a model comes in and leaves: state dicts of PyTorch, safetensors, NIR.
+//!
+//! [`StateDict`] reads what another library wrote; [`import`] gives its tensors to a network, by a
+//! [`NameMap`] where names and order do not decide; [`pytorch`] is the way back.
+//! `docs/exchange.md` has the layouts and the limits.
+
+mod layout;
+mod matching;
+mod name_map;
+mod state;
+
+use candlewick_core::parameters::Parameters;
+
+use crate::Result;
+use layout::Slot;
+
+pub use layout::pytorch;
+pub use name_map::NameMap;
+pub use state::StateDict;
+
+/// What an import did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Name of each parameter in candlewick, and that of the tensor which it took.
+    pub pairs: Vec<(String, String)>,
+    /// Tensors of the file that were left out: counters of batches, and what the map ignores.
+    pub left_out: Vec<String>,
+}
+
+/// Gives the tensors of `state` to `parameters`, permuted to the layout of candlewick.
+///
+/// What `map` does not name is matched by name if the file has the names of [`pytorch`], else by order and
+/// shape if it tells an order, else by shapes that occur once.
+///
+/// # Errors
+/// If a parameter gets no tensor, a tensor no parameter, shapes differ, or more than one way is possible;
+/// nothing is changed then.
+pub fn import(parameters: &Parameters, state: &StateDict, map: &NameMap) -> Result<Imported> {
+    let slots = Slot::all(parameters);
+    let (taken, ignored) = matching::assign(&slots, state, map)?;
+    let mut values = Vec::with_capacity(slots.len());
+    let mut pairs = Vec::with_capacity(slots.len());
+    for (slot, &array) in slots.iter().zip(&taken) {
+        let array = &state.arrays[array];
+        values.push(slot.take(&array.values).map_err(|error| state.fault(error.to_string()))?);
+        pairs.push((slot.parameter.name.clone(), array.name().to_owned()));
+    }
+    for (slot, values) in slots.iter().zip(&values) {
+        slot.parameter.variable.set(values).map_err(|error| state.fault(error.to_string()))?;
+    }
+    let mut left_out = state.counters.clone();
+    left_out.extend(ignored);
+    Ok(Imported { pairs, left_out })
+}
+
+/// A name map to start from: every layer of `parameters` with the layer of `state` that it would take, or
+/// with those that fit.
+pub fn template(parameters: &Parameters, state: &StateDict) -> String {
+    matching::template(&Slot::all(parameters), state)
+}

@@ -1,0 +1,40 @@
+//! Which tensor of a file belongs to which parameter, said by the user.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::{Error, Result};
+
+/// A name map, in TOML.
+///
+/// ```toml
+/// # Names of the file that are left out: a tensor, or a layer with all of its tensors.
+/// ignore = ["head"]
+///
+/// [names]
+/// # A layer of candlewick = the layer of the file with the same tensors,
+/// "stem" = "conv1"
+/// "stem.normalization" = "bn1"
+/// # or a single parameter = a single tensor.
+/// "classifier.weight" = "fc.weight"
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NameMap {
+    /// Layer or parameter of candlewick, and layer or tensor of the file.
+    pub names: BTreeMap<String, String>,
+    /// Layers and tensors of the file that are left out.
+    pub ignore: Vec<String>,
+}
+
+impl NameMap {
+    /// Reads a map; `name` is named in errors.
+    ///
+    /// # Errors
+    /// With line and column, if the text is not such a map.
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
+        toml::from_str(text)
+            .map_err(|source| Error::Parse { name: name.into(), source: Box::new(source) })
+    }
+}
