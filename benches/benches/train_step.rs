@@ -81,7 +81,7 @@ impl Step {
 fn train_step(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("train_step");
     group.throughput(Throughput::Elements(BATCH as u64)).sample_size(10);
-    let (convnet, resnet_19, vggsnn) = (Spec::default(), ResNet19::default(), VggSnn {});
+    let (convnet, resnet_19, vggsnn) = (Spec::default(), ResNet19::default(), VggSnn::default());
     let nets: [(&str, &dyn Architecture, _, _, _); 3] = [
         ("convnet", &convnet, [32, 32, 3], 4, false),
         ("resnet-19", &resnet_19, [32, 32, 3], 4, false),

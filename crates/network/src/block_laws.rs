@@ -17,7 +17,8 @@ use candlewick_surrogate::AnySurrogate;
 
 use crate::block::{Currents, Synapse};
 use crate::buffer::Pool;
-use crate::laws::{assert_same, build, normal};
+use crate::laws::{assert_same, normal};
+use crate::network_laws::build;
 use crate::signal::Values;
 use crate::{
     Block, Context, Convolution, ConvolutionSettings, Features, Filed, Layer, Linear,

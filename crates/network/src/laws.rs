@@ -1,5 +1,5 @@
 //! Laws of the layers: each equals its composition of candle operations, and its gradient the
-//! finite differences; and of whole networks.
+//! finite differences.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,15 +10,12 @@ use candlewick_core::parameters::Parameters;
 use candlewick_core::{Key, Result, host};
 use candlewick_kernels::choice::{Activity, Path};
 use candlewick_kernels::convolution::Conv2d;
-use candlewick_neuron::AnyNeuron;
-use candlewick_surrogate::AnySurrogate;
 
 use crate::buffer::Pool;
-use crate::registry::VggSnn;
 use crate::{
-    Architecture, AveragePool, Context, Convolution, ConvolutionSettings, Dropout, Features, Filed,
-    Flatten, GlobalAveragePool, Layer, Linear, LinearSettings, MaxPool, Network, Normalization,
-    Parts, Pass, Pull, ResNet19, Signal, Spec, ThresholdBatchNorm,
+    AveragePool, Context, Convolution, ConvolutionSettings, Dropout, Features, Filed, Flatten,
+    GlobalAveragePool, Layer, Linear, LinearSettings, MaxPool, Normalization, Pass, Pull, Signal,
+    ThresholdBatchNorm,
 };
 
 pub(crate) fn normal(purpose: &str, dims: &[usize]) -> Result<Tensor> {
@@ -27,7 +24,7 @@ pub(crate) fn normal(purpose: &str, dims: &[usize]) -> Result<Tensor> {
     Ok(Tensor::from_vec(values, dims, &Device::Cpu)?)
 }
 
-fn largest(a: &Tensor, b: &Tensor) -> Result<f32> {
+pub(crate) fn largest(a: &Tensor, b: &Tensor) -> Result<f32> {
     assert_eq!(a.dims(), b.dims());
     Ok((a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar()?)
 }
@@ -333,242 +330,5 @@ fn pooling_is_right_on_ties_and_odd_sides() -> Result<()> {
         visited += 1;
     }
     assert_eq!(visited, 2);
-    Ok(())
-}
-
-pub(crate) fn parts() -> Result<Parts> {
-    Ok(Parts::new(AnyNeuron::named("lif")?.model(), AnySurrogate::named("triangle")?.shared()))
-}
-
-pub(crate) fn build(
-    architecture: &dyn Architecture,
-    parts: &Parts,
-    input: [usize; 3],
-) -> Result<Network> {
-    let [height, width, channels] = input;
-    let input = Features::Map { height, width, channels };
-    Network::new(architecture, parts, input, 10, &Device::Cpu, Key::new(1))
-}
-
-#[test]
-fn parameter_counts_are_those_of_the_papers() -> Result<()> {
-    // ResNet-19 and VGGSNN: code of TET; the convolutional net: its layers by hand,
-    // 27·64 + 9·64·128 + 9·128·256 + 9·256² weights, 2·(64+128+256+256) of norms, 2570 of the head.
-    let cases: [(&dyn Architecture, [usize; 3], usize); 3] = [
-        (&ResNet19::default(), [32, 32, 3], 12_630_858),
-        (&VggSnn {}, [48, 48, 2], 9_271_498),
-        (&Spec::default(), [32, 32, 3], 964_170),
-    ];
-    let mut visited = 0;
-    for (architecture, input, count) in cases {
-        assert_eq!(build(architecture, &parts()?, input)?.parameters().count(), count);
-        visited += 1;
-    }
-    assert_eq!(visited, 3);
-    Ok(())
-}
-
-/// An input given once equals the same input given at every step, forward and backward.
-#[test]
-fn a_constant_input_runs_once_and_means_the_same() -> Result<()> {
-    let spec = Spec { layers: "6C3-AP2-5C3-AP2-FC10".into(), bias: true };
-    let mut results = Vec::new();
-    for repeats in [1, 4] {
-        let network = build(&spec, &parts()?, [8, 8, 3])?;
-        let x = normal("x", &[1, 3, 8, 8, 3])?.repeat((repeats, 1, 1, 1, 1))?;
-        let out = network.forward(&x, &Context::training(4, Key::new(1)))?;
-        let logits = out.logits.clone();
-        let gradients = out.backward(&logits.sqr()?.sum_all()?)?;
-        let mut all = vec![logits];
-        for parameter in network.parameters().learned() {
-            all.push(gradients.get(&parameter.variable).expect("a gradient").clone());
-        }
-        all.extend(network.parameters().iter().map(|entry| entry.variable.as_tensor().clone()));
-        results.push(all);
-    }
-    assert_eq!(results[0].len(), 1 + 10 + 14);
-    assert_same(&results[0], &results[1], "once against four times")
-}
-
-/// Whole networks on the CPU, bits and sparse kernels and all, are those of candle operations:
-/// logits, side logits, gradients, running statistics; widths that fill words and that do not.
-#[test]
-fn networks_are_their_composition() -> Result<()> {
-    let spec = |layers: &str| Spec { layers: layers.into(), bias: true };
-    let specs = [
-        spec("16C3-AP2-32C3-16C3-AP2-FC10"),
-        spec("16C3-AP2-AP2-FC32-DP0.3-FC10"),
-        spec("6C3-AP2-5C3S2-GAP-FC10"),
-        spec("32C3S2-16C3-AP2-GAP-FC10"),
-    ];
-    let residual = [
-        ResNet19 { width: 0.25, ..ResNet19::default() },
-        ResNet19 { width: 0.1, hidden: 0, ..ResNet19::default() },
-    ];
-    let all = specs.iter().map(|spec| -> &dyn Architecture { spec });
-    let all = all.chain(residual.iter().map(|net| -> &dyn Architecture { net }));
-    let mut visited = 0;
-    for architecture in all {
-        for (time, surrogate, training) in [
-            (1, "triangle", true),
-            (4, "rectangle", true),
-            (4, "atan", true),
-            (1, "triangle", false),
-        ] {
-            let parts = Parts {
-                side_heads: format!("{architecture:?}").contains("ResNet"),
-                ..Parts::new(
-                    AnyNeuron::named("lif")?.model(),
-                    AnySurrogate::named(surrogate)?.shared(),
-                )
-            };
-            let x = normal("x", &[time, 2, 8, 8, 3])?;
-            let context = Context { training, ..Context::training(4, Key::new(1)) };
-            let mut results = Vec::new();
-            for composed in [false, true] {
-                let network = build(architecture, &parts, [8, 8, 3])?;
-                let out = if composed {
-                    network.composed(&x, &context)?
-                } else {
-                    network.forward(&x, &context)?
-                };
-                let mut all = vec![out.logits.clone()];
-                all.extend(out.side.iter().cloned());
-                let mut loss = (&out.logits * normal("weights", out.logits.dims())?)?.sum_all()?;
-                for side in &out.side {
-                    loss = (loss + side.sqr()?.sum_all()?)?;
-                }
-                let gradients = out.backward(&loss)?;
-                for parameter in network.parameters().learned() {
-                    let gradient = gradients.get(&parameter.variable);
-                    // Side heads do not run in evaluation.
-                    assert_eq!(gradient.is_none(), !training && parameter.name.contains("side"));
-                    all.extend(gradient.cloned());
-                }
-                let buffers = network.parameters().iter();
-                all.extend(buffers.map(|entry| entry.variable.as_tensor().clone()));
-                results.push(all);
-            }
-            let name = format!("{architecture:?}, {time} steps given, {surrogate}, {training}");
-            assert_eq!(results[0].len(), results[1].len(), "{name}");
-            assert_same(&results[0], &results[1], &name)?;
-            visited += 1;
-        }
-    }
-    assert_eq!(visited, 24);
-    Ok(())
-}
-
-#[test]
-fn bits_do_not_depend_on_the_number_of_threads() -> Result<()> {
-    let run = |threads: usize| -> Result<Vec<Vec<f32>>> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-        pool.install(|| {
-            let network =
-                build(&ResNet19 { width: 0.1, ..ResNet19::default() }, &parts()?, [16, 16, 3])?;
-            let x = normal("x", &[1, 4, 16, 16, 3])?;
-            let out = network.forward(&x, &Context::training(3, Key::new(1)))?;
-            let logits = out.logits.clone();
-            let gradients = out.backward(&logits.sqr()?.sum_all()?)?;
-            let mut all = vec![logits.flatten_all()?.to_vec1()?];
-            for parameter in network.parameters().learned() {
-                let gradient = gradients.get(&parameter.variable).expect("a gradient");
-                all.push(gradient.flatten_all()?.to_vec1()?);
-            }
-            Ok(all)
-        })
-    };
-    let one = run(1)?;
-    assert!(one.len() > 50);
-    assert_eq!(run(2)?, one);
-    assert_eq!(run(3)?, one);
-    Ok(())
-}
-
-#[test]
-fn evaluation_builds_no_graph_and_draws_no_random_number() -> Result<()> {
-    let spec = Spec { layers: "6C3-AP2-DP0.5-FC10".into(), bias: false };
-    let network = build(&spec, &parts()?, [8, 8, 3])?;
-    let x = normal("x", &[1, 3, 8, 8, 3])?;
-    let first = network.forward(&x, &Context::evaluation(4))?.logits;
-    assert!(!first.track_op());
-    assert_eq!(largest(&first, &network.forward(&x, &Context::evaluation(4))?.logits)?, 0.0);
-    let training = |seed| network.forward(&x, &Context::training(4, Key::new(seed)));
-    assert!(largest(&training(1)?.logits, &training(2)?.logits)? > 0.0);
-    assert_eq!(largest(&training(1)?.logits, &training(1)?.logits)?, 0.0);
-    Ok(())
-}
-
-#[test]
-fn side_heads_stand_at_the_ends_of_stages_and_are_gone_in_evaluation() -> Result<()> {
-    let parts = Parts { side_heads: true, ..parts()? };
-    let spec = Spec { layers: "6C3-AP2-5C3-AP2-4C3-GAP-FC10".into(), bias: false };
-    let cases: [(&dyn Architecture, usize); 4] = [
-        (&spec, 2),
-        (&Spec { layers: "6C3S2-5C3-4C3S2-FC10".into(), bias: false }, 1),
-        (&Spec { layers: "6C3-AP2-5C3-AP2-FC10".into(), bias: false }, 1),
-        (&ResNet19 { width: 0.1, ..ResNet19::default() }, 2),
-    ];
-    let mut visited = 0;
-    for (architecture, heads) in cases {
-        let network = build(architecture, &parts, [8, 8, 3])?;
-        let x = normal("x", &[1, 2, 8, 8, 3])?;
-        let out = network.forward(&x, &Context::training(2, Key::new(1)))?;
-        assert_eq!(out.side.len(), heads, "{architecture:?}");
-        for side in &out.side {
-            assert_eq!(side.dims(), [2, 2, 10]);
-        }
-        assert!(network.forward(&x, &Context::evaluation(2))?.side.is_empty());
-        visited += 1;
-    }
-    assert_eq!(visited, 4);
-    let one_stage = Spec { layers: "6C3-FC10".into(), bias: false };
-    let error = build(&one_stage, &parts, [8, 8, 3]).unwrap_err().to_string();
-    assert!(error.contains("at least two stages"), "{error}");
-    Ok(())
-}
-
-#[test]
-fn observations_count_what_happened() -> Result<()> {
-    let spec = Spec { layers: "6C3-AP2-FC7-FC10".into(), bias: false };
-    let network = build(&spec, &parts()?, [8, 8, 3])?;
-    assert_eq!(network.layer_names(), ["convolution1", "linear1"]);
-    let x = normal("x", &[1, 3, 8, 8, 3])?;
-    let context = Context { census: true, ..Context::training(4, Key::new(1)) };
-    let out = network.forward(&x, &context)?;
-    let loss = out.logits.sum_all()?;
-    out.backward(&loss)?;
-    let seen = network.take_observations();
-    assert_eq!(seen[0].neurons, 384);
-    assert_eq!(seen[0].counts.elements, 4 * 3 * 384);
-    assert_eq!(seen[0].counts.backward_elements, 4 * 3 * 384);
-    assert!(seen[0].counts.spikes > 0 && seen[0].counts.zero_derivatives > 0);
-    assert!(seen[0].census.is_some());
-    let again = network.take_observations();
-    assert_eq!((again[0].counts.spikes, again[0].census), (0, None));
-    Ok(())
-}
-
-#[test]
-fn impossible_shapes_are_refused_in_words() -> Result<()> {
-    let parts = parts()?;
-    let cases = [
-        ("6C3-AP9-FC10", "a side from 1 to 4"),
-        ("6C3-FC9", "FC10 at the end"),
-        ("FC8-6C3-FC10", "a map [H, W, C]"),
-        ("GAP-GAP-FC10", "a map [H, W, C]"),
-    ];
-    let mut visited = 0;
-    for (layers, words) in cases {
-        let spec = Spec { layers: layers.into(), bias: false };
-        let error = build(&spec, &parts, [4, 4, 3]).unwrap_err().to_string();
-        assert!(error.contains(words), "{layers}: {error}");
-        visited += 1;
-    }
-    assert_eq!(visited, 4);
-    let network = build(&Spec { layers: "6C3-FC10".into(), bias: false }, &parts, [4, 4, 3])?;
-    let x = normal("x", &[1, 2, 5, 4, 3])?;
-    let error = network.forward(&x, &Context::evaluation(2)).unwrap_err().to_string();
-    assert!(error.contains("input of the network") && error.contains("[4, 4, 3]"), "{error}");
     Ok(())
 }

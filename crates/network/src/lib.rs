@@ -19,10 +19,14 @@ mod operations;
 mod pool;
 mod registry;
 mod residual;
+mod resnet;
+mod sew;
 mod signal;
 mod spec;
 mod spiking;
 mod synapse;
+mod vgg;
+mod width;
 
 pub use block::{Block, SynapseObservation};
 pub use context::Context;
@@ -35,15 +39,20 @@ pub use linear::{Linear, LinearSettings};
 pub use network::{LayerObservation, Network, NetworkBuilder, Outputs, Parts};
 pub use normalization::{Normalization, ThresholdBatchNorm};
 pub use operations::Operations;
-pub use pool::{AveragePool, GlobalAveragePool, MaxPool};
-pub use registry::{AnyNetwork, Architecture, VggSnn};
-pub use residual::{BasicBlock, ResNet19};
+pub use pool::{AveragePool, GlobalAveragePool, MaxPool, Pooling};
+pub use registry::{AnyNetwork, Architecture};
+pub use residual::{BasicBlock, ResidualSettings};
+pub use resnet::{ResNet, ResNet19, SewResNet, Stem, WideResNet};
+pub use sew::{Connect, SewBlock};
 pub use signal::{Filed, Pass, Pull, Signal};
 pub use spec::Spec;
 pub use spiking::{Census, Spiking};
 pub use synapse::Paths;
+pub use vgg::{CifarNet, Vgg, VggSnn};
 
 #[cfg(test)]
 mod block_laws;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod network_laws;

@@ -21,12 +21,15 @@ pub struct LinearSettings {
     pub bias: bool,
     /// How the weight starts.
     pub initializer: Initializer,
+    /// Whether the neurons behind it see normalized currents.
+    pub normalize: bool,
 }
 
 impl LinearSettings {
-    /// With a bias and PyTorch's initial values, as the heads of all papers' networks.
+    /// With a bias, PyTorch's initial values and no normalization, as the heads of all papers'
+    /// networks.
     pub fn new(outputs: usize) -> Self {
-        Self { outputs, bias: true, initializer: Initializer::FanInUniform }
+        Self { outputs, bias: true, initializer: Initializer::FanInUniform, normalize: false }
     }
 }
 
@@ -51,7 +54,7 @@ impl Linear {
                 got: input.to_string(),
             });
         };
-        let LinearSettings { outputs, bias, initializer } = settings;
+        let LinearSettings { outputs, bias, initializer, .. } = settings;
         if outputs == 0 {
             return Err(Error::Setting {
                 field: format!("{}: outputs", scope.path()),

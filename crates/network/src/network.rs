@@ -29,7 +29,8 @@ pub struct Parts {
     pub neuron: Arc<dyn Model>,
     /// The surrogate of all spiking layers.
     pub surrogate: Arc<dyn Surrogate>,
-    /// The normalization behind every convolution; `None` for none.
+    /// The normalization behind every convolution, and behind the linear layers that ask for it;
+    /// `None` for none.
     pub normalization: Option<ThresholdBatchNorm>,
     /// Methods that act on the surrogate, in the order in which they are applied.
     pub surrogate_rules: Vec<Arc<dyn SurrogateRule>>,
@@ -403,7 +404,7 @@ impl NetworkBuilder<'_> {
         Ok(Block { currents, spiking })
     }
 
-    /// A linear layer with its neurons.
+    /// A linear layer with its neurons, and its normalization if it has one.
     pub fn linear_block(
         &mut self,
         path: &str,
@@ -411,9 +412,24 @@ impl NetworkBuilder<'_> {
         settings: LinearSettings,
     ) -> Result<Block> {
         let rule = self.weight_rule();
-        let linear = Linear::new(&mut self.store.root().child(path), input, settings)?;
+        let mut root = self.store.root();
+        let mut scope = root.child(path);
+        let linear = Linear::new(&mut scope, input, settings)?;
+        let normalization = self
+            .parts
+            .normalization
+            .filter(|_| settings.normalize)
+            .map(|settings| {
+                Normalization::new(
+                    &mut scope.child("normalization"),
+                    linear.output(),
+                    settings,
+                    false,
+                )
+            })
+            .transpose()?;
         let synapse = Synapse::Linear(linear);
-        let currents = Currents::new(path, synapse, None, rule);
+        let currents = Currents::new(path, synapse, normalization, rule);
         let spiking = self.spiking(path, currents.output())?;
         Ok(Block { currents, spiking })
     }

@@ -46,7 +46,8 @@ fn is_pooled_spike(value: f32) -> bool {
 mod tests {
     use candlewick_core::{Key, Result};
 
-    use crate::laws::{build, normal, parts};
+    use crate::laws::normal;
+    use crate::network_laws::{build, parts};
     use crate::{Context, Operations, Spec};
 
     /// A 3×3 kernel reaches 2 + 3 + 2 of 3 rows, and as many columns: 49 synapses from one channel to

@@ -1,41 +1,60 @@
 //! Average, maximum and global average pooling over `[T, B, H, W, C]`.
 //!
-//! Incomplete windows at the lower and right edge are left out, as in PyTorch. The gradient of the
-//! maximum goes to the first element of the window that has it: spikes tie everywhere, and it must
-//! not be counted more than once.
+//! Incomplete windows at the lower and right edge are left out, padding counts as zeros for the
+//! average and never is a maximum, as in PyTorch. The gradient of the maximum goes to the first
+//! element of the window that has it: spikes tie everywhere, and it must not be counted more than
+//! once.
 
 use std::sync::Arc;
 
-use candle_core::{Result as CandleResult, Tensor};
+use candle_core::{DType, Result as CandleResult, Tensor};
 use candlewick_core::{Error, Result, axes};
 use candlewick_kernels::pool::Pool2d;
 use candlewick_kernels::spikes::Spikes;
+use serde::{Deserialize, Serialize};
 
 use crate::signal::{Pass, Pull, Signal, Values};
 use crate::{Context, Features, Layer};
 
 /// What a window becomes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// Its mean.
     Average,
-    Maximum,
+    /// Its maximum.
+    Max,
 }
 
 /// The window of a pooling layer over one image.
 #[derive(Clone, Copy, Debug)]
 struct Window {
-    kind: Kind,
+    kind: Pooling,
     geometry: Pool2d,
 }
 
 impl Window {
-    fn new(kind: Kind, input: Features, size: usize) -> Result<Self> {
+    fn new(
+        kind: Pooling,
+        input: Features,
+        size: usize,
+        stride: usize,
+        padding: usize,
+    ) -> Result<Self> {
         let (height, width, channels) = input.map("pooling")?;
-        if size == 0 || size > height.min(width) {
+        let most = height.min(width) + 2 * padding;
+        if size == 0 || size > most {
             return Err(Error::Shape {
                 what: "pooling window".into(),
-                expected: format!("a side from 1 to {}", height.min(width)),
+                expected: format!("a side from 1 to {most}"),
                 got: size.to_string(),
+            });
+        }
+        if stride == 0 || padding >= size {
+            return Err(Error::Shape {
+                what: format!("pooling windows of side {size}"),
+                expected: format!("a stride from 1 on, and a padding below {size}"),
+                got: format!("a stride of {stride} and a padding of {padding}"),
             });
         }
         let geometry = Pool2d {
@@ -44,8 +63,8 @@ impl Window {
             width,
             channels,
             kernel: [size; 2],
-            stride: [size; 2],
-            padding: [0; 2],
+            stride: [stride; 2],
+            padding: [padding; 2],
         };
         Ok(Self { kind, geometry })
     }
@@ -68,26 +87,33 @@ impl Window {
 
     /// The plain reference in candle operations: the elements of all windows, one by one.
     fn composed(&self, x: &Tensor) -> CandleResult<Tensor> {
-        let Pool2d { images, height, width, channels, kernel: [size, _], .. } = self.geometry;
+        let Pool2d { images, height, width, channels, kernel, stride, padding } = self.geometry;
         let [rows, columns] = self.geometry.output_size();
-        let x = x
-            .reshape((images, height, width, channels))?
-            .narrow(1, 0, rows * size)?
-            .narrow(2, 0, columns * size)?
-            .contiguous()?
-            .reshape(&[images, rows, size, columns, size, channels][..])?;
-        match self.kind {
-            Kind::Average => x.mean(4)?.mean(2),
-            Kind::Maximum => {
-                let mut elements = Vec::with_capacity(size * size);
-                for row in 0..size {
-                    for column in 0..size {
-                        elements.push(x.narrow(2, row, 1)?.narrow(4, column, 1)?);
-                    }
-                }
-                let first = elements[0].clone();
-                elements.iter().skip(1).try_fold(first, |most, x| most.maximum(x))
+        let fill = if self.kind == Pooling::Max { f32::MIN } else { 0.0 };
+        let x = x.reshape((images, height, width, channels))?;
+        // So far behind the last window that the elements of all windows are slices of whole strides.
+        let behind = |size: usize, windows: usize, axis: usize| {
+            (windows * stride[axis] + kernel[axis] - 1).saturating_sub(size + padding[axis])
+        };
+        let x = padded(&x, 1, [padding[0], behind(height, rows, 0)], fill)?;
+        let x = padded(&x, 2, [padding[1], behind(width, columns, 1)], fill)?;
+        let mut elements = Vec::with_capacity(kernel[0] * kernel[1]);
+        for row in 0..kernel[0] {
+            for column in 0..kernel[1] {
+                let element = x
+                    .narrow(1, row, rows * stride[0])?
+                    .narrow(2, column, columns * stride[1])?
+                    .contiguous()?
+                    .reshape(&[images, rows, stride[0], columns, stride[1], channels][..])?
+                    .narrow(2, 0, 1)?
+                    .narrow(4, 0, 1)?
+                    .reshape((images, rows, columns, channels))?;
+                elements.push(element);
             }
+        }
+        match self.kind {
+            Pooling::Average => Tensor::stack(&elements, 0)?.mean(0),
+            Pooling::Max => first_maximum(&elements),
         }
     }
 
@@ -102,7 +128,8 @@ impl Window {
         let Pool2d { height, width, channels, .. } = self.geometry;
         x.expect("pooling", Features::Map { height, width, channels })?;
         let geometry = x.windows(self.geometry);
-        let of_four = geometry.kernel == [2; 2] && geometry.stride == [2; 2];
+        let of_four =
+            [geometry.kernel, geometry.stride, geometry.padding] == [[2; 2], [2; 2], [0; 2]];
         let support = x.support.as_ref().filter(|_| of_four);
         let support = support.map(|support| Arc::new(support.any_of_four(height, width)));
         let spikes = match &x.values {
@@ -110,7 +137,7 @@ impl Window {
             Values::Dense(_) => None,
         };
         let quarters = spikes
-            .filter(|_| of_four && self.kind == Kind::Average)
+            .filter(|_| of_four && self.kind == Pooling::Average)
             .and_then(|spikes| spikes.average_of_four(height, width));
         let mut input = None;
         let values = if let Some(quarters) = quarters {
@@ -119,12 +146,12 @@ impl Window {
             let dense = x.dense(&pass.pool);
             let mut output = pass.pool.take(geometry.output_len());
             match self.kind {
-                Kind::Average => geometry.average(&dense, &mut output),
-                Kind::Maximum => geometry.maximum(&dense, &mut output),
+                Pooling::Average => geometry.average(&dense, &mut output),
+                Pooling::Max => geometry.maximum(&dense, &mut output),
             }
             let out_channels = features.channels();
             let shape = [x.time, output.len() / (x.time * out_channels).max(1), out_channels];
-            let binary = spikes.filter(|spikes| self.kind == Kind::Maximum && spikes.is_binary());
+            let binary = spikes.filter(|spikes| self.kind == Pooling::Max && spikes.is_binary());
             input = Some(dense);
             match binary.map(|_| Spikes::binary(shape, &output)) {
                 Some(Ok(spikes)) => Values::Spikes(Arc::new(spikes)),
@@ -136,7 +163,7 @@ impl Window {
             return Ok((out, None));
         }
         let (kind, pool) = (self.kind, pass.pool.clone());
-        let input = input.filter(|_| kind == Kind::Maximum);
+        let input = input.filter(|_| kind == Pooling::Max);
         let pull: Pull = Box::new(move |gradient, _| {
             let mut by_input = pool.take(geometry.input_len());
             match &input {
@@ -147,6 +174,34 @@ impl Window {
         });
         Ok((out, Some(pull)))
     }
+}
+
+/// `x` with `[before, behind]` times `value` around `axis`.
+fn padded(x: &Tensor, axis: usize, counts: [usize; 2], value: f32) -> CandleResult<Tensor> {
+    let around = |count: usize| -> CandleResult<Option<Tensor>> {
+        let mut dims = x.dims().to_vec();
+        dims[axis] = count;
+        (count > 0).then(|| Tensor::full(value, dims, x.device())).transpose()
+    };
+    let [before, behind] = [around(counts[0])?, around(counts[1])?];
+    let parts: Vec<&Tensor> = before.iter().chain([x]).chain(&behind).collect();
+    Tensor::cat(&parts, axis)
+}
+
+/// The maximum of tensors of one shape, whose gradient goes to the first that has it.
+fn first_maximum(elements: &[Tensor]) -> CandleResult<Tensor> {
+    let mut most = elements[0].detach();
+    for element in &elements[1..] {
+        most = most.maximum(&element.detach())?;
+    }
+    let mut free = most.ones_like()?;
+    let mut sum = most.zeros_like()?;
+    for element in elements {
+        let first = (element.detach().eq(&most)?.to_dtype(DType::F32)? * &free)?;
+        free = (free - &first)?;
+        sum = (sum + (element * first)?)?;
+    }
+    Ok(sum)
 }
 
 /// Declares a pooling layer.
@@ -162,7 +217,21 @@ macro_rules! pooling {
             /// # Errors
             /// If `input` is not a map, or the window does not fit into it.
             pub fn new(input: Features, size: usize) -> Result<Self> {
-                Ok(Self(Window::new($kind, input, size)?))
+                Self::strided(input, size, size, 0)
+            }
+
+            /// Windows of `size`×`size`, `stride` apart, over a map with `padding` around it.
+            ///
+            /// # Errors
+            /// If `input` is not a map, the window does not fit into it, the stride is 0, or the
+            /// padding is not below the size.
+            pub fn strided(
+                input: Features,
+                size: usize,
+                stride: usize,
+                padding: usize,
+            ) -> Result<Self> {
+                Ok(Self(Window::new($kind, input, size, stride, padding)?))
             }
         }
 
@@ -184,12 +253,12 @@ macro_rules! pooling {
 
 pooling! {
     /// The mean of each window.
-    AveragePool, Kind::Average
+    AveragePool, Pooling::Average
 }
 
 pooling! {
     /// The maximum of each window.
-    MaxPool, Kind::Maximum
+    MaxPool, Pooling::Max
 }
 
 /// The mean over the whole map: `[T, B, H, W, C]` to `[T, B, C]`.
@@ -202,7 +271,7 @@ impl GlobalAveragePool {
     pub fn new(input: Features) -> Result<Self> {
         let (height, width, channels) = input.map("global pooling")?;
         let geometry = Pool2d::global(1, height, width, channels);
-        Ok(Self(Window { kind: Kind::Average, geometry }))
+        Ok(Self(Window { kind: Pooling::Average, geometry }))
     }
 }
 

@@ -1,17 +1,57 @@
-//! Residual networks whose shortcuts carry currents: ResNet-19 of tdBN and TET.
+//! The residual block whose shortcut carries currents, with neurons behind the sum.
 
 use candle_core::Tensor;
-use candlewick_core::{Error, Result};
-use serde::{Deserialize, Serialize};
+use candlewick_core::Result;
+use candlewick_core::initializer::Initializer;
 
 use crate::block::Currents;
 use crate::buffer::add;
 use crate::signal::{Pass, Pull, Signal};
 use crate::spiking::Part;
 use crate::{
-    Architecture, Context, ConvolutionSettings, Features, GlobalAveragePool, Layer, LinearSettings,
-    NetworkBuilder, Spiking, SynapseObservation,
+    Context, ConvolutionSettings, Features, Layer, NetworkBuilder, Spiking, SynapseObservation,
 };
+
+/// Settings of a residual block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ResidualSettings {
+    /// Output channels.
+    pub channels: usize,
+    /// Stride of the first convolution and of the shortcut.
+    pub stride: usize,
+    /// Whether the shortcut is a convolution even where the shape stays.
+    pub project: bool,
+    /// How the weights start.
+    pub initializer: Initializer,
+}
+
+impl ResidualSettings {
+    /// A block whose shortcut is a convolution only where the shape changes, starting as the
+    /// networks of TET do.
+    pub fn new(channels: usize, stride: usize) -> Self {
+        let initializer = ConvolutionSettings::same(channels, 3).initializer;
+        Self { channels, stride, project: false, initializer }
+    }
+
+    /// The first convolution.
+    pub(crate) fn first(&self) -> ConvolutionSettings {
+        ConvolutionSettings { stride: self.stride, ..self.second() }
+    }
+
+    /// The second convolution.
+    pub(crate) fn second(&self) -> ConvolutionSettings {
+        let initializer = self.initializer;
+        ConvolutionSettings { initializer, ..ConvolutionSettings::same(self.channels, 3) }
+    }
+
+    /// The convolution of the shortcut, 1×1; `None` where the input is added as it is.
+    pub(crate) fn shortcut(&self, in_channels: usize) -> Option<ConvolutionSettings> {
+        let Self { channels, stride, project, initializer } = *self;
+        let needed = project || stride != 1 || in_channels != channels;
+        let settings = ConvolutionSettings::same(channels, 1);
+        needed.then_some(ConvolutionSettings { stride, initializer, ..settings })
+    }
+}
 
 /// Convolution, norm, neurons, convolution, norm; plus the shortcut; neurons
 /// (tdBN: Zheng et al., AAAI 2021, fig. 3).
@@ -24,29 +64,25 @@ pub struct BasicBlock {
 }
 
 impl BasicBlock {
-    /// A block at `path` with `channels` outputs; the shortcut is a 1×1 convolution with its own
-    /// normalization wherever the shape changes.
+    /// A block at `path`; the shortcut is a 1×1 convolution with its own normalization wherever the
+    /// shape changes.
+    ///
+    /// # Errors
+    /// If `input` is not a map.
     pub fn new(
         builder: &mut NetworkBuilder<'_>,
         path: &str,
         input: Features,
-        channels: usize,
-        stride: usize,
+        settings: ResidualSettings,
     ) -> Result<Self> {
         let (_, _, in_channels) = input.map(path)?;
-        let first = ConvolutionSettings { stride, ..ConvolutionSettings::same(channels, 3) };
-        let first = builder.convolution_block(&format!("{path}.first"), input, first)?;
-        let second = builder.branch(
-            &format!("{path}.second"),
-            first.output(),
-            ConvolutionSettings::same(channels, 3),
-        )?;
-        let shortcut = if stride != 1 || in_channels != channels {
-            let settings = ConvolutionSettings { stride, ..ConvolutionSettings::same(channels, 1) };
-            Some(builder.branch(&format!("{path}.shortcut"), input, settings)?)
-        } else {
-            None
-        };
+        let first = builder.convolution_block(&format!("{path}.first"), input, settings.first())?;
+        let second =
+            builder.branch(&format!("{path}.second"), first.output(), settings.second())?;
+        let shortcut = settings
+            .shortcut(in_channels)
+            .map(|settings| builder.branch(&format!("{path}.shortcut"), input, settings))
+            .transpose()?;
         let spiking = builder.spiking(path, second.output())?;
         Ok(Self { first, second, shortcut, spiking })
     }
@@ -57,8 +93,8 @@ impl Layer for BasicBlock {
         let inner = self.first.forward(x, context)?;
         let currents = self.second.forward(&inner, context)?;
         let currents = match &self.shortcut {
-            None => (currents + x)?,
-            Some(shortcut) => (currents + shortcut.forward(x, context)?)?,
+            None => currents.broadcast_add(x)?,
+            Some(shortcut) => currents.broadcast_add(&shortcut.forward(x, context)?)?,
         };
         self.spiking.forward(&currents, context)
     }
@@ -118,69 +154,5 @@ impl Layer for BasicBlock {
 
     fn spiking(&self) -> Vec<&Spiking> {
         vec![&self.first.spiking, &self.spiking]
-    }
-}
-
-/// ResNet-19: stem, stages of 3, 3 and 2 basic blocks with 128, 256 and 512 channels, hidden linear
-/// layer (tdBN, sec. 4; code of TET, `models/resnet_models.py`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ResNet19 {
-    /// Channels of the stem. Default 64 (code of TET: 12,630,858 parameters for 10 classes); the
-    /// text of tdBN has 128.
-    pub stem: usize,
-    /// Size of the spiking linear layer before the classifier; 0 leaves it out. Default 256.
-    pub hidden: usize,
-    /// Multiplies all widths, for tests and small machines. Default 1.
-    pub width: f32,
-}
-
-impl Default for ResNet19 {
-    fn default() -> Self {
-        Self { stem: 64, hidden: 256, width: 1.0 }
-    }
-}
-
-impl Architecture for ResNet19 {
-    fn build(
-        &self,
-        builder: &mut NetworkBuilder<'_>,
-        input: Features,
-        classes: usize,
-    ) -> Result<()> {
-        if !(self.width.is_finite() && self.width > 0.0) {
-            return Err(Error::Setting {
-                field: "network.resnet-19.width".into(),
-                expected: "a number above 0".into(),
-                got: self.width.to_string(),
-            });
-        }
-        let scaled = |channels: usize| ((channels as f32 * self.width).round() as usize).max(1);
-        let stem = ConvolutionSettings::same(scaled(self.stem), 3);
-        let stem = builder.convolution_block("stem", input, stem)?;
-        let mut features = stem.output();
-        builder.push(stem);
-        for (stage, (blocks, channels)) in [(3, 128), (3, 256), (2, 512)].into_iter().enumerate() {
-            for block in 0..blocks {
-                let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-                let path = format!("stage{}.{block}", stage + 1);
-                let block = BasicBlock::new(builder, &path, features, scaled(channels), stride)?;
-                features = block.output();
-                builder.push(block);
-            }
-            if stage < 2 {
-                builder.end_stage(features);
-            }
-        }
-        let pool = GlobalAveragePool::new(features)?;
-        features = pool.output();
-        builder.push(pool);
-        if self.hidden > 0 {
-            let hidden = LinearSettings::new(scaled(self.hidden));
-            let block = builder.linear_block("hidden", features, hidden)?;
-            features = block.output();
-            builder.push(block);
-        }
-        builder.classifier(features, classes)
     }
 }

@@ -99,8 +99,8 @@ impl Pass {
     }
 }
 
-/// Most levels of an input that is written as bits: event counts.
-const LEVELS: u32 = 15;
+/// Most levels of activations that are written as bits: event counts, sums of spikes.
+pub(crate) const LEVELS: u32 = 15;
 
 impl Signal {
     /// The input of a network.

@@ -13,9 +13,11 @@
 //! A stage ends with a pooling layer that a convolution follows, and before a convolution with a
 //! stride; a map is flattened before the first `FC`.
 
+use candlewick_core::initializer::Initializer;
 use candlewick_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::width::scaling;
 use crate::{
     Architecture, AveragePool, ConvolutionSettings, Dropout, Features, Flatten, GlobalAveragePool,
     LinearSettings, MaxPool, NetworkBuilder,
@@ -75,43 +77,71 @@ impl Token {
     }
 }
 
-impl Spec {
-    fn tokens(&self) -> Result<Vec<Token>> {
-        let fail = |expected: &str, got: String| Error::Setting {
-            field: format!("network.spec.layers `{}`", self.layers),
-            expected: expected.into(),
+/// A spec string with what differs between the networks that are made of one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chain<'a> {
+    /// Name and layers, for errors.
+    pub(crate) network: &'a str,
+    pub(crate) layers: &'a str,
+    /// Whether convolutions have a bias.
+    pub(crate) bias: bool,
+    /// How the weights of convolutions and of normalized linear layers start.
+    pub(crate) initializer: Initializer,
+    /// Whether spiking linear layers are normalized, and then have no bias.
+    pub(crate) normalize_linear: bool,
+    /// Multiplies the channels of all spiking layers.
+    pub(crate) width: f32,
+}
+
+impl<'a> Chain<'a> {
+    /// Convolutions that start as those of TET, without a bias.
+    pub(crate) fn new(network: &'a str, layers: &'a str) -> Self {
+        let initializer = ConvolutionSettings::same(1, 1).initializer;
+        let (bias, normalize_linear, width) = (false, false, 1.0);
+        Self { network, layers, bias, initializer, normalize_linear, width }
+    }
+
+    fn error(&self, expected: String, got: String) -> Error {
+        Error::Setting {
+            field: format!("network.{}.layers `{}`", self.network, self.layers),
+            expected,
             got,
-        };
+        }
+    }
+
+    fn tokens(&self) -> Result<Vec<Token>> {
         let mut tokens = Vec::new();
         for (position, text) in self.layers.split('-').enumerate() {
             tokens.push(Token::parse(text).ok_or_else(|| {
-                fail(
-                    "tokens such as 64C3, 64C3S2, AP2, MP2, GAP, DP0.2, FC10",
+                self.error(
+                    "tokens such as 64C3, 64C3S2, AP2, MP2, GAP, DP0.2, FC10".into(),
                     format!("`{text}` as token {}", position + 1),
                 )
             })?);
         }
         match tokens.last() {
             Some(Token::Linear(_)) => Ok(tokens),
-            _ => Err(fail("`FC<classes>` as the last token", "none".into())),
+            _ => Err(self.error("`FC<classes>` as the last token".into(), "none".into())),
         }
     }
-}
 
-impl Architecture for Spec {
-    fn build(
+    /// Builds the layers.
+    ///
+    /// # Errors
+    /// If they do not fit the input or the number of classes.
+    pub(crate) fn build(
         &self,
         builder: &mut NetworkBuilder<'_>,
         input: Features,
         classes: usize,
     ) -> Result<()> {
+        let scaled = scaling(self.network, self.width)?;
         let tokens = self.tokens()?;
         if tokens.last() != Some(&Token::Linear(classes)) {
-            return Err(Error::Setting {
-                field: format!("network.spec.layers `{}`", self.layers),
-                expected: format!("FC{classes} at the end, for the {classes} classes of the data"),
-                got: self.layers.rsplit('-').next().unwrap_or_default().to_owned(),
-            });
+            return Err(self.error(
+                format!("FC{classes} at the end, for the {classes} classes of the data"),
+                self.layers.rsplit('-').next().unwrap_or_default().to_owned(),
+            ));
         }
         let mut features = input;
         let (mut convolutions, mut linears, mut dropouts) = (0, 0, 0);
@@ -122,7 +152,8 @@ impl Architecture for Spec {
                     let settings = ConvolutionSettings {
                         stride,
                         bias: self.bias,
-                        ..ConvolutionSettings::same(channels, kernel)
+                        initializer: self.initializer,
+                        ..ConvolutionSettings::same(scaled(channels), kernel)
                     };
                     let path = format!("convolution{convolutions}");
                     features = builder
@@ -146,7 +177,7 @@ impl Architecture for Spec {
                     linears += 1;
                     features = flattened(builder, features)?;
                     let path = format!("linear{linears}");
-                    let settings = LinearSettings::new(outputs);
+                    let settings = self.linear(scaled(outputs));
                     features =
                         builder.add(|builder| builder.linear_block(&path, features, settings))?;
                 }
@@ -157,6 +188,27 @@ impl Architecture for Spec {
         }
         features = flattened(builder, features)?;
         builder.classifier(features, classes)
+    }
+
+    fn linear(&self, outputs: usize) -> LinearSettings {
+        let settings = LinearSettings::new(outputs);
+        if !self.normalize_linear {
+            return settings;
+        }
+        let initializer = self.initializer;
+        LinearSettings { bias: false, normalize: true, initializer, ..settings }
+    }
+}
+
+impl Architecture for Spec {
+    fn build(
+        &self,
+        builder: &mut NetworkBuilder<'_>,
+        input: Features,
+        classes: usize,
+    ) -> Result<()> {
+        let chain = Chain { bias: self.bias, ..Chain::new("spec", &self.layers) };
+        chain.build(builder, input, classes)
     }
 }
 
@@ -205,10 +257,9 @@ mod tests {
 
     #[test]
     fn a_wrong_token_is_named() {
-        let spec = Spec { layers: "64C3-XY-FC10".into(), bias: false };
-        let error = spec.tokens().unwrap_err().to_string();
+        let error = Chain::new("spec", "64C3-XY-FC10").tokens().unwrap_err().to_string();
         assert!(error.contains("`XY` as token 2"), "{error}");
-        let spec = Spec { layers: "64C3-AP2".into(), bias: false };
-        assert!(spec.tokens().unwrap_err().to_string().contains("as the last token"));
+        let error = Chain::new("spec", "64C3-AP2").tokens().unwrap_err().to_string();
+        assert!(error.contains("as the last token"), "{error}");
     }
 }

@@ -1,0 +1,365 @@
+//! Laws of whole networks: of every registered one, at reduced width.
+
+use candle_core::Device;
+use candlewick_core::{Key, Result};
+use candlewick_neuron::AnyNeuron;
+use candlewick_surrogate::AnySurrogate;
+
+use crate::laws::{assert_same, largest, normal};
+use crate::{
+    AnyNetwork, Architecture, CifarNet, Connect, Context, Features, Network, Parts, Pooling,
+    ResNet, ResNet19, SewResNet, Spec, Stem, Vgg, VggSnn, WideResNet,
+};
+
+pub(crate) fn parts() -> Result<Parts> {
+    Ok(Parts::new(AnyNeuron::named("lif")?.model(), AnySurrogate::named("triangle")?.shared()))
+}
+
+pub(crate) fn build(
+    architecture: &dyn Architecture,
+    parts: &Parts,
+    input: [usize; 3],
+) -> Result<Network> {
+    let [height, width, channels] = input;
+    let input = Features::Map { height, width, channels };
+    Network::new(architecture, parts, input, 10, &Device::Cpu, Key::new(1))
+}
+
+/// Networks of each registered kind, small, with every choice that they offer, and the samples that
+/// they take. Widths of 1/4 give channels that fill words of bits, the others do not.
+fn reduced(network: &AnyNetwork) -> (Vec<AnyNetwork>, [usize; 3]) {
+    let spec = |layers: &str| Spec { layers: layers.into(), bias: true }.into();
+    match network {
+        AnyNetwork::CifarNet(_) => (vec![CifarNet { width: 0.05 }.into()], [8, 8, 3]),
+        AnyNetwork::ResNet(_) => {
+            let cifar = ResNet { width: 0.25, ..ResNet::default() };
+            let imagenet = ResNet { stem: Stem::Imagenet, width: 0.1, ..ResNet::default() };
+            let max = ResNet { stem_pool: Some(Pooling::Max), ..imagenet.clone() };
+            let deep = ResNet { depth: 34, ..imagenet.clone() };
+            (vec![cifar.into(), imagenet.into(), max.into(), deep.into()], [8, 8, 3])
+        }
+        AnyNetwork::ResNet19(_) => {
+            let plain = ResNet19 { width: 0.25, ..ResNet19::default() };
+            let other = ResNet19 { width: 0.1, hidden: 0, stem: 128 };
+            (vec![plain.into(), other.into()], [8, 8, 3])
+        }
+        AnyNetwork::SewResNet(_) => {
+            let add = SewResNet { width: 0.25, ..SewResNet::default() };
+            let average = SewResNet { stem_pool: Some(Pooling::Average), ..add.clone() };
+            let cifar = SewResNet { stem: Stem::Cifar, ..add.clone() };
+            let deep = SewResNet { depth: 34, width: 0.1, ..cifar.clone() };
+            let and = SewResNet { connect: Connect::And, width: 0.1, ..cifar.clone() };
+            let iand = SewResNet { connect: Connect::Iand, ..cifar.clone() };
+            let all = [add, average, cifar, deep, and, iand];
+            (all.into_iter().map(AnyNetwork::from).collect(), [8, 8, 3])
+        }
+        AnyNetwork::Spec(_) => (
+            vec![
+                spec("16C3-AP2-32C3-16C3-AP2-FC10"),
+                spec("16C3-AP2-AP2-FC32-DP0.3-FC10"),
+                spec("6C3-MP2-5C3S2-GAP-FC10"),
+                spec("32C3S2-16C3-MP2-GAP-FC10"),
+            ],
+            [8, 8, 3],
+        ),
+        AnyNetwork::Vgg(_) => {
+            let max = Vgg { width: 0.05, ..Vgg::default() };
+            let average = Vgg { depth: 11, pool: Pooling::Average, width: 0.0625 };
+            (vec![max.into(), average.into()], [32, 32, 3])
+        }
+        AnyNetwork::VggSnn(_) => {
+            let pooled = VggSnn { width: 0.25, ..VggSnn::default() };
+            let strided = VggSnn { pooling: false, bias: false, width: 0.1 };
+            (vec![pooled.into(), strided.into()], [16, 16, 2])
+        }
+        AnyNetwork::WideResNet(_) => {
+            let small = WideResNet { width: 0.25, ..WideResNet::default() };
+            let deep = WideResNet { depth: 32, width: 0.1 };
+            (vec![small.into(), deep.into()], [8, 8, 3])
+        }
+    }
+}
+
+/// Those of all registered networks: how many, and each with the samples that it takes.
+pub(crate) fn all_reduced() -> Vec<(AnyNetwork, [usize; 3])> {
+    let mut all = Vec::new();
+    for network in AnyNetwork::all() {
+        let (cases, input) = reduced(&network);
+        assert!(!cases.is_empty() && cases.iter().all(|case| case.name() == network.name()));
+        all.extend(cases.into_iter().map(|case| (case, input)));
+    }
+    assert_eq!(all.len(), 23);
+    all
+}
+
+/// Whether side heads may stand in the network: whether it has more than one stage.
+fn has_stages(network: &AnyNetwork) -> bool {
+    !matches!(network, AnyNetwork::Spec(_))
+}
+
+/// With c(k, i, o) = k² i o + 2 o of a k×k convolution without bias and its normalization,
+/// b(i, o) = c(3, i, o) + c(3, o, o) of a basic block, s(i, o) = b(i, o) + c(1, i, o) of one with a
+/// convolution around it, and f(i, o) = i o + o of a linear layer.
+#[test]
+fn parameter_counts_are_those_of_the_papers() -> Result<()> {
+    let resnet_19 = ResNet19::default();
+    let (wide, vgg, vggsnn) = (WideResNet::default(), Vgg::default(), VggSnn::default());
+    let resnet = ResNet { stem: Stem::Imagenet, ..ResNet::default() };
+    let sew = SewResNet::default();
+    let cases: Vec<(AnyNetwork, [usize; 3], usize, usize)> = vec![
+        // c(3, 3, 64) + s(64, 128) + 2 b(128, 128) + s(128, 256) + 2 b(256, 256) + s(256, 512)
+        // + b(512, 512) + f(512, 256) + f(256, 10): that of TET's code, 12.63 M.
+        (resnet_19.clone().into(), [32, 32, 3], 10, 12_630_858),
+        // ... + f(512, 10) instead of the two linear layers.
+        (ResNet19 { hidden: 0, ..resnet_19.clone() }.into(), [32, 32, 3], 10, 12_502_090),
+        // c(3, 3, 128) + 3 b(128, 128) + the rest: 12.70 M; without the hidden layer MPBN's 12.57 M.
+        (ResNet19 { stem: 128, ..resnet_19.clone() }.into(), [32, 32, 3], 10, 12_697_994),
+        (ResNet19 { stem: 128, hidden: 0, ..resnet_19 }.into(), [32, 32, 3], 10, 12_569_226),
+        // c(7, 3, 64) + 2 b(64, 64) + s(64, 128) + b(128, 128) + s(128, 256) + b(256, 256)
+        // + s(256, 512) + b(512, 512) + f(512, 1000): torchvision's resnet18.
+        (resnet.clone().into(), [64, 64, 3], 1000, 11_689_512),
+        (sew.clone().into(), [64, 64, 3], 1000, 11_689_512),
+        // c(7, 3, 64) + 3 b(64, 64) + s(64, 128) + 3 b(128, 128) + s(128, 256) + 5 b(256, 256)
+        // + s(256, 512) + 2 b(512, 512) + f(512, 1000): torchvision's resnet34.
+        (ResNet { depth: 34, ..resnet.clone() }.into(), [64, 64, 3], 1000, 21_797_672),
+        (SewResNet { depth: 34, ..sew.clone() }.into(), [64, 64, 3], 1000, 21_797_672),
+        // f(512, 10) instead of f(512, 1000).
+        (resnet.into(), [32, 32, 3], 10, 11_181_642),
+        // c(3, 3, 64) instead of c(7, 3, 64).
+        (ResNet::default().into(), [32, 32, 3], 10, 11_173_962),
+        (SewResNet { stem: Stem::Cifar, ..sew.clone() }.into(), [32, 32, 3], 10, 11_173_962),
+        (ResNet { depth: 34, ..ResNet::default() }.into(), [32, 32, 3], 10, 21_282_122),
+        (
+            SewResNet { depth: 34, stem: Stem::Cifar, connect: Connect::And, ..sew }.into(),
+            [32, 32, 3],
+            10,
+            21_282_122,
+        ),
+        // c(3, 3, 64) + s(64, 64) + 2 b(64, 64) + s(64, 128) + 2 b(128, 128) + s(128, 256)
+        // + 2 b(256, 256) + f(256, 10); with 4 for each 2 in ResNet-32.
+        (wide.clone().into(), [32, 32, 3], 10, 4_331_978),
+        (WideResNet { depth: 32, ..wide }.into(), [32, 32, 3], 10, 7_432_138),
+        // c(3, 2, 64) + c(3, 64, 128) + c(3, 128, 256) + c(3, 256, 256) + c(3, 256, 512)
+        // + 3 c(3, 512, 512) + 2752 biases + f(512 · 3 · 3, 10): that of TET's code.
+        (vggsnn.clone().into(), [48, 48, 2], 10, 9_271_498),
+        (VggSnn { pooling: false, ..vggsnn.clone() }.into(), [48, 48, 2], 10, 9_271_498),
+        (VggSnn { bias: false, ..vggsnn }.into(), [48, 48, 2], 10, 9_268_746),
+        // c(3, 3, 256) + 3 c(3, 256, 256) + c(3, 256, 512) + c(3, 512, 512) + c(3, 512, 1024)
+        // + c(3, 1024, 1024) + f(1024, 10).
+        (CifarNet::default().into(), [32, 32, 3], 10, 19_489_546),
+        // c(3, 3, 64) + c(3, 64, 64) + c(3, 64, 128) + c(3, 128, 128) + c(3, 128, 256)
+        // + 2 c(3, 256, 256) + c(3, 256, 512) + 5 c(3, 512, 512) + 2 c(1, 512, 512) + f(512, 10).
+        (vgg.clone().into(), [32, 32, 3], 10, 15_250_378),
+        // c(3, 3, 64) + c(3, 64, 128) + c(3, 128, 256) + c(3, 256, 256) + c(3, 256, 512)
+        // + 3 c(3, 512, 512) + 2 c(1, 512, 512) + f(512, 10).
+        (Vgg { depth: 11, pool: Pooling::Average, ..vgg }.into(), [32, 32, 3], 10, 9_754_698),
+        // c(3, 3, 64) + c(3, 64, 128) + c(3, 128, 256) + c(3, 256, 256) + f(256, 10).
+        (Spec::default().into(), [32, 32, 3], 10, 964_170),
+    ];
+    let mut visited = Vec::new();
+    for (network, [height, width, channels], classes, count) in cases {
+        let input = Features::Map { height, width, channels };
+        let (parts, key) = (parts()?, Key::new(1));
+        let built = Network::new(&*network, &parts, input, classes, &Device::Cpu, key)?;
+        assert_eq!(built.parameters().count(), count, "{network:?}");
+        visited.push(network.name());
+    }
+    assert_eq!(visited.len(), 22);
+    visited.sort_unstable();
+    visited.dedup();
+    assert_eq!(visited.len(), AnyNetwork::NAMES.len(), "a network without a number");
+    Ok(())
+}
+
+/// An input given once equals the same input given at every step, forward and backward.
+#[test]
+fn a_constant_input_runs_once_and_means_the_same() -> Result<()> {
+    let spec = Spec { layers: "6C3-AP2-5C3-AP2-FC10".into(), bias: true };
+    let mut results = Vec::new();
+    for repeats in [1, 4] {
+        let network = build(&spec, &parts()?, [8, 8, 3])?;
+        let x = normal("x", &[1, 3, 8, 8, 3])?.repeat((repeats, 1, 1, 1, 1))?;
+        let out = network.forward(&x, &Context::training(4, Key::new(1)))?;
+        let logits = out.logits.clone();
+        let gradients = out.backward(&logits.sqr()?.sum_all()?)?;
+        let mut all = vec![logits];
+        for parameter in network.parameters().learned() {
+            all.push(gradients.get(&parameter.variable).expect("a gradient").clone());
+        }
+        all.extend(network.parameters().iter().map(|entry| entry.variable.as_tensor().clone()));
+        results.push(all);
+    }
+    assert_eq!(results[0].len(), 1 + 10 + 14);
+    assert_same(&results[0], &results[1], "once against four times")
+}
+
+/// Whole networks on the CPU, bits and sparse kernels and all, are those of candle operations:
+/// logits, side logits, gradients, running statistics; widths that fill words and that do not.
+#[test]
+fn networks_are_their_composition() -> Result<()> {
+    let all = all_reduced();
+    let mut visited = 0;
+    for (architecture, input) in &all {
+        for (time, surrogate, training) in [
+            (1, "triangle", true),
+            (4, "rectangle", true),
+            (4, "atan", true),
+            (1, "triangle", false),
+        ] {
+            let parts = Parts {
+                side_heads: has_stages(architecture),
+                ..Parts::new(
+                    AnyNeuron::named("lif")?.model(),
+                    AnySurrogate::named(surrogate)?.shared(),
+                )
+            };
+            let x = normal("x", &[&[time, 2], &input[..]].concat())?;
+            let context = Context { training, ..Context::training(4, Key::new(1)) };
+            let mut results = Vec::new();
+            for composed in [false, true] {
+                let network = build(&**architecture, &parts, *input)?;
+                let out = if composed {
+                    network.composed(&x, &context)?
+                } else {
+                    network.forward(&x, &context)?
+                };
+                let mut all = vec![out.logits.clone()];
+                all.extend(out.side.iter().cloned());
+                let mut loss = (&out.logits * normal("weights", out.logits.dims())?)?.sum_all()?;
+                for side in &out.side {
+                    loss = (loss + side.sqr()?.sum_all()?)?;
+                }
+                let gradients = out.backward(&loss)?;
+                for parameter in network.parameters().learned() {
+                    let gradient = gradients.get(&parameter.variable);
+                    // Side heads do not run in evaluation.
+                    assert_eq!(gradient.is_none(), !training && parameter.name.contains("side"));
+                    all.extend(gradient.cloned());
+                }
+                let buffers = network.parameters().iter();
+                all.extend(buffers.map(|entry| entry.variable.as_tensor().clone()));
+                results.push(all);
+            }
+            let name = format!("{architecture:?}, {time} steps given, {surrogate}, {training}");
+            assert_eq!(results[0].len(), results[1].len(), "{name}");
+            assert_same(&results[0], &results[1], &name)?;
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 4 * all.len());
+    Ok(())
+}
+
+#[test]
+fn bits_do_not_depend_on_the_number_of_threads() -> Result<()> {
+    let run = |threads: usize| -> Result<Vec<Vec<f32>>> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| {
+            let network =
+                build(&ResNet19 { width: 0.1, ..ResNet19::default() }, &parts()?, [16, 16, 3])?;
+            let x = normal("x", &[1, 4, 16, 16, 3])?;
+            let out = network.forward(&x, &Context::training(3, Key::new(1)))?;
+            let logits = out.logits.clone();
+            let gradients = out.backward(&logits.sqr()?.sum_all()?)?;
+            let mut all = vec![logits.flatten_all()?.to_vec1()?];
+            for parameter in network.parameters().learned() {
+                let gradient = gradients.get(&parameter.variable).expect("a gradient");
+                all.push(gradient.flatten_all()?.to_vec1()?);
+            }
+            Ok(all)
+        })
+    };
+    let one = run(1)?;
+    assert!(one.len() > 50);
+    assert_eq!(run(2)?, one);
+    assert_eq!(run(3)?, one);
+    Ok(())
+}
+
+#[test]
+fn evaluation_builds_no_graph_and_draws_no_random_number() -> Result<()> {
+    let spec = Spec { layers: "6C3-AP2-DP0.5-FC10".into(), bias: false };
+    let network = build(&spec, &parts()?, [8, 8, 3])?;
+    let x = normal("x", &[1, 3, 8, 8, 3])?;
+    let first = network.forward(&x, &Context::evaluation(4))?.logits;
+    assert!(!first.track_op());
+    assert_eq!(largest(&first, &network.forward(&x, &Context::evaluation(4))?.logits)?, 0.0);
+    let training = |seed| network.forward(&x, &Context::training(4, Key::new(seed)));
+    assert!(largest(&training(1)?.logits, &training(2)?.logits)? > 0.0);
+    assert_eq!(largest(&training(1)?.logits, &training(1)?.logits)?, 0.0);
+    Ok(())
+}
+
+#[test]
+fn side_heads_stand_at_the_ends_of_stages_and_are_gone_in_evaluation() -> Result<()> {
+    let parts = Parts { side_heads: true, ..parts()? };
+    let spec = Spec { layers: "6C3-AP2-5C3-AP2-4C3-GAP-FC10".into(), bias: false };
+    let cases: [(&dyn Architecture, usize); 4] = [
+        (&spec, 2),
+        (&Spec { layers: "6C3S2-5C3-4C3S2-FC10".into(), bias: false }, 1),
+        (&Spec { layers: "6C3-AP2-5C3-AP2-FC10".into(), bias: false }, 1),
+        (&ResNet19 { width: 0.1, ..ResNet19::default() }, 2),
+    ];
+    let mut visited = 0;
+    for (architecture, heads) in cases {
+        let network = build(architecture, &parts, [8, 8, 3])?;
+        let x = normal("x", &[1, 2, 8, 8, 3])?;
+        let out = network.forward(&x, &Context::training(2, Key::new(1)))?;
+        assert_eq!(out.side.len(), heads, "{architecture:?}");
+        for side in &out.side {
+            assert_eq!(side.dims(), [2, 2, 10]);
+        }
+        assert!(network.forward(&x, &Context::evaluation(2))?.side.is_empty());
+        visited += 1;
+    }
+    assert_eq!(visited, 4);
+    let one_stage = Spec { layers: "6C3-FC10".into(), bias: false };
+    let error = build(&one_stage, &parts, [8, 8, 3]).unwrap_err().to_string();
+    assert!(error.contains("at least two stages"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn observations_count_what_happened() -> Result<()> {
+    let spec = Spec { layers: "6C3-AP2-FC7-FC10".into(), bias: false };
+    let network = build(&spec, &parts()?, [8, 8, 3])?;
+    assert_eq!(network.layer_names(), ["convolution1", "linear1"]);
+    let x = normal("x", &[1, 3, 8, 8, 3])?;
+    let context = Context { census: true, ..Context::training(4, Key::new(1)) };
+    let out = network.forward(&x, &context)?;
+    let loss = out.logits.sum_all()?;
+    out.backward(&loss)?;
+    let seen = network.take_observations();
+    assert_eq!(seen[0].neurons, 384);
+    assert_eq!(seen[0].counts.elements, 4 * 3 * 384);
+    assert_eq!(seen[0].counts.backward_elements, 4 * 3 * 384);
+    assert!(seen[0].counts.spikes > 0 && seen[0].counts.zero_derivatives > 0);
+    assert!(seen[0].census.is_some());
+    let again = network.take_observations();
+    assert_eq!((again[0].counts.spikes, again[0].census), (0, None));
+    Ok(())
+}
+
+#[test]
+fn impossible_shapes_are_refused_in_words() -> Result<()> {
+    let parts = parts()?;
+    let cases = [
+        ("6C3-AP9-FC10", "a side from 1 to 4"),
+        ("6C3-FC9", "FC10 at the end"),
+        ("FC8-6C3-FC10", "a map [H, W, C]"),
+        ("GAP-GAP-FC10", "a map [H, W, C]"),
+    ];
+    let mut visited = 0;
+    for (layers, words) in cases {
+        let spec = Spec { layers: layers.into(), bias: false };
+        let error = build(&spec, &parts, [4, 4, 3]).unwrap_err().to_string();
+        assert!(error.contains(words), "{layers}: {error}");
+        visited += 1;
+    }
+    assert_eq!(visited, 4);
+    let network = build(&Spec { layers: "6C3-FC10".into(), bias: false }, &parts, [4, 4, 3])?;
+    let x = normal("x", &[1, 2, 5, 4, 3])?;
+    let error = network.forward(&x, &Context::evaluation(2)).unwrap_err().to_string();
+    assert!(error.contains("input of the network") && error.contains("[4, 4, 3]"), "{error}");
+    Ok(())
+}
