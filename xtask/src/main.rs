@@ -1,4 +1,4 @@
-//! Development tasks of the workspace: `cargo xtask reproduce | tidy | ci | golden | new`.
+//! Development tasks of the workspace: `cargo xtask reproduce | results | tidy | ci | golden | new`.
 //!
 //! It starts cargo and the `candlewick` binary and never links candle, so that it builds in seconds.
 
@@ -9,6 +9,7 @@ mod golden;
 mod new;
 mod process;
 mod reproduce;
+mod results;
 mod tidy;
 mod workspace;
 
@@ -24,6 +25,10 @@ Development tasks of candlewick.
 cargo xtask reproduce [--features LIST] ARGS...
     Builds the release binary and runs `candlewick reproduce ARGS...`; its exit code is passed on.
     `cargo xtask reproduce --help` lists the arguments.
+
+cargo xtask results [FILE]...
+    Takes each FILE, a `results.json` that `reproduce` left, into docs/results, and writes
+    docs/results.md of all that is there.
 
 cargo xtask tidy
     Checks what compilers do not: arrows between crates, registration, prose, links.
@@ -60,7 +65,8 @@ fn run(task: &str, arguments: &[String]) -> Result<ExitCode> {
     let wants_help = arguments.iter().any(|argument| argument == "--help");
     match task {
         "reproduce" => reproduce::run(&Workspace::find()?, arguments),
-        "tidy" | "ci" | "golden" | "new" if wants_help => Ok(usage()),
+        "results" | "tidy" | "ci" | "golden" | "new" if wants_help => Ok(usage()),
+        "results" => results::run(&Workspace::find()?, arguments),
         "tidy" if arguments.is_empty() => tidy::run(&Workspace::find()?),
         "tidy" => Ok(misuse("tidy takes no arguments")),
         "ci" => match ci::Choice::parse(arguments) {

@@ -4,6 +4,7 @@ mod architecture;
 mod arrows;
 mod components;
 mod features;
+mod measured;
 mod modules;
 mod prose;
 mod sources;
@@ -63,6 +64,7 @@ fn check(workspace: &Workspace, tree: &Tree) -> Vec<Violation> {
         components::check(tree),
         sources::check(tree),
         prose::check(tree),
+        measured::check(tree),
     ]
     .concat()
 }

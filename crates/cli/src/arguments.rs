@@ -181,10 +181,10 @@ pub(crate) enum CheckpointChoice {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReproduceArguments {
-    /// The table, such as table-1
+    /// The table, such as table-1 or tet/cifar-10
     #[arg(required_unless_present = "list")]
     pub(crate) table: Option<String>,
-    /// Lists the tables, their scales and rows
+    /// Lists the tables with their scales, or the rows of TABLE
     #[arg(long)]
     pub(crate) list: bool,
     /// Only these rows (repeat, or separate by commas)

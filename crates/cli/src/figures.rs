@@ -50,7 +50,9 @@ fn of_one_run(record: &RunRecord) -> TableReport {
         label: format!("{}, seed {}", summary.dataset, summary.seed),
         note: None,
         provenance: None,
+        baseline: None,
         published: None,
+        unpublished: None,
         runs: vec![record.clone()],
     };
     TableReport {

@@ -25,7 +25,7 @@ pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
             );
         }
         RecipeCommand::Show { recipe, scale } => {
-            let shown = match recipe.split_once('/') {
+            let shown = match recipe.rsplit_once('/') {
                 Some((table, row)) if !Path::new(recipe).exists() => {
                     let mut table = Table::open(table, scale.parse()?)?;
                     table.keep_rows(&[row.to_owned()])?;
@@ -36,10 +36,10 @@ pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
             print!("{}", shown.to_toml()?);
         }
         RecipeCommand::List => {
-            for (id, _, scales) in tables()? {
-                let scales: Vec<_> = scales.into_iter().map(Scale::name).collect();
-                for row in Table::open(id, Scale::Demo)?.rows {
-                    println!("{id}/{:<24} {}", row.id, scales.join(", "));
+            for table in tables()? {
+                let scales: Vec<_> = table.scales.into_iter().map(Scale::name).collect();
+                for row in Table::open(table.id, Scale::Demo)?.rows {
+                    println!("{:<48} {}", format!("{}/{}", table.id, row.id), scales.join(", "));
                 }
             }
         }

@@ -19,7 +19,7 @@ use crate::{exit, place};
 #[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     let Some(id) = arguments.table.as_deref().filter(|_| !arguments.list) else {
-        return list();
+        return list(arguments.table.as_deref());
     };
     let mut table = Table::open(id, arguments.scale.parse()?)?;
     table.keep_rows(&arguments.rows)?;
@@ -61,25 +61,39 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// All tables under the headings of their papers, or the rows of one.
 #[expect(clippy::print_stdout, reason = "this is where the command speaks")]
-fn list() -> Result<ExitCode> {
-    for (id, title, scales) in tables()? {
-        println!("{id}  {title}");
-        for scale in scales {
-            let table = Table::open(id, scale)?;
+fn list(table: Option<&str>) -> Result<ExitCode> {
+    if let Some(id) = table {
+        let table = Table::open(id, Scale::Demo)?;
+        println!("{id}: {}", table.title);
+        let width = table.rows.iter().map(|row| row.id.len()).max().unwrap_or(0);
+        for row in table.rows {
+            let note = row.note.map_or_else(String::new, |note| format!(": {note}"));
+            println!("  --row {:width$}  {}{note}", row.id, row.label);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut heading = "";
+    for listed in tables()? {
+        if listed.paper != heading {
+            let gap = if heading.is_empty() { "" } else { "\n" };
+            heading = listed.paper;
+            println!("{gap}{heading}");
+        }
+        println!("  {}: {}", listed.id, listed.title);
+        for scale in listed.scales {
+            let table = Table::open(listed.id, scale)?;
+            let (rows, seeds) = (table.rows.len(), table.seeds);
             println!(
-                "  {:8} {} on {}, {} seeds",
+                "    {:8} {rows} rows × {seeds} seeds: {}, {}",
                 scale.name(),
                 table.network,
-                table.dataset,
-                table.seeds
+                table.dataset
             );
         }
-        for row in Table::open(id, Scale::Demo)?.rows {
-            let note = row.note.unwrap_or_default();
-            println!("  --row {:24} {}: {note}", row.id, row.label);
-        }
     }
+    println!("\nThe rows of a table: candlewick reproduce TABLE --list");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -191,8 +205,10 @@ fn collect(
             label: row.label.clone(),
             note: row.note.clone(),
             provenance: row.provenance.clone(),
+            baseline: Some(row.baseline.clone()),
             runs,
             published: row.published.clone(),
+            unpublished: row.unpublished.clone(),
         });
     }
     let fact = |name: &str, value: String| Fact { name: name.into(), value };

@@ -36,12 +36,14 @@ pub enum Error {
         expected: String,
     },
     /// A name is not among the known ones.
-    #[error("unknown {kind} `{name}`; known are {known}")]
+    #[error("unknown {kind} `{name}`{near}; known are {known}")]
     Unknown {
         /// `table`, `row` or `scale`.
         kind: &'static str,
         /// What was asked for.
         name: String,
+        /// Known names that are close to it, as ` (near: ...)`; empty if there are none.
+        near: String,
         /// What there is.
         known: String,
     },
@@ -73,4 +75,56 @@ pub enum Error {
     /// The run directory could not be read or written.
     #[error(transparent)]
     Run(#[from] candlewick_run::RunError),
+}
+
+impl Error {
+    /// An error of a name that is not among `known`, with the nearest of those.
+    pub(crate) fn unknown<'a>(
+        kind: &'static str,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let known: Vec<&str> = known.into_iter().collect();
+        let near: Vec<String> =
+            nearest(name, &known).into_iter().map(|known| format!("`{known}`")).collect();
+        let near =
+            if near.is_empty() { near.concat() } else { format!(" (near: {})", near.join(", ")) };
+        Self::Unknown { kind, name: name.into(), near, known: known.join(", ") }
+    }
+}
+
+/// Up to three names that are close to `name` or hold it, the closest first.
+fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
+    let likeness = |known: &str| {
+        let holds = !name.is_empty() && known.contains(name);
+        strsim::normalized_damerau_levenshtein(name, known).max(if holds { 0.9 } else { 0.0 })
+    };
+    let mut near: Vec<(f64, &str)> = known
+        .iter()
+        .map(|known| (likeness(known), *known))
+        .filter(|(like, _)| *like > 0.6)
+        .collect();
+    near.sort_by(|(left, _), (right, _)| right.total_cmp(left));
+    near.into_iter().take(3).map(|(_, known)| known).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_come_first() {
+        let known = ["table-1", "table-2", "tet/cifar-10", "tet/cifar-100", "msg/cifar-10"];
+        assert_eq!(
+            nearest("tet/cifar10", &known),
+            ["tet/cifar-10", "tet/cifar-100", "msg/cifar-10"]
+        );
+        assert_eq!(nearest("table1", &known), ["table-1", "table-2"]);
+        assert_eq!(nearest("msg", &known), ["msg/cifar-10"]);
+        assert!(nearest("nothing of this", &known).is_empty() && nearest("", &known).is_empty());
+        let error = Error::unknown("table", "msg", known).to_string();
+        assert!(
+            error.starts_with("unknown table `msg` (near: `msg/cifar-10`); known are table-1, ")
+        );
+    }
 }

@@ -50,19 +50,25 @@ impl Experiment {
     /// # Errors
     /// If the data cannot be read, or a shape does not fit.
     pub fn prepare(recipe: Recipe, name: &str, place: &Place) -> Result<Self> {
+        let sets = open(&recipe, place)?;
+        Self::assemble(recipe, name, place, &sets)
+    }
+
+    /// The experiment on these samples, of which the first set is trained on and the second tested on.
+    pub(crate) fn assemble(
+        recipe: Recipe,
+        name: &str,
+        place: &Place,
+        [training, testing]: &[Arc<dyn Dataset>; 2],
+    ) -> Result<Self> {
         let data_name = recipe.data.name_for(recipe.seed);
-        let open = |split| -> Result<Arc<dyn Dataset>> {
-            let root = place.data.as_deref();
-            Ok(Arc::from(candlewick_datasets::open(&data_name, split, root)?))
-        };
-        let (training, testing) = (open(Split::Train)?, open(Split::Test)?);
         let data = &recipe.data;
         let mut train_samples = first_of_each_class(training.labels(), data.train_per_class);
         let validation_samples =
             hold_out(&mut train_samples, training.labels(), data.validation_per_class);
         let test_samples = first_of_each_class(testing.labels(), data.test_per_class);
         let counts =
-            [("train", &training, train_samples.len()), ("test", &testing, test_samples.len())];
+            [("train", training, train_samples.len()), ("test", testing, test_samples.len())];
         let hashes = counts.map(|(split, set, samples)| DataHash {
             name: format!("{data_name}/{split}"),
             samples: samples as u64,
@@ -72,12 +78,12 @@ impl Experiment {
         let loaders = |set: &Arc<dyn Dataset>, samples: &[usize], training| {
             loaders(&recipe, set, samples, training, place)
         };
-        let train = loaders(&training, &train_samples, true)?;
-        let test = loaders(&testing, &test_samples, false)?;
+        let train = loaders(training, &train_samples, true)?;
+        let test = loaders(testing, &test_samples, false)?;
         let validation = if validation_samples.is_empty() {
             Vec::new()
         } else {
-            loaders(&training, &validation_samples, false)?
+            loaders(training, &validation_samples, false)?
         };
         let network = network(
             &recipe,
@@ -157,6 +163,15 @@ impl Experiment {
         self.test = tests;
         Ok(outcome?)
     }
+}
+
+/// The samples of a recipe: those to train on, and those to test on.
+pub(crate) fn open(recipe: &Recipe, place: &Place) -> Result<[Arc<dyn Dataset>; 2]> {
+    let name = recipe.data.name_for(recipe.seed);
+    let open = |split| -> Result<Arc<dyn Dataset>> {
+        Ok(Arc::from(candlewick_datasets::open(&name, split, place.data.as_deref())?))
+    };
+    Ok([open(Split::Train)?, open(Split::Test)?])
 }
 
 /// What of the data and its preparation follows one of several customs, for the manifest.

@@ -8,6 +8,9 @@
 mod error;
 pub mod exchange;
 mod experiment;
+mod index;
+#[cfg(test)]
+mod laws;
 mod recipe;
 mod samples;
 pub mod step;
@@ -18,5 +21,5 @@ mod watch;
 pub use error::{Error, Result};
 pub use experiment::{Experiment, Place};
 pub use recipe::{Data, Input, RawRecipe, Recipe};
-pub use table::{Row, Scale, Table, tables};
+pub use table::{Listed, Row, Scale, Table, tables};
 pub use trained::Trained;

@@ -6,13 +6,8 @@ use std::str::FromStr;
 use candlewick_run::{Published, Selection, Source};
 use serde::Deserialize;
 
+use crate::index::{FILES, paper};
 use crate::{Error, RawRecipe, Recipe, Result};
-
-/// The tables by id, in the order in which they are listed.
-const FILES: &[(&str, &str)] = &[
-    ("table-1", include_str!("../recipes/table-1.toml")),
-    ("table-3", include_str!("../recipes/table-3.toml")),
-];
 
 /// How large an experiment is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,11 +45,10 @@ impl FromStr for Scale {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|scale| scale.name() == name).ok_or_else(|| Error::Unknown {
-            kind: "scale",
-            name: name.into(),
-            known: Self::ALL.map(Self::name).join(", "),
-        })
+        Self::ALL
+            .into_iter()
+            .find(|scale| scale.name() == name)
+            .ok_or_else(|| Error::unknown("scale", name, Self::ALL.map(Self::name)))
     }
 }
 
@@ -102,7 +96,13 @@ struct RawRow {
     label: String,
     note: Option<String>,
     provenance: Option<String>,
+    /// Id of the row that this one is compared with, if not that of the table.
+    baseline: Option<String>,
     published: Option<RawPublished>,
+    /// Why no number is quoted, where that is worth a word.
+    unpublished: Option<String>,
+    /// Time steps of every stage, at every scale, in place of the scale's.
+    time_steps: Option<usize>,
     #[serde(default)]
     recipe: RawRecipe,
     #[serde(default)]
@@ -162,24 +162,41 @@ pub struct Row {
     pub note: Option<String>,
     /// Shown wherever the row appears.
     pub provenance: Option<String>,
+    /// Id of the row that this one is compared with; its own if others are compared with it.
+    pub baseline: String,
     /// What was published of the method.
     pub published: Option<Published>,
+    /// Why no number is quoted, where that is worth a word.
+    pub unpublished: Option<String>,
     /// What is trained.
     pub recipe: Recipe,
 }
 
-/// The ids and titles of all tables, with the scales that each has.
+/// What a list of tables says of one.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Name by which it is reproduced.
+    pub id: &'static str,
+    /// Whose table it is, in words.
+    pub paper: &'static str,
+    /// One line for people.
+    pub title: String,
+    /// The scales that it has, from small to large.
+    pub scales: Vec<Scale>,
+}
+
+/// All tables; those of one paper stand together.
 ///
 /// # Errors
 /// If a table's file is damaged.
-pub fn tables() -> Result<Vec<(&'static str, String, Vec<Scale>)>> {
+pub fn tables() -> Result<Vec<Listed>> {
     FILES
         .iter()
         .map(|&(id, text)| {
             let raw = parse(id, text)?;
             let scales = Scale::ALL.into_iter().filter(|&scale| raw.scale(scale).is_some());
             let scales = scales.collect();
-            Ok((id, raw.title, scales))
+            Ok(Listed { id, paper: paper(id), title: raw.title, scales })
         })
         .collect()
 }
@@ -201,13 +218,12 @@ impl RawTable {
     fn resolve(self, id: &str, scale: Scale) -> Result<Table> {
         let Some(chosen) = self.scale(scale).cloned() else {
             let there = Scale::ALL.into_iter().filter(|&scale| self.scale(scale).is_some());
-            return Err(Error::Unknown {
-                kind: "scale",
-                name: format!("{scale} of {id}"),
-                known: there.map(Scale::name).collect::<Vec<_>>().join(", "),
-            });
+            let name = format!("{scale} of {id}");
+            return Err(Error::unknown("scale", &name, there.map(Scale::name)));
         };
         let base = chosen.recipe.over(&self.base);
+        let compared: Vec<String> =
+            self.rows.iter().filter_map(|row| row.baseline.clone()).collect();
         let rows = self
             .rows
             .into_iter()
@@ -218,8 +234,21 @@ impl RawTable {
                     Scale::Full => row.full,
                 };
                 let name = format!("{id}, row {}, scale {scale}", row.id);
+                let mut recipe = own.over(&row.recipe.over(&base)).resolve(&name)?;
+                if let Some(time_steps) = row.time_steps {
+                    for stage in &mut recipe.train.stages {
+                        stage.time_steps = time_steps;
+                    }
+                    recipe.check(&name)?;
+                }
+                let is_baseline = compared.contains(&row.id);
                 Ok(Row {
-                    recipe: own.over(&row.recipe.over(&base)).resolve(&name)?,
+                    recipe,
+                    baseline: match row.baseline {
+                        Some(baseline) => baseline,
+                        None if is_baseline => row.id.clone(),
+                        None => self.baseline.clone(),
+                    },
                     id: row.id,
                     label: row.label,
                     note: row.note,
@@ -231,11 +260,14 @@ impl RawTable {
                         dataset: published.dataset,
                         network: published.network,
                     }),
+                    unpublished: row.unpublished,
                 })
             })
             .collect::<Result<Vec<_>>>()?;
-        if !rows.iter().any(|row| row.id == self.baseline) {
-            return Err(unknown_row(&self.baseline, &rows));
+        for baseline in compared.iter().chain([&self.baseline]) {
+            if !rows.iter().any(|row| row.id == *baseline) {
+                return Err(unknown_row(baseline, &rows));
+            }
         }
         let protocol = self.protocol.into_iter().chain(chosen.protocol).collect();
         let deviations = self.deviations.into_iter().chain(chosen.deviations).collect();
@@ -256,8 +288,7 @@ impl RawTable {
 }
 
 fn unknown_row(name: &str, rows: &[Row]) -> Error {
-    let known = rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>().join(", ");
-    Error::Unknown { kind: "row", name: name.into(), known }
+    Error::unknown("row", name, rows.iter().map(|row| row.id.as_str()))
 }
 
 impl Table {
@@ -267,8 +298,7 @@ impl Table {
     /// If there is none; the known ones are listed.
     pub fn open(id: &str, scale: Scale) -> Result<Self> {
         let Some((id, text)) = FILES.iter().find(|(known, _)| *known == id) else {
-            let known = FILES.iter().map(|(id, _)| *id).collect::<Vec<_>>().join(", ");
-            return Err(Error::Unknown { kind: "table", name: id.into(), known });
+            return Err(Error::unknown("table", id, FILES.iter().map(|(id, _)| *id)));
         };
         parse(id, text)?.resolve(id, scale)
     }
@@ -286,85 +316,6 @@ impl Table {
         if !ids.is_empty() {
             self.rows.retain(|row| ids.contains(&row.id));
         }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::{Experiment, Place};
-
-    #[test]
-    fn every_table_resolves_at_every_scale_with_rows_of_different_names() -> Result<()> {
-        let (mut visited, mut rows) = (0, 0);
-        for (id, _, scales) in tables()? {
-            assert!(scales.contains(&Scale::Demo), "{id} has no demo");
-            for scale in scales {
-                let table = Table::open(id, scale)?;
-                let names: BTreeSet<_> = table.rows.iter().map(|row| row.id.clone()).collect();
-                assert_eq!(names.len(), table.rows.len(), "{id}: rows of the same name");
-                for row in &table.rows {
-                    let text = row.recipe.to_toml()?;
-                    assert_eq!(Recipe::parse(&text, "resolved")?, row.recipe, "{id} {}", row.id);
-                    rows += 1;
-                }
-                visited += 1;
-            }
-        }
-        assert!(visited >= FILES.len() && rows > visited);
-        Ok(())
-    }
-
-    #[test]
-    fn every_file_of_the_folder_is_a_table_of_the_index() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes");
-        let mut visited = 0;
-        let mut folders = vec![std::path::PathBuf::from(folder)];
-        while let Some(next) = folders.pop() {
-            for entry in std::fs::read_dir(next).expect("a folder").flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                let id = path.strip_prefix(folder).expect("below it").with_extension("");
-                let id = id.to_str().expect("a name").replace('\\', "/");
-                assert!(FILES.iter().any(|(known, _)| *known == id), "{id} is not in the index");
-                visited += 1;
-            }
-        }
-        assert_eq!(visited, FILES.len());
-    }
-
-    /// The networks of the demo scale fit to their data.
-    #[test]
-    fn every_demo_row_builds() -> Result<()> {
-        let place = Place { device: candle_core::Device::Cpu, data: None, cache: None, workers: 0 };
-        let mut visited = 0;
-        for (id, _, _) in tables()? {
-            let table = Table::open(id, Scale::Demo)?;
-            for row in table.rows {
-                let experiment = Experiment::prepare(row.recipe, &row.id, &place)?;
-                assert!(experiment.network().parameters().count() > 0);
-                visited += 1;
-            }
-        }
-        assert!(visited >= 2);
-        Ok(())
-    }
-
-    #[test]
-    fn unknown_names_list_the_known_ones() -> Result<()> {
-        let table = Table::open("table-9", Scale::Demo).unwrap_err().to_string();
-        assert!(table.contains("unknown table `table-9`; known are table-1"), "{table}");
-        let scale = "huge".parse::<Scale>().unwrap_err().to_string();
-        assert!(scale.contains("demo, reduced, full"), "{scale}");
-        let mut table = Table::open("table-1", Scale::Demo)?;
-        let row = table.keep_rows(&["sdtt".into()]).unwrap_err().to_string();
-        assert!(row.contains("unknown row `sdtt`; known are sdt, tet"), "{row}");
         Ok(())
     }
 }

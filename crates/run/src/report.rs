@@ -5,10 +5,12 @@
 
 mod cells;
 mod diagnostics;
+mod direction;
 mod figures;
 mod html;
 mod json;
 mod markdown;
+mod results;
 mod text;
 
 use std::path::Path;
@@ -21,9 +23,11 @@ pub use figures::files as figures;
 pub use html::html;
 pub use json::json;
 pub use markdown::markdown;
+pub use results::{read_results, results, results_page};
 pub use text::text;
 
-/// Writes `report.txt`, `report.md`, `report.json` and `report.html` into an existing directory, each whole.
+/// Writes `report.txt`, `report.md`, `report.json`, `report.html` and `results.json`, which is what
+/// the page of results is made of, into an existing directory, each whole.
 ///
 /// # Errors
 ///
@@ -34,6 +38,7 @@ pub fn write(report: &TableReport, directory: &Path) -> Result<()> {
         ("report.md", markdown(report)),
         ("report.json", json(report)),
         ("report.html", html(report)),
+        ("results.json", results(report)),
     ];
     for (name, form) in forms {
         replace_file(&directory.join(name), form.as_bytes())?;
@@ -58,6 +63,7 @@ mod tests {
         assert_eq!(read("report.md"), markdown(&report));
         assert_eq!(read("report.json"), json(&report));
         assert_eq!(read("report.html"), html(&report));
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 4);
+        assert_eq!(read("results.json"), results(&report));
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 5);
     }
 }

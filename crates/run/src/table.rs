@@ -27,7 +27,7 @@ pub struct TableReport {
     pub network: Option<String>,
     /// Which accuracy of each run the table quotes.
     pub selection: Selection,
-    /// Id of the row that the others are compared with, if there is one.
+    /// Id of the row that the others are compared with, unless they name one of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<String>,
     /// How the runs were made, one sentence each: seeds, split, epochs.
@@ -65,11 +65,18 @@ pub struct RowReport {
     /// Shown beside the label wherever the row appears, such as `inferred from the abstract`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<String>,
+    /// Id of the row that this one is compared with, if not that of the table; its own if others are
+    /// compared with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
     /// The complete runs, in the order of their seeds.
     pub runs: Vec<RunRecord>,
     /// What was published of the method, on whatever data set it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<Published>,
+    /// Why nothing is quoted, if that is worth a word: `no published number is known`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpublished: Option<String>,
 }
 
 /// One complete run.
@@ -82,6 +89,7 @@ pub struct RunRecord {
     /// Its course.
     pub epochs: Vec<EpochMetrics>,
     /// What its trained network looks like inside, if that was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
 }
 
@@ -129,8 +137,12 @@ pub enum Source {
     Paper,
     /// The authors' code or its read-me.
     Code,
+    /// A third party's detailed reading notes of the paper.
+    Notes,
     /// Another paper's comparison.
     ThirdParty,
+    /// Arithmetic from numbers that were stated.
+    Derived,
     /// Not traced to a text.
     Unknown,
 }
@@ -141,22 +153,31 @@ impl Source {
         match self {
             Self::Paper => "paper",
             Self::Code => "authors' code",
+            Self::Notes => "reading notes of the paper",
             Self::ThirdParty => "third party",
+            Self::Derived => "derived from stated numbers",
             Self::Unknown => "source unknown",
         }
     }
 }
 
 impl TableReport {
-    /// The row that the others are compared with.
-    pub fn baseline_row(&self) -> Option<&RowReport> {
-        let id = self.baseline.as_deref()?;
+    /// The row that `row` is compared with; itself if it is a baseline.
+    pub fn baseline_of(&self, row: &RowReport) -> Option<&RowReport> {
+        let id = row.baseline.as_deref().or(self.baseline.as_deref())?;
         self.rows.iter().find(|row| row.id == id)
     }
 
-    /// Whether `row` is the baseline.
+    /// Whether `row` is one that others are compared with.
     pub fn is_baseline(&self, row: &RowReport) -> bool {
-        self.baseline.as_deref() == Some(row.id.as_str())
+        self.baseline_of(row).is_some_and(|baseline| baseline.id == row.id)
+    }
+
+    /// The row that all others are compared with; `None` if there are several.
+    pub fn only_baseline(&self) -> Option<&RowReport> {
+        let first = self.baseline_of(self.rows.first()?)?;
+        let same = |row| self.baseline_of(row).is_some_and(|baseline| baseline.id == first.id);
+        self.rows.iter().all(same).then_some(first)
     }
 
     /// Accuracy of a row under the table's rule; `None` without runs that have it.
@@ -165,13 +186,13 @@ impl TableReport {
         Spread::of(&values)
     }
 
-    /// Difference of a row to the baseline over the seeds that both have; `None` for the baseline itself and
+    /// Difference of a row to its baseline over the seeds that both have; `None` for a baseline itself and
     /// where fewer than two seeds are shared.
     pub fn difference(&self, row: &RowReport) -> Option<Difference> {
         if self.is_baseline(row) {
             return None;
         }
-        let baseline: Vec<(u64, f64)> = self.baseline_row()?.accuracies(self.selection).collect();
+        let baseline: Vec<(u64, f64)> = self.baseline_of(row)?.accuracies(self.selection).collect();
         let pairs: Vec<(f64, f64)> = row
             .accuracies(self.selection)
             .filter_map(|(seed, value)| {

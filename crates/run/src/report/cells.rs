@@ -2,7 +2,7 @@
 
 use crate::format::{duration, percent_spread, points, rate};
 use crate::statistics::{Difference, Spread};
-use crate::table::{Published, RowReport, TableReport};
+use crate::table::{RowReport, TableReport};
 
 /// What stands where nothing was measured or published.
 pub(crate) const NOTHING: &str = "–";
@@ -34,7 +34,7 @@ impl Cells {
             difference: difference(report, row, report.difference(row)),
             firing_rate: row.firing_rate().map_or_else(|| NOTHING.to_owned(), rate),
             time: row.seconds().map_or_else(|| NOTHING.to_owned(), duration),
-            published: published(row.published.as_ref()),
+            published: published(row),
         }
     }
 }
@@ -58,17 +58,26 @@ fn difference(
     }
     match difference {
         Some(difference) => {
-            let Difference { mean, low, high, .. } = difference;
-            let value = format!("{} [{}, {}]", points(mean), points(low), points(high));
-            vec![value, difference.verdict().words().to_owned()]
+            let mut lines =
+                vec![difference_words(&difference), difference.verdict().words().to_owned()];
+            if report.only_baseline().is_none() {
+                lines.extend(report.baseline_of(row).map(|row| format!("to {}", row.label)));
+            }
+            lines
         }
         None => vec![NOTHING.to_owned()],
     }
 }
 
-fn published(published: Option<&Published>) -> Vec<String> {
-    let Some(published) = published else {
-        return vec![NOTHING.to_owned()];
+/// A difference in points with its interval: `+1.20 [+0.30, +2.10]`.
+pub(crate) fn difference_words(difference: &Difference) -> String {
+    let Difference { mean, low, high, .. } = *difference;
+    format!("{} [{}, {}]", points(mean), points(low), points(high))
+}
+
+fn published(row: &RowReport) -> Vec<String> {
+    let Some(published) = &row.published else {
+        return vec![row.unpublished.clone().unwrap_or_else(|| NOTHING.to_owned())];
     };
     let setting = match &published.network {
         Some(network) => format!("{}, {network}", published.dataset),
@@ -88,7 +97,7 @@ pub(crate) fn accuracy_header(report: &TableReport) -> String {
 
 /// Header of the difference column.
 pub(crate) fn difference_header(report: &TableReport) -> String {
-    let baseline = report.baseline_row().map_or("baseline", |row| row.label.as_str());
+    let baseline = report.only_baseline().map_or("its baseline", |row| row.label.as_str());
     format!("Difference to {baseline}, points [95 %]")
 }
 
@@ -118,5 +127,7 @@ pub(crate) fn protocol(report: &TableReport) -> Vec<String> {
 
 /// The command that makes the report again.
 pub(crate) fn command(report: &TableReport) -> String {
-    format!("cargo xtask reproduce {} --scale {}", report.id, report.scale)
+    // Only the demo scale is sure to need no files.
+    let data = if report.scale == "demo" { "" } else { " --data-dir FOLDER" };
+    format!("cargo xtask reproduce {} --scale {}{data}", report.id, report.scale)
 }

@@ -63,8 +63,10 @@ pub(crate) fn row(id: &str, label: &str, accuracies: &[f64]) -> RowReport {
         label: label.to_owned(),
         note: None,
         provenance: None,
+        baseline: None,
         runs: runs.collect(),
         published: None,
+        unpublished: None,
     }
 }
 

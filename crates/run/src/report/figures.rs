@@ -161,12 +161,15 @@ fn in_charts(
         let all = lines.map(|(index, (row, points))| series(row, points, Some(index))).collect();
         return vec![draw(all, None)];
     }
-    let baseline = lines.iter().find(|(row, _)| report.is_baseline(row));
     lines
         .iter()
         .filter(|(row, _)| !report.is_baseline(row))
         .map(|(row, points)| {
-            let gray = baseline.map(|(row, points)| series(row, points, None));
+            let baseline = report.baseline_of(row);
+            let gray = lines
+                .iter()
+                .find(|(row, _)| baseline.is_some_and(|baseline| baseline.id == row.id))
+                .map(|(row, points)| series(row, points, None));
             draw(gray.into_iter().chain([series(row, points, Some(0))]).collect(), Some(row))
         })
         .collect()
@@ -301,10 +304,11 @@ fn bars(
         .collect();
     let full =
         rows.iter().flat_map(|(_, values)| values).map(|(_, value)| *value).fold(0.0, f64::max);
-    let baseline = rows.iter().find(|(row, _)| report.is_baseline(row));
     rows.iter()
         .map(|(row, values)| {
-            let compared = baseline.filter(|(other, _)| other.id != row.id);
+            let baseline = report.baseline_of(row).filter(|baseline| baseline.id != row.id);
+            let compared =
+                baseline.and_then(|baseline| rows.iter().find(|(row, _)| row.id == baseline.id));
             let bar = |(name, value): &(String, f64)| Bar {
                 label: name.clone(),
                 value: *value,

@@ -29,10 +29,12 @@ struct Object<'a> {
 struct Row<'a> {
     id: &'a str,
     accuracy: Option<Accuracy>,
+    baseline: Option<&'a str>,
     difference: Option<Interval>,
     firing_rate: Option<f64>,
     seconds: Option<f64>,
     published: Option<PublishedValue<'a>>,
+    unpublished: Option<&'a str>,
     label: &'a str,
     note: Option<&'a str>,
     provenance: Option<&'a str>,
@@ -106,7 +108,7 @@ pub fn json(report: &TableReport) -> String {
     text + "\n"
 }
 
-fn row<'a>(report: &TableReport, row: &'a RowReport) -> Row<'a> {
+fn row<'a>(report: &'a TableReport, row: &'a RowReport) -> Row<'a> {
     Row {
         id: &row.id,
         accuracy: report.accuracy(row).map(|spread| Accuracy {
@@ -114,6 +116,7 @@ fn row<'a>(report: &TableReport, row: &'a RowReport) -> Row<'a> {
             std: spread.std,
             runs: spread.runs,
         }),
+        baseline: report.baseline_of(row).map(|baseline| baseline.id.as_str()),
         difference: report.difference(row).map(|difference| Interval {
             mean: difference.mean,
             low: difference.low,
@@ -124,6 +127,7 @@ fn row<'a>(report: &TableReport, row: &'a RowReport) -> Row<'a> {
         firing_rate: row.firing_rate(),
         seconds: row.seconds(),
         published: row.published.as_ref().map(published),
+        unpublished: row.unpublished.as_deref(),
         label: &row.label,
         note: row.note.as_deref(),
         provenance: row.provenance.as_deref(),

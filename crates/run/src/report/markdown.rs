@@ -6,11 +6,17 @@ use crate::report::cells::{
     Cells, PUBLISHED_HEADER, accuracy_header, command, difference_header, protocol, scale_note,
 };
 use crate::report::diagnostics;
+use crate::report::direction::Directions;
 use crate::table::TableReport;
 
 /// Renders the report as Markdown that ends with a line break.
 pub fn markdown(report: &TableReport) -> String {
-    let mut out = format!("# {}\n\n", escape(&report.title));
+    format!("# {}\n\n{}", escape(&report.title), sections(report, "##"))
+}
+
+/// Everything below the title, with `level` before the headings.
+pub(crate) fn sections(report: &TableReport, level: &str) -> String {
+    let mut out = String::new();
     let _ = writeln!(out, "Table `{}` at the {} scale.", report.id, report.scale);
     if let Some(network) = &report.network {
         let _ = writeln!(out, "Network: `{network}`.");
@@ -42,13 +48,15 @@ pub fn markdown(report: &TableReport) -> String {
             ],
         );
     }
-    push_diagnostics(&mut out, report);
-    push_list(&mut out, "Protocol", &protocol(report));
-    push_list(&mut out, "Deviations", &report.deviations);
+    let directions = Directions::of(report).sentences(report);
+    push_list(&mut out, level, "Direction", &directions);
+    push_diagnostics(&mut out, level, report);
+    push_list(&mut out, level, "Protocol", &protocol(report));
+    push_list(&mut out, level, "Deviations", &report.deviations);
     let environment: Vec<String> =
         report.environment.iter().map(|fact| format!("{}: {}", fact.name, fact.value)).collect();
-    push_list(&mut out, "Environment", &environment);
-    let _ = write!(out, "\n## Again\n\n```sh\n{}\n```\n", command(report));
+    push_list(&mut out, level, "Environment", &environment);
+    let _ = write!(out, "\n{level} Again\n\n```sh\n{}\n```\n", command(report));
     out
 }
 
@@ -56,12 +64,12 @@ fn push_cells(out: &mut String, cells: &[String; 6]) {
     let _ = writeln!(out, "| {} |", cells.join(" | "));
 }
 
-fn push_diagnostics(out: &mut String, report: &TableReport) {
+fn push_diagnostics(out: &mut String, level: &str, report: &TableReport) {
     let rows = diagnostics::rows(report);
     if rows.is_empty() {
         return;
     }
-    let _ = write!(out, "\n## Diagnostics\n\n{}\n\n", diagnostics::CAPTION);
+    let _ = write!(out, "\n{level} Diagnostics\n\n{}\n\n", diagnostics::CAPTION);
     push_cells(out, &diagnostics::HEADERS.map(escape));
     out.push_str("|---|---:|---:|---:|---:|---:|\n");
     for row in rows {
@@ -78,18 +86,18 @@ fn value_and_notes(lines: &[String]) -> String {
     }
 }
 
-fn push_list(out: &mut String, heading: &str, items: &[String]) {
+fn push_list(out: &mut String, level: &str, heading: &str, items: &[String]) {
     if items.is_empty() {
         return;
     }
-    let _ = write!(out, "\n## {heading}\n\n");
+    let _ = write!(out, "\n{level} {heading}\n\n");
     for item in items {
         let _ = writeln!(out, "* {}", escape(item));
     }
 }
 
 /// Takes the meaning from characters that would part a cell or start markup.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

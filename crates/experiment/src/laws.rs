@@ -1,0 +1,132 @@
+//! What every table must fulfill, at every scale.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use candlewick_datasets::{Dataset, Error as DataError, Info, Sample, Shape, Split, find};
+
+use crate::experiment::Experiment;
+use crate::index::FILES;
+use crate::{Place, Recipe, Scale, Table, tables};
+
+/// As many samples as a recipe may ask for, of which only the shape is known.
+#[derive(Debug)]
+struct Blank {
+    info: Info,
+    labels: Vec<u32>,
+}
+
+impl Dataset for Blank {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    fn read(&self, _: usize) -> Result<Sample<'_>, DataError> {
+        unreachable!("building reads no sample")
+    }
+}
+
+/// Sets of the shape and the classes of a recipe's data, as the registry knows them.
+fn blank(recipe: &Recipe) -> [Arc<dyn Dataset>; 2] {
+    let (entry, _) = find(&recipe.data.name_for(recipe.seed)).unwrap();
+    let classes: Vec<String> = (0..entry.classes).map(|class| class.to_string()).collect();
+    let data = &recipe.data;
+    let per_class = data.train_per_class.unwrap_or(0).max(data.validation_per_class + 1);
+    let batches = recipe.input.batch_size.div_ceil(entry.classes);
+    let labels = |per_class: usize| {
+        (0..entry.classes as u32).flat_map(|class| vec![class; per_class]).collect::<Vec<_>>()
+    };
+    Split::ALL.map(|split| {
+        let mut info = Info::new(entry.name, split, entry.shape, classes.clone());
+        if let (Shape::Image { height: 0, .. }, Some(_)) = (entry.shape, &recipe.input.images) {
+            info.shape = Shape::Image { channels: 3, height: 0, width: 0 };
+        }
+        let labels = labels(per_class.max(batches + data.validation_per_class));
+        Arc::new(Blank { info, labels }) as Arc<dyn Dataset>
+    })
+}
+
+/// The recipe with its network as narrow as the networks that know a width can be.
+fn narrow(recipe: &Recipe) -> Recipe {
+    let mut recipe = recipe.clone();
+    let mut text = toml::Value::try_from(&recipe.network).unwrap();
+    for (_, settings) in text.as_table_mut().unwrap() {
+        if let Some(width) = settings.get_mut("width") {
+            *width = toml::Value::Float(0.03);
+        }
+    }
+    recipe.network = text.try_into().unwrap();
+    recipe
+}
+
+#[test]
+fn every_row_of_every_table_resolves_and_builds_at_every_scale() {
+    let place = Place { device: candle_core::Device::Cpu, data: None, cache: None, workers: 0 };
+    let (mut files, mut scales, mut rows, mut built) = (0, 0, 0, Vec::<Recipe>::new());
+    for listed in tables().unwrap() {
+        assert!(listed.scales.contains(&Scale::Demo), "{} has no demo", listed.id);
+        for scale in listed.scales {
+            let table = Table::open(listed.id, scale).unwrap();
+            let names: BTreeSet<&str> = table.rows.iter().map(|row| row.id.as_str()).collect();
+            assert_eq!(names.len(), table.rows.len(), "{}: rows of the same name", table.id);
+            let labels: BTreeSet<&str> = table.rows.iter().map(|row| row.label.as_str()).collect();
+            assert_eq!(labels.len(), table.rows.len(), "{}: rows of the same label", table.id);
+            for row in &table.rows {
+                let name = format!("{} {} {scale}", table.id, row.id);
+                let text = row.recipe.to_toml().unwrap();
+                assert_eq!(Recipe::parse(&text, "resolved").unwrap(), row.recipe, "{name}");
+                let of = table.rows.iter().find(|other| other.id == row.baseline).unwrap();
+                assert_eq!(of.baseline, of.id, "{name}: its baseline has one of its own");
+                let recipe = narrow(&row.recipe);
+                if !built.contains(&recipe) {
+                    let sets = blank(&recipe);
+                    let experiment =
+                        Experiment::assemble(recipe.clone(), &name, &place, &sets).unwrap();
+                    assert!(experiment.network().parameters().count() > 0, "{name}");
+                    built.push(recipe);
+                }
+                rows += 1;
+            }
+            scales += 1;
+        }
+        files += 1;
+    }
+    assert_eq!(files, FILES.len());
+    assert!(scales > files && rows > scales && built.len() > files, "{scales} {rows}");
+}
+
+/// What a baseline and its rows are compared by must be the same but for the method.
+#[test]
+fn rows_are_compared_on_the_same_data() {
+    let mut visited = 0;
+    for listed in tables().unwrap() {
+        for &scale in &listed.scales {
+            let table = Table::open(listed.id, scale).unwrap();
+            for row in &table.rows {
+                let of = table.rows.iter().find(|other| other.id == row.baseline).unwrap();
+                let name = format!("{} {} {scale}", table.id, row.id);
+                assert_eq!(row.recipe.data, of.recipe.data, "{name}");
+                assert_eq!(row.recipe.input, of.recipe.input, "{name}");
+                assert_eq!(row.recipe.network, of.recipe.network, "{name}");
+                visited += 1;
+            }
+        }
+    }
+    assert!(visited > 2 * FILES.len());
+}
+
+#[test]
+fn unknown_names_list_the_known_ones() {
+    let table = Table::open("table-9", Scale::Demo).unwrap_err().to_string();
+    assert!(table.contains("unknown table `table-9` (near: `table-1`"), "{table}");
+    assert!(table.contains("); known are table-1, "), "{table}");
+    let scale = "huge".parse::<Scale>().unwrap_err().to_string();
+    assert!(scale.contains("demo, reduced, full"), "{scale}");
+    let mut table = Table::open("table-1", Scale::Demo).unwrap();
+    let row = table.keep_rows(&["sdtt".into()]).unwrap_err().to_string();
+    assert!(row.contains("unknown row `sdtt` (near: `sdt`); known are sdt, tet"), "{row}");
+}

@@ -1,0 +1,143 @@
+//! The page of measured tables in the documentation, and the files that it is made of.
+//!
+//! A file holds a report without what only figures show, so that it can be committed.
+//! The page is a function of the files: it says nothing that they do not.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::error::RunError;
+use crate::report::cells::NOTHING;
+use crate::report::direction::Directions;
+use crate::report::markdown::{escape, sections};
+use crate::table::{RowReport, RunRecord, TableReport};
+
+/// The report as a JSON document with what the page needs: per run the summary, and the gradient
+/// norms of the first and the last weight in the last epoch.
+#[expect(clippy::missing_panics_doc, reason = "strings and numbers always serialize")]
+pub fn results(report: &TableReport) -> String {
+    let mut report = report.clone();
+    for row in &mut report.rows {
+        for run in &mut row.runs {
+            reduce(run);
+        }
+    }
+    let text = serde_json::to_string_pretty(&report).expect("strings and numbers always serialize");
+    text + "\n"
+}
+
+/// Leaves out the course of a run, its snapshot, and where on a machine it lies.
+fn reduce(run: &mut RunRecord) {
+    let mut last = run.epochs.pop();
+    if let Some(epoch) = &mut last {
+        let weights: Vec<_> =
+            epoch.gradient_norms.iter().filter(|norm| norm.name.ends_with("weight")).collect();
+        let ends = [weights.first().copied(), weights.last().copied()];
+        epoch.gradient_norms = ends.into_iter().flatten().cloned().collect();
+        epoch.layers.clear();
+        epoch.methods.clear();
+    }
+    run.epochs = last.into_iter().collect();
+    run.snapshot = None;
+    let parts: Vec<&str> = run.directory.split(['/', '\\']).collect();
+    run.directory = parts[parts.len().saturating_sub(2)..].join("/");
+}
+
+/// Reads what [`results`] wrote; `path` is named in the error.
+///
+/// # Errors
+/// If the text is not such a document.
+pub fn read_results(text: &str, path: &Path) -> Result<TableReport, RunError> {
+    serde_json::from_str(text)
+        .map_err(|source| RunError::Malformed { path: path.to_path_buf(), source })
+}
+
+/// The page of all reports, numbered tables first, as Markdown that ends with a line break.
+pub fn results_page(reports: &[TableReport]) -> String {
+    let mut reports: Vec<&TableReport> = reports.iter().collect();
+    let scales = ["demo", "reduced", "full"];
+    reports.sort_by_key(|report| {
+        let scale = scales.iter().position(|scale| *scale == report.scale);
+        (report.id.contains('/'), report.id.clone(), scale)
+    });
+    let mut out = String::from(
+        "# What we measured\n\n\
+         This page is made by `cargo xtask results` from the files in `docs/results`, which hold every run's numbers; `cargo xtask tidy` fails if it is not what they give.\n\
+         `cargo xtask results FILE` takes in the `results.json` that `cargo xtask reproduce` leaves beside its report.\n\n\
+         Each paper claims that its method is more accurate than training without it.\n\
+         A claim holds in direction where the whole 95 % interval of the paired difference to the baseline lies above zero, it does not where the interval lies below, and otherwise the runs cannot tell.\n\
+         Tables of ablations and of variants have rows for which no paper claims a gain; they are sorted in the same way.\n\
+         The intervals are not corrected for the number of rows: of twenty rows without any effect, one is expected to look like one.\n\
+         None of the numbers is comparable with a published one unless the scale is `full`.\n",
+    );
+    if reports.is_empty() {
+        out.push_str("\nNo table has been measured yet.\n");
+        return out;
+    }
+    out.push_str("\n| table | scale | measured on | holds | does not | cannot tell |\n|---|---|---|---|---|---|\n");
+    for report in &reports {
+        let directions = Directions::of(report);
+        let names = |rows: &[&RowReport]| match rows {
+            [] => NOTHING.to_owned(),
+            rows => rows.iter().map(|row| escape(&row.label)).collect::<Vec<_>>().join(", "),
+        };
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {} | {} | {} | {} |",
+            report.id,
+            report.scale,
+            escape(&report.dataset),
+            names(&directions.higher),
+            names(&directions.lower),
+            names(&directions.open),
+        );
+    }
+    for report in reports {
+        let _ = write!(out, "\n## {}\n\n{}", escape(&report.title), sections(report, "###"));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{example, json, markdown};
+
+    /// Nothing that the tables say is lost in the file.
+    #[test]
+    fn a_file_says_what_the_report_says() {
+        let report = example::report();
+        let text = results(&report);
+        let read = read_results(&text, Path::new("results.json")).unwrap();
+        assert_eq!(results(&read), text);
+        assert_eq!(markdown(&read), markdown(&report));
+        let object = |report| serde_json::from_str::<serde_json::Value>(&json(report)).unwrap();
+        let (whole, mut kept) = (object(&report), object(&read));
+        let mut visited = 0;
+        for row in kept["rows"].as_array_mut().unwrap() {
+            for run in row["runs"].as_array_mut().unwrap() {
+                let directory = format!("runs/table-0/{}", run["directory"].as_str().unwrap());
+                run["directory"] = directory.into();
+                visited += 1;
+            }
+        }
+        assert_eq!((kept, visited), (whole, 7));
+    }
+
+    #[test]
+    fn the_page_of_the_small_example() {
+        let mut other = example::report();
+        other.id = "paper/table".to_owned();
+        let page = results_page(&[other, example::report()]);
+        assert!(page.find("`table-0`").unwrap() < page.find("`paper/table`").unwrap());
+        assert_eq!(page.matches("\n## A small example\n").count(), 2);
+        assert_eq!(page.matches("\n### Protocol\n").count(), 2);
+        assert!(results_page(&[]).ends_with("\nNo table has been measured yet.\n"));
+    }
+
+    #[test]
+    fn a_damaged_file_is_named() {
+        let error = read_results("{}", Path::new("a/demo.json")).unwrap_err().to_string();
+        assert!(error.contains("a/demo.json") && error.contains("id"), "{error}");
+    }
+}

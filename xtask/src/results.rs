@@ -1,0 +1,92 @@
+//! `cargo xtask results`: takes in measured tables, and writes the page that is made of all of them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use candlewick_run::TableReport;
+use candlewick_run::report::{read_results, results, results_page};
+
+use crate::tidy::Tree;
+use crate::workspace::Workspace;
+
+/// Where measured tables are kept, as `TABLE/SCALE.json`.
+pub(crate) const FOLDER: &str = "docs/results/";
+/// The page that is made of them.
+pub(crate) const PAGE: &str = "docs/results.md";
+
+/// Copies `files`, each a `results.json`, to where tables are kept, and writes the page.
+pub(crate) fn run(workspace: &Workspace, files: &[String]) -> Result<ExitCode> {
+    for file in files {
+        let place = take(&workspace.root, Path::new(file))?;
+        println!("{file} is now {place}");
+    }
+    let (page, count) = page(&Tree::read(&workspace.root)?)?;
+    fs::write(workspace.root.join(PAGE), page).with_context(|| format!("cannot write {PAGE}"))?;
+    println!("{PAGE}: {count} tables");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Copies a file to where its table and scale belong, and says where that is.
+fn take(root: &Path, file: &Path) -> Result<String> {
+    let text =
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let report = read_results(&text, file)?;
+    let plain = |name: &str| {
+        let known = |letter: char| letter.is_ascii_alphanumeric() || "-/".contains(letter);
+        !name.is_empty() && !name.starts_with('/') && name.chars().all(known)
+    };
+    ensure!(
+        plain(&report.id) && plain(&report.scale),
+        "{}: `{}` at scale `{}` is no name of a table",
+        file.display(),
+        report.id,
+        report.scale
+    );
+    let place = format!("{FOLDER}{}/{}.json", report.id, report.scale);
+    let path: PathBuf = root.join(&place);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    fs::write(&path, results(&report)).with_context(|| format!("cannot write {place}"))?;
+    Ok(place)
+}
+
+/// The page of all tables in the tree, and how many there are.
+pub(crate) fn page(tree: &Tree) -> Result<(String, usize)> {
+    let is_one = |path: &str| {
+        path.starts_with(FOLDER) && Path::new(path).extension().is_some_and(|end| end == "json")
+    };
+    let reports: Vec<TableReport> = tree
+        .texts()
+        .filter(|(path, _)| is_one(path))
+        .map(|(path, text)| Ok(read_results(text, Path::new(path))?))
+        .collect::<Result<_>>()?;
+    Ok((results_page(&reports), reports.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = r#"{ "id": "paper/table", "title": "A table", "scale": "reduced",
+        "dataset": "digits", "selection": "final", "rows": [] }"#;
+
+    #[test]
+    fn a_file_goes_where_its_table_belongs_and_into_the_page() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("results.json");
+        fs::write(&file, REPORT)?;
+        let place = take(folder.path(), &file)?;
+        assert_eq!(place, "docs/results/paper/table/reduced.json");
+        let text = fs::read_to_string(folder.path().join(&place))?;
+        let (page, count) = page(&Tree::of(&[(&place, &text), ("docs/other.json", "{}")]))?;
+        assert_eq!(count, 1);
+        assert!(page.contains("\n## A table\n") && page.contains("| `paper/table` | reduced |"));
+        fs::write(&file, REPORT.replace("paper/table", "../../outside"))?;
+        assert!(take(folder.path(), &file).is_err());
+        Ok(())
+    }
+}
