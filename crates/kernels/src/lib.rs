@@ -4,6 +4,7 @@
 //! depend on the number of threads) and is written once for all instruction sets.
 
 pub mod choice;
+mod coincidence;
 pub mod convolution;
 mod convolution_gradient;
 pub mod current;

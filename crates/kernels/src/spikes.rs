@@ -340,6 +340,12 @@ impl Spikes {
         &self.words[first..first + row]
     }
 
+    /// A word of a row of [`Self::rows_per_pixel`].
+    #[inline(always)]
+    pub(crate) fn word(&self, row: usize, pixel: usize, word: usize) -> u64 {
+        self.words[(row * self.pixels + pixel) * self.words_per_row() + word]
+    }
+
     /// The bits of all planes of a group.
     pub(crate) fn group_mut(&mut self, group: usize) -> &mut [u64] {
         let size = self.planes * self.pixels * self.words_per_row();
@@ -357,7 +363,7 @@ impl Spikes {
     }
 
     /// Rows of words of a pixel: planes of all groups.
-    fn rows_per_pixel(&self) -> usize {
+    pub(crate) fn rows_per_pixel(&self) -> usize {
         self.groups() * self.planes
     }
 }

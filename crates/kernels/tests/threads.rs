@@ -98,6 +98,13 @@ fn sparse_convolution() {
         assert_same_bits("weight gradient", || {
             filled(shape.weight_len(), |to| shape.sparse_weight_gradient(&spikes, &grad, to))
         });
+        let fired: Vec<f32> = grad.iter().map(|&x| f32::from(x > 1.0)).collect();
+        let fired = Spikes::binary([5, fired.len() / 5 / 70, 70], &fired).expect("spikes");
+        let weights = [vec![0.1, 0.2, 0.3, 0.4, 0.5], vec![1.0; 5]];
+        assert_same_bits("coincidences", || {
+            let size = weights.len() * shape.weight_len();
+            filled(size, |to| shape.coincidences(&spikes, &fired, &weights, to))
+        });
     }
 }
 

@@ -11,8 +11,7 @@
 //!
 //! Only the gradient by the weight is scaled. A layer whose traces do not meet has `M = 1`.
 
-use candlewick_core::weight_rule::{WeightGradientRule, WeightSite};
-use rayon::prelude::*;
+use candlewick_core::weight_rule::{Side, WeightGradientRule, WeightSite};
 use serde::{Deserialize, Serialize};
 
 /// Whose spikes the post-synaptic trace follows.
@@ -67,18 +66,6 @@ impl GradientScaling {
 /// e⁻¹: the traces' decay per step.
 const DECAY: f32 = 0.367_879_45;
 
-/// Values per parallel task.
-const CHUNK: usize = 1 << 14;
-
-/// `trace ← e⁻¹ · trace + spikes`.
-fn advance(trace: &mut [f32], spikes: &[f32]) {
-    trace.par_chunks_mut(CHUNK).zip(spikes.par_chunks(CHUNK)).for_each(|(trace, spikes)| {
-        for (trace, spike) in trace.iter_mut().zip(spikes) {
-            *trace = DECAY * *trace + spike;
-        }
-    });
-}
-
 /// The weights with which the spikes of each step stand in the trace `r[t]`: e⁻⁽ᵗ⁻ᵏ⁾ for k ≤ t.
 fn weights_of_trace(t: usize, time_steps: usize) -> Vec<f32> {
     let mut weights = vec![0.0; time_steps];
@@ -96,53 +83,42 @@ impl WeightGradientRule for GradientScaling {
     }
 
     fn weight_gradient(&self, site: WeightSite<'_>, gradient: &mut [f32]) {
-        let post = match self.post_source {
-            PostSource::Post => site.post,
-            PostSource::Pre if site.pre.len == site.post.len => site.pre,
+        let side = match self.post_source {
+            PostSource::Post => Side::Post,
+            PostSource::Pre if site.same_shape => Side::Pre,
             PostSource::Pre => {
                 (site.plain)(gradient);
                 return;
             }
         };
-        let last = site.time_steps - 1;
-        let mut spikes = vec![0.0; post.len];
-        let mut trace = vec![0.0; post.len];
-        let mut advance_to = |t: usize, trace: &mut [f32]| {
-            (post.read)(t, &mut spikes);
-            advance(trace, &spikes);
+        let time_steps = site.time_steps;
+        let traces: Vec<Vec<f32>> = match self.trace_time {
+            TraceTime::Step => (0..time_steps).map(|t| weights_of_trace(t, time_steps)).collect(),
+            TraceTime::Final => vec![weights_of_trace(time_steps - 1, time_steps)],
         };
-        let mut of_the_step = vec![0.0; gradient.len()];
-        let mut coincidence = vec![0.0; gradient.len()];
-        // Coincidence of the traces of step `t`, and its largest element.
-        let coincide = |t: usize, trace: &[f32], coincidence: &mut [f32]| {
-            (site.correlate)(&weights_of_trace(t, site.time_steps), trace, coincidence);
-            coincidence.iter().fold(0.0, |most: f32, &h| most.max(h))
+        let mut coincidences = vec![0.0; gradient.len() * traces.len()];
+        (site.coincide)(side, &traces, &mut coincidences);
+        // What stands in the trace of number `row`, weight row by weight row.
+        let row_length = traces.len() * site.outputs;
+        let of_trace = |row: usize| {
+            let rows = coincidences.chunks_exact(row_length);
+            rows.map(move |rows| &rows[row * site.outputs..][..site.outputs])
         };
-        let mut largest = 0.0;
-        if self.trace_time == TraceTime::Final {
-            for t in 0..=last {
-                advance_to(t, &mut trace);
-            }
-            largest = coincide(last, &trace, &mut coincidence);
-        }
         gradient.fill(0.0);
-        let mut only = vec![0.0; site.time_steps];
-        for t in 0..=last {
-            only.fill(0.0);
-            only[t] = 1.0;
-            (site.correlate)(&only, site.gradient_of_step(t), &mut of_the_step);
-            if self.trace_time == TraceTime::Step {
-                advance_to(t, &mut trace);
-                largest = coincide(t, &trace, &mut coincidence);
-            }
-            if largest > 0.0 {
-                let factor = self.alpha / largest;
-                for ((sum, part), h) in gradient.iter_mut().zip(&of_the_step).zip(&coincidence) {
-                    *sum += part * ((1.0 - self.alpha) + factor * h);
-                }
-            } else {
-                for (sum, part) in gradient.iter_mut().zip(&of_the_step) {
-                    *sum += part;
+        let mut of_the_step = vec![0.0; gradient.len()];
+        for t in 0..time_steps {
+            (site.of_step)(t, &mut of_the_step);
+            let row = t.min(traces.len() - 1);
+            let largest = of_trace(row).flatten().fold(0.0, |most: f32, &h| most.max(h));
+            // Traces that never meet leave the gradient as it is.
+            let (constant, factor) = match largest > 0.0 {
+                true => (1.0 - self.alpha, self.alpha / largest),
+                false => (1.0, 0.0),
+            };
+            let rows = gradient.chunks_exact_mut(site.outputs).zip(of_trace(row));
+            for ((sums, h), parts) in rows.zip(of_the_step.chunks_exact(site.outputs)) {
+                for ((sum, part), h) in sums.iter_mut().zip(parts).zip(h) {
+                    *sum += part * (constant + factor * h);
                 }
             }
         }
@@ -152,7 +128,6 @@ impl WeightGradientRule for GradientScaling {
 #[cfg(test)]
 mod tests {
     use candlewick_core::Key;
-    use candlewick_core::weight_rule::Steps;
 
     use super::*;
 
@@ -162,20 +137,25 @@ mod tests {
     #[test]
     fn a_synapse_that_caused_the_spike_keeps_its_gradient() {
         let (pre, post, grad) = ([1.0, 0.0, 0.0, 1.0], [0.0, 1.0], [2.0, 3.0]);
-        let correlate = |weights: &[f32], post: &[f32], out: &mut [f32]| {
-            for (i, out) in out.iter_mut().enumerate() {
-                *out = (weights[0] * pre[i] + weights[1] * pre[2 + i]) * post[0];
+        let coincide = |side: Side, weights: &[Vec<f32>], out: &mut [f32]| {
+            assert_eq!(side, Side::Post);
+            for (out, (input, weights)) in
+                out.iter_mut().zip((0..2).flat_map(|input| weights.iter().map(move |w| (input, w))))
+            {
+                let before = weights[0] * pre[input] + weights[1] * pre[2 + input];
+                *out = before * (weights[0] * post[0] + weights[1] * post[1]);
             }
         };
+        let of_step = |t: usize, out: &mut [f32]| {
+            out.copy_from_slice(&[pre[2 * t] * grad[t], pre[2 * t + 1] * grad[t]]);
+        };
         let plain = |out: &mut [f32]| out.copy_from_slice(&grad);
-        let read_pre = |t: usize, out: &mut [f32]| out.copy_from_slice(&pre[2 * t..2 * t + 2]);
-        let read_post = |t: usize, out: &mut [f32]| out.copy_from_slice(&post[t..=t]);
         let site = WeightSite {
             time_steps: 2,
-            pre: Steps { len: 2, read: &read_pre },
-            post: Steps { len: 1, read: &read_post },
-            grad_output: &grad,
-            correlate: &correlate,
+            outputs: 1,
+            same_shape: false,
+            coincide: &coincide,
+            of_step: &of_step,
             plain: &plain,
             key: Key::new(0),
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor, Var};
 use candlewick_core::gradient_check::largest_difference;
-use candlewick_core::weight_rule::{Steps, WeightGradientRule, WeightSite};
+use candlewick_core::weight_rule::{Side, WeightGradientRule, WeightSite};
 use candlewick_core::{Key, Result};
 use candlewick_kernels::simd::{Level, limit};
 use candlewick_surrogate::{AnySurrogate, Effective, Site, SurrogateRule};
@@ -194,16 +194,11 @@ fn gradient_scaling_stays_in_its_range() {
         (0..time_steps * n).map(|_| f32::from(u8::from(stream.bernoulli(0.4)))).collect()
     };
     let (pre, post) = (spikes(inputs), spikes(outputs));
-    let grad_output = vec![1.0; time_steps * outputs];
     let silent = vec![0.0; time_steps * outputs];
-    let correlate = |weights: &[f32], post: &[f32], out: &mut [f32]| {
-        out.fill(0.0);
-        for (pre, weight) in pre.chunks(inputs).zip(weights) {
-            for (i, &pre) in pre.iter().enumerate() {
-                for (o, &post) in post.iter().enumerate() {
-                    out[i * outputs + o] += weight * pre * post;
-                }
-            }
+    // The gradient by the output is 1 everywhere.
+    let of_step = |t: usize, out: &mut [f32]| {
+        for (out, pre) in out.chunks_mut(outputs).zip(&pre[t * inputs..]) {
+            out.fill(*pre);
         }
     };
     let plain = |out: &mut [f32]| {
@@ -217,18 +212,27 @@ fn gradient_scaling_stays_in_its_range() {
             let rule = GradientScaling { alpha: 0.3, post_source, trace_time };
             let run = |rule: &GradientScaling, post: &[f32]| {
                 let mut gradient = vec![0.0; inputs * outputs];
-                let read_pre = |t: usize, out: &mut [f32]| {
-                    out.copy_from_slice(&pre[t * inputs..][..inputs]);
-                };
-                let read_post = |t: usize, out: &mut [f32]| {
-                    out.copy_from_slice(&post[t * outputs..][..outputs]);
+                let coincide = |_: Side, weights: &[Vec<f32>], out: &mut [f32]| {
+                    let rows = weights.len();
+                    for (row, weights) in weights.iter().enumerate() {
+                        let sum = |spikes: &[f32], count: usize, neuron: usize| -> f32 {
+                            let steps = spikes.chunks(count).zip(weights);
+                            steps.map(|(spikes, weight)| weight * spikes[neuron]).sum()
+                        };
+                        for i in 0..inputs {
+                            for o in 0..outputs {
+                                out[(i * rows + row) * outputs + o] =
+                                    sum(&pre, inputs, i) * sum(post, outputs, o);
+                            }
+                        }
+                    }
                 };
                 let site = WeightSite {
                     time_steps,
-                    pre: Steps { len: inputs, read: &read_pre },
-                    post: Steps { len: outputs, read: &read_post },
-                    grad_output: &grad_output,
-                    correlate: &correlate,
+                    outputs,
+                    same_shape: false,
+                    coincide: &coincide,
+                    of_step: &of_step,
                     plain: &plain,
                     key: Key::new(0),
                 };

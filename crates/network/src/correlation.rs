@@ -1,8 +1,5 @@
-//! Correlations of a layer's input with post-synaptic activations, for rules that look at the weight
+//! Correlations of a layer's input with what is behind the layer, for rules that look at the weight
 //! gradient step by step.
-//!
-//! A weighted sum of spikes is not made of spikes, but its correlation with `y` is that of the spikes of
-//! each step with `weight · y`; so the sparse kernel serves it wherever it serves the plain gradient.
 
 use std::sync::Arc;
 
@@ -38,69 +35,66 @@ impl Correlation<'_> {
         }
     }
 
-    /// Correlates the sum of the input's steps by their `weights` with `post`, which is one step.
-    pub(crate) fn of_steps(&self, weights: &[f32], post: &[f32], out: &mut [f32]) {
-        let Some(first) = weights.iter().position(|&weight| weight != 0.0) else {
-            out.fill(0.0);
-            return;
-        };
-        let last = weights.iter().rposition(|&weight| weight != 0.0).unwrap_or(first) + 1;
-        let weights = &weights[first..last];
-        let images = self.convolution.images / self.x.time;
-        let step = Conv2d { images, ..self.convolution };
-        if let (Values::Spikes(spikes), Path::Sparse) = (&self.x.values, self.path) {
-            let spikes = spikes.of_steps(first..last);
-            let shape = Conv2d { images: images * weights.len(), ..step };
-            if weights == [1.0] {
-                shape.sparse_weight_gradient(&spikes, post, out);
-                return;
+    /// Writes the gradient by the weight of step `t` alone, given the gradient by its output.
+    pub(crate) fn of_step(&self, t: usize, gradient: &[f32], out: &mut [f32]) {
+        let step = self.step();
+        match (&self.x.values, self.path) {
+            (Values::Spikes(spikes), Path::Sparse) => {
+                step.sparse_weight_gradient(&spikes.of_steps(t..t + 1), gradient, out);
             }
-            let mut each = self.pool.take(weights.len() * post.len());
-            for (each, &weight) in each.chunks_mut(post.len().max(1)).zip(weights) {
-                scale(post, weight, each);
+            _ => {
+                let mut only = vec![0.0; self.x.time];
+                only[t] = 1.0;
+                step.weight_gradient(&weighted_sum(self.x, &only, self.pool), gradient, out);
             }
-            shape.sparse_weight_gradient(&spikes, &each, out);
+        }
+    }
+
+    /// Correlates sums of the input's steps with sums of the steps of `other`, which has the shape of
+    /// the output, both by each of the rows of `weights`: `[kernel_h, kernel_w, in, rows, out]`.
+    pub(crate) fn coincidences(&self, other: &Signal, weights: &[Vec<f32>], out: &mut [f32]) {
+        if let (Values::Spikes(pre), Values::Spikes(post)) = (&self.x.values, &other.values) {
+            self.convolution.coincidences(pre, post, weights, out);
             return;
         }
-        let mut sum = step_of(self.x, first, self.pool);
-        if weights != [1.0] {
-            let row = sum;
-            sum = self.pool.take(row.len());
-            scale(&row, weights[0], &mut sum);
+        let step = self.step();
+        let outputs = step.out_channels;
+        let mut of_row = vec![0.0; step.weight_len()];
+        let rows = weights.len();
+        for (row, weights) in weights.iter().enumerate() {
+            let pre = weighted_sum(self.x, weights, self.pool);
+            step.weight_gradient(&pre, &weighted_sum(other, weights, self.pool), &mut of_row);
+            let rows = out[row * outputs..].chunks_mut(rows * outputs);
+            for (out, of_row) in rows.zip(of_row.chunks_exact(outputs)) {
+                out[..outputs].copy_from_slice(of_row);
+            }
         }
-        for (t, &weight) in (first..last).zip(weights).skip(1) {
-            let row = step_of(self.x, t, self.pool);
-            sum.par_chunks_mut(CHUNK).zip(row.par_chunks(CHUNK)).for_each(|(sum, row)| {
-                for (sum, value) in sum.iter_mut().zip(row) {
-                    *sum += weight * value;
-                }
-            });
-        }
-        step.weight_gradient(&sum, post, out);
+    }
+
+    /// The layer for the images of one step.
+    fn step(&self) -> Conv2d {
+        Conv2d { images: self.convolution.images / self.x.time, ..self.convolution }
     }
 }
 
-/// One time step of a signal.
-pub(crate) fn step_of(x: &Signal, t: usize, pool: &Arc<Pool>) -> Buffer {
-    let mut step = pool.take(x.len() / x.time);
-    read_step(x, t, &mut step);
-    step
-}
-
-/// Writes one time step of a signal.
-pub(crate) fn read_step(x: &Signal, t: usize, step: &mut [f32]) {
-    match &x.values {
-        Values::Dense(values) => step.copy_from_slice(&values[t * step.len()..][..step.len()]),
-        Values::Spikes(spikes) => spikes.of_steps(t..t + 1).decode(step),
-    }
-}
-
-fn scale(values: &[f32], factor: f32, out: &mut [f32]) {
-    out.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(out, values)| {
-        for (out, value) in out.iter_mut().zip(values) {
-            *out = factor * value;
+/// The sum of the steps of a signal by their weights.
+fn weighted_sum(x: &Signal, weights: &[f32], pool: &Arc<Pool>) -> Buffer {
+    let size = x.len() / x.time;
+    let mut sum = pool.take(size);
+    sum.fill(0.0);
+    let mut step = pool.take(size);
+    for (t, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
+        match &x.values {
+            Values::Dense(values) => step.copy_from_slice(&values[t * size..][..size]),
+            Values::Spikes(spikes) => spikes.of_steps(t..t + 1).decode(&mut step),
         }
-    });
+        sum.par_chunks_mut(CHUNK).zip(step.par_chunks(CHUNK)).for_each(|(sum, step)| {
+            for (sum, value) in sum.iter_mut().zip(step) {
+                *sum += weight * value;
+            }
+        });
+    }
+    sum
 }
 
 #[cfg(test)]
@@ -111,10 +105,10 @@ mod tests {
     use super::*;
     use crate::Features;
 
-    /// Against one dense correlation per step, for spikes, quarters of spikes and analog inputs, by
-    /// both kernels, and for one, several and no steps.
+    /// Against dense correlations of decoded steps, for spikes, quarters of spikes and analog inputs, by
+    /// both kernels.
     #[test]
-    fn it_is_the_weighted_sum_of_the_correlations_of_the_steps() {
+    fn steps_and_coincidences_are_their_dense_correlations() {
         let time_steps = 6;
         let convolution = Conv2d {
             images: time_steps * 4,
@@ -128,65 +122,85 @@ mod tests {
         };
         let pool = Arc::<Pool>::default();
         let mut stream = Key::new(1).stream();
-        let shape = [time_steps, 4 * 36, 32];
-        let count = shape.iter().product();
-        let spikes: Vec<f32> =
-            (0..count).map(|_| f32::from(u8::from(stream.bernoulli(0.1)))).collect();
+        let (before, behind) = ([time_steps, 4 * 36, 32], [time_steps, 4 * 9, 24]);
+        let mut random = |shape: [usize; 3]| -> Vec<f32> {
+            let count = shape.iter().product();
+            (0..count).map(|_| f32::from(u8::from(stream.bernoulli(0.2)))).collect()
+        };
+        let (spikes, fired) = (random(before), random(behind));
         let quarters: Vec<f32> =
             spikes.iter().map(|&spike| 0.25 * spike * (1 + stream.below(4)) as f32).collect();
-        let analog: Vec<f32> = (0..count).map(|_| stream.normal()).collect();
-        let post: Vec<f32> = (0..4 * 9 * 24).map(|_| stream.normal()).collect();
-        let step = Conv2d { images: 4, ..convolution };
-        let bits = |values: &[f32], unit, levels| {
-            Values::Spikes(Arc::new(
-                Spikes::multiples(shape, values, unit, levels).expect("multiples"),
-            ))
+        let analog: Vec<f32> = spikes.iter().map(|_| stream.normal()).collect();
+        let gradient: Vec<f32> = fired.iter().map(|_| stream.normal()).collect();
+        let bits = |shape, values: &[f32], unit, levels| {
+            let spikes = Spikes::multiples(shape, values, unit, levels);
+            Values::Spikes(Arc::new(spikes.expect("multiples")))
         };
         let dense = |values: &[f32]| {
             let mut buffer = pool.take(values.len());
             buffer.copy_from_slice(values);
             Values::Dense(Arc::new(buffer))
         };
+        let signal = |values, [height, width, channels]: [usize; 3]| Signal {
+            time: time_steps,
+            batch: 4,
+            features: Features::Map { height, width, channels },
+            values,
+            support: None,
+            gradient: true,
+        };
+        let post = signal(bits(behind, &fired, 1.0, 1), [3, 3, 24]);
+        let step = Conv2d { images: 4, ..convolution };
+        let weights = [
+            vec![0.0, 0.0, 1.0, 0.0, 0.0, 0.0],
+            vec![0.01, 0.02, 0.1, 0.3, 0.5, 1.0],
+            vec![0.0; 6],
+        ];
+        let sum = |values: &[f32], weights: &[f32]| {
+            let mut sum = vec![0.0; values.len() / time_steps];
+            for (values, weight) in values.chunks(sum.len()).zip(weights) {
+                sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
+            }
+            sum
+        };
+        let same = |found: &[f32], expected: &[f32]| {
+            assert_eq!(found.len(), expected.len());
+            let scale = expected.iter().fold(1.0, |most: f32, value| most.max(value.abs()));
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-5 * scale, "{found} {expected}");
+            }
+        };
         let mut visited = 0;
         for (input, values, path) in [
-            (&spikes, bits(&spikes, 1.0, 1), Path::Sparse),
-            (&quarters, bits(&quarters, 0.25, 4), Path::Sparse),
-            (&quarters, bits(&quarters, 0.25, 4), Path::Dense),
+            (&spikes, bits(before, &spikes, 1.0, 1), Path::Sparse),
+            (&quarters, bits(before, &quarters, 0.25, 4), Path::Sparse),
+            (&quarters, bits(before, &quarters, 0.25, 4), Path::Dense),
             (&analog, dense(&analog), Path::Dense),
         ] {
-            let features = Features::Map { height: 6, width: 6, channels: 32 };
-            let x = Signal {
-                time: time_steps,
-                batch: 4,
-                features,
-                values,
-                support: None,
-                gradient: true,
-            };
+            let x = signal(values, [6, 6, 32]);
             let correlation = Correlation { convolution, x: &x, path, pool: &pool };
-            for weights in [
-                [0.0, 0.0, 1.0, 0.0, 0.0, 0.0],
-                [0.1, 0.3, 1.0, 0.0, 0.0, 0.0],
-                [0.01, 0.02, 0.1, 0.3, 0.5, 1.0],
-                [0.0; 6],
-            ] {
-                let mut expected = vec![0.0; convolution.weight_len()];
-                let mut part = expected.clone();
-                for (row, weight) in input.chunks(count / time_steps).zip(weights) {
-                    step.weight_gradient(row, &post, &mut part);
-                    for (sum, part) in expected.iter_mut().zip(&part) {
-                        *sum += weight * part;
-                    }
-                }
-                let mut found = vec![1.0; expected.len()];
-                correlation.of_steps(&weights, &post, &mut found);
-                let scale = expected.iter().fold(1.0, |most: f32, value| most.max(value.abs()));
-                for (found, expected) in found.iter().zip(&expected) {
-                    assert!((found - expected).abs() < 1e-5 * scale, "{found} {expected}");
-                }
+            let mut expected = vec![0.0; convolution.weight_len()];
+            let mut found = expected.clone();
+            let steps = input.chunks(spikes.len() / time_steps);
+            for (t, (input, gradient)) in
+                steps.zip(gradient.chunks(fired.len() / time_steps)).enumerate()
+            {
+                step.weight_gradient(input, gradient, &mut expected);
+                found.fill(1.0);
+                correlation.of_step(t, gradient, &mut found);
+                same(&found, &expected);
+                visited += 1;
+            }
+            let mut found = vec![1.0; weights.len() * expected.len()];
+            correlation.coincidences(&post, &weights, &mut found);
+            for (row, weights) in weights.iter().enumerate() {
+                step.weight_gradient(&sum(input, weights), &sum(&fired, weights), &mut expected);
+                let rows = found[row * 24..].chunks(3 * 24);
+                let found: Vec<f32> = rows.flat_map(|rows| &rows[..24]).copied().collect();
+                same(&found, &expected);
                 visited += 1;
             }
         }
-        assert_eq!(visited, 16);
+        assert_eq!(visited, 4 * (6 + 3));
     }
 }

@@ -9,13 +9,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::Tensor;
-use candlewick_core::weight_rule::{Steps, WeightGradientRule, WeightSite};
+use candlewick_core::weight_rule::{Side, WeightGradientRule, WeightSite};
 use candlewick_core::{Error, Key, Result, host};
 use candlewick_kernels::choice::Path;
 use candlewick_kernels::convolution::Conv2d;
 
 use crate::buffer::Buffer;
-use crate::correlation::{Correlation, read_step};
+use crate::correlation::Correlation;
 use crate::signal::{Filed, Pass, Pull, Signal, Values};
 
 /// How a synaptic layer was computed when it last ran.
@@ -184,18 +184,24 @@ impl Plasticity {
             });
         }
         let x = correlation.x;
-        let read_pre = |t: usize, step: &mut [f32]| read_step(x, t, step);
-        let read_post = |t: usize, step: &mut [f32]| read_step(post, t, step);
-        let correlate = |weights: &[f32], post: &[f32], out: &mut [f32]| {
-            correlation.of_steps(weights, post, out);
+        let steps = gradient.len() / x.time;
+        let of_step = |t: usize, out: &mut [f32]| {
+            correlation.of_step(t, &gradient[t * steps..][..steps], out);
+        };
+        let coincide = |side: Side, weights: &[Vec<f32>], out: &mut [f32]| {
+            let other = match side {
+                Side::Pre => x,
+                Side::Post => post,
+            };
+            correlation.coincidences(other, weights, out);
         };
         let plain = |out: &mut [f32]| correlation.whole(gradient, out);
         let site = WeightSite {
             time_steps: x.time,
-            pre: Steps { len: x.len() / x.time, read: &read_pre },
-            post: Steps { len: post.len() / post.time, read: &read_post },
-            grad_output: gradient,
-            correlate: &correlate,
+            outputs: correlation.convolution.out_channels,
+            same_shape: x.features == post.features,
+            coincide: &coincide,
+            of_step: &of_step,
             plain: &plain,
             key: self.key,
         };

@@ -1,6 +1,6 @@
 //! Sparse convolution against its definition, over odd geometries, densities and time steps.
 
-use super::convolution::{geometries, reference};
+use super::convolution::{for_each_product, geometries, reference};
 use super::spikes::random_multiples;
 use super::{assert_close, normal};
 use candlewick_kernels::convolution::Conv2d;
@@ -93,4 +93,52 @@ pub(crate) fn the_masked_gradient_is_exact_where_the_mask_is_set() {
         }
         assert_close(&grad_input, &expected, 1e-5, &name);
     });
+}
+
+pub(crate) fn coincidences_are_the_correlations_of_weighted_sums() {
+    let mut case = 0;
+    for_each_case(|shape, time_steps, density| {
+        // Spikes on both sides, and pooled ones before.
+        let (unit, levels) = [(1.0, 1), (0.25, 4)][case / 5 % 2];
+        case += 1;
+        if case % 3 != 0 {
+            return;
+        }
+        let name = format!("{shape:?}, {time_steps} steps, density {density}, {levels} levels");
+        let input = random_multiples("input", shape.input_len(), density, unit, levels);
+        let pre = encode(&shape, time_steps, &input, unit, levels);
+        let output = random_multiples("output", shape.output_len(), density, 1.0, 1);
+        let pixels = shape.output_len() / time_steps / shape.out_channels;
+        let post = Spikes::binary([time_steps, pixels, shape.out_channels], &output)
+            .expect("binary spikes");
+        // A sum of all steps, one step alone, and nothing.
+        let mut alone = vec![0.0; time_steps];
+        alone[time_steps - 1] = 1.0;
+        let all = (0..time_steps).map(|t| 0.5 + t as f32).collect();
+        let weights = [all, alone, vec![0.0; time_steps]];
+        let mut found = vec![f32::NAN; weights.len() * shape.weight_len()];
+        shape.coincidences(&pre, &post, &weights, &mut found);
+        let step = Conv2d { images: shape.images / time_steps, ..shape };
+        let sum = |values: &[f32], weights: &[f32]| {
+            let mut sum = vec![0.0; values.len() / time_steps];
+            for (values, weight) in values.chunks(sum.len().max(1)).zip(weights) {
+                sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
+            }
+            sum
+        };
+        for (row, weights) in weights.iter().enumerate() {
+            let mut expected = vec![0.0_f64; shape.weight_len()];
+            let (pre, post) = (sum(&input, weights), sum(&output, weights));
+            for_each_product(&step, |input, weight, output| {
+                expected[weight] += f64::from(pre[input]) * f64::from(post[output]);
+            });
+            let found: Vec<f32> = found
+                .chunks_exact(shape.out_channels * 3)
+                .flat_map(|rows| rows[row * shape.out_channels..][..shape.out_channels].iter())
+                .copied()
+                .collect();
+            assert_close(&found, &expected, 1e-5, &name);
+        }
+    });
+    assert_eq!(case, 147 * 5 + 1);
 }
