@@ -111,10 +111,8 @@ impl WeightGradientRule for GradientScaling {
             let row = t.min(traces.len() - 1);
             let largest = of_trace(row).flatten().fold(0.0, |most: f32, &h| most.max(h));
             // Traces that never meet leave the gradient as it is.
-            let (constant, factor) = match largest > 0.0 {
-                true => (1.0 - self.alpha, self.alpha / largest),
-                false => (1.0, 0.0),
-            };
+            let (constant, factor) =
+                if largest > 0.0 { (1.0 - self.alpha, self.alpha / largest) } else { (1.0, 0.0) };
             let rows = gradient.chunks_exact_mut(site.outputs).zip(of_trace(row));
             for ((sums, h), parts) in rows.zip(of_the_step.chunks_exact(site.outputs)) {
                 for ((sum, part), h) in sums.iter_mut().zip(parts).zip(h) {
