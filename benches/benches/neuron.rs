@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use candlewick_core::Key;
 use candlewick_kernels::current::Source;
-use candlewick_kernels::scan::{ActivityGradient, Backward, Forward, Output};
+use candlewick_kernels::scan::{ActivityGradient, Backward, Forward, Measure, Output};
 use candlewick_neuron::{AnyNeuron, Model};
 use candlewick_surrogate::{AnySurrogate, Surrogate};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -39,7 +39,7 @@ impl Layer {
             output: Output::Values(&mut self.output),
             final_state: None,
             potentials: None,
-            measure_potentials: false,
+            measure: Measure::default(),
         });
     }
 

@@ -30,6 +30,7 @@ fn main() -> std::io::Result<()> {
     for (target, name) in [
         ("aedat4", "lz4.aedat4"),
         ("aedat4", "zstd.aedat4"),
+        ("hdf5", "shd_test.h5"),
         ("npy", "structured.npy"),
         ("npz", "deflated.npz"),
         ("npz", "stored.npz"),

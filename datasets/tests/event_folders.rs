@@ -213,6 +213,29 @@ fn shd_is_read_as_h5py_reads_it() {
     assert!(text.contains("expected HDF5, found "), "{text}");
 }
 
+/// A byte that is wrong is an error, or a number that is another one.
+#[test]
+#[cfg(feature = "hdf5")]
+fn a_damaged_shd_file_is_an_error_in_words() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("shd_test.h5");
+    let good = include_bytes!("fixtures/shd_test.h5");
+    let (mut refused, mut visited) = (0, 0);
+    for place in (0..good.len()).step_by(5) {
+        for wrong in [0, 0xff] {
+            let mut bytes = good.to_vec();
+            bytes[place] = wrong;
+            write(&path, bytes).unwrap();
+            let read = open("shd", Split::Test, Some(root.path()))
+                .and_then(|set| (0..set.len()).try_for_each(|index| set.read(index).map(drop)));
+            refused += usize::from(read.is_err());
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 2 * good.len().div_ceil(5));
+    assert!(refused > 100, "{refused} of {visited}");
+}
+
 #[test]
 #[cfg(not(feature = "hdf5"))]
 fn shd_names_the_feature_that_it_needs() {

@@ -27,6 +27,8 @@ pub enum Role {
     Neuron,
     /// Learnable widths of surrogate derivatives.
     Surrogate,
+    /// Widths of surrogate derivatives that a method sets, not the optimizer: saved but not learned.
+    SurrogateBuffer,
     /// State that is saved but not learned, such as running statistics.
     Buffer,
 }
@@ -34,7 +36,7 @@ pub enum Role {
 impl Role {
     /// Whether the optimizer changes it.
     pub fn learns(self) -> bool {
-        self != Self::Buffer
+        !matches!(self, Self::SurrogateBuffer | Self::Buffer)
     }
 
     /// Whether weight decay applies to it.

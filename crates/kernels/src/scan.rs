@@ -6,6 +6,8 @@
 //! A virtual call per block and step lets the surrogate fill its derivative, so that neurons and
 //! surrogates add up in compile time instead of multiplying.
 
+mod sums;
+
 use std::fmt::Debug;
 
 use rayon::prelude::*;
@@ -15,6 +17,8 @@ use crate::neuron::Neuron;
 use crate::real::Real;
 use crate::simd::{self, Kernel};
 use crate::spikes::{PER_WORD, Spikes, pack_nibbles};
+use sums::{Count, Dot, Moments};
+pub use sums::{ForwardSums, Measure, Potentials};
 
 /// Neurons per block: the unit of vector work, and small enough that a block's history of
 /// potentials stays in the first-level cache.
@@ -48,29 +52,9 @@ pub struct ActivityGradient {
     pub linear: f32,
     /// Added to the gradient by every spike.
     pub spike: f32,
-}
-
-/// What a layer's potentials look like: sums over all steps and neurons.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Potentials {
-    /// Number of potentials.
-    pub count: u64,
-    /// Sum of the pre-reset potentials.
-    pub sum: f64,
-    /// Sum of their squares.
-    pub sum_of_squares: f64,
-}
-
-impl Potentials {
-    /// Mean of the potentials; 0 if there are none.
-    pub fn mean(&self) -> f64 {
-        self.sum / self.count.max(1) as f64
-    }
-
-    /// Biased variance of the potentials, at least 0.
-    pub fn variance(&self) -> f64 {
-        (self.sum_of_squares / self.count.max(1) as f64 - self.mean().powi(2)).max(0.0)
-    }
+    /// Times the distance `u - s` of a potential to its spike: added to the gradient by the
+    /// potential, and taken from that by the spike.
+    pub error: f32,
 }
 
 /// Arguments of a forward scan over `[T, N]` inputs.
@@ -91,8 +75,8 @@ pub struct Forward<'a> {
     pub final_state: Option<&'a mut [f32]>,
     /// Receives the pre-reset potentials `[T, N]`.
     pub potentials: Option<&'a mut [f32]>,
-    /// Whether to sum up the pre-reset potentials.
-    pub measure_potentials: bool,
+    /// What to sum up beside the spikes.
+    pub measure: Measure,
 }
 
 /// Where a forward scan writes the spikes.
@@ -109,15 +93,6 @@ pub enum Output<'a> {
         /// Where a derivative is not 0, in the same form.
         support: Option<(&'a dyn Derivative, &'a mut [u64])>,
     },
-}
-
-/// What a forward scan found.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct ForwardSums {
-    /// Number of spikes.
-    pub spikes: u64,
-    /// Sums over the pre-reset potentials, if they were asked for.
-    pub potentials: Potentials,
 }
 
 /// Arguments of a backward scan.
@@ -502,12 +477,22 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for StepBack<'_, N,
         let through_reset = if firing.detach_reset { 0.0 } else { 1.0 };
         let fires = neuron.fires();
         for which in 0..LANES / PART {
-            let (input, grad_output) = (part(self.input, which), part(self.grad_output, which));
+            let (input, mut grad_output) = (part(self.input, which), part(self.grad_output, which));
             let (before, charged) = (parts(self.before, which), parts(self.charged, which));
             let (distance, derivative) = (part(self.distance, which), part(self.derivative, which));
             let mut grad_state = parts(self.grad_state, which);
             let mut grad_parameters = parts(self.grad_parameters, which);
             let (mut grad_input, mut grad_spikes) = ([0.0; PART], [0.0; PART]);
+            // Gradients by the potentials and by the spikes, of the activity as a whole.
+            let mut by_potential = charged[0].map(|u| activity.constant + activity.linear * u);
+            if activity.error != 0.0 {
+                for i in 0..PART {
+                    let spike = if fires { distance[i].heaviside(inclusive) } else { 0.0 };
+                    let error = activity.error * (charged[0][i] - spike);
+                    by_potential[i] += error;
+                    grad_output[i] -= if fires { error } else { 0.0 };
+                }
+            }
             for i in 0..PART {
                 let u = gather(&charged, i);
                 let grad_after = gather(&grad_state, i);
@@ -531,7 +516,7 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for StepBack<'_, N,
                     grad_u = grad_after;
                     grad_u[0] += grad_output[i];
                 }
-                grad_u[0] += activity.constant + activity.linear * u[0];
+                grad_u[0] += by_potential[i];
                 let charge =
                     neuron.charge_backward(&parameters, gather(&before, i), input[i], grad_u);
                 scatter(charge.state, &mut grad_state, i);
@@ -625,12 +610,19 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
                         if let Some(row) = potentials.get_mut(t) {
                             row[span.clone()].copy_from_slice(&charged[0][..place.width]);
                         }
-                        if args.measure_potentials {
-                            let (sum, squares) =
-                                simd::dispatch(Moments(&charged[0][..place.width]));
-                            sums.potentials.count += place.width as u64;
-                            sums.potentials.sum += f64::from(sum);
-                            sums.potentials.sum_of_squares += f64::from(squares);
+                        let potentials = &charged[0][..place.width];
+                        if args.measure.potentials {
+                            sums.potentials.add(potentials);
+                        }
+                        if args.measure.currents {
+                            let current = place.current(input, t, &mut padded);
+                            sums.currents.add(&current[..place.width]);
+                        }
+                        if args.measure.products && self.0.fires() {
+                            let inclusive = self.0.firing().inclusive();
+                            let spikes = distance.map(|x| x.heaviside(inclusive));
+                            let product = Dot(potentials, &spikes[..place.width]);
+                            sums.products += f64::from(simd::dispatch(product));
                         }
                     }
                     for (row, block) in final_state.iter_mut().zip(&*state) {
@@ -640,13 +632,7 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
                 sums
             })
             .collect();
-        sums.into_iter().fold(ForwardSums::default(), |mut total, task| {
-            total.spikes += task.spikes;
-            total.potentials.count += task.potentials.count;
-            total.potentials.sum += task.potentials.sum;
-            total.potentials.sum_of_squares += task.potentials.sum_of_squares;
-            total
-        })
+        sums.into_iter().fold(ForwardSums::default(), ForwardSums::and)
     }
 
     fn backward(&self, args: Backward<'_>) -> BackwardSums {
@@ -808,68 +794,5 @@ fn check_lengths(
     }
     if let Some(state) = state {
         assert_eq!(state, states * n, "state: [S, N]");
-    }
-}
-
-/// Counts the values that are not 0.
-struct Count<'a>(&'a [f32]);
-
-impl Kernel for Count<'_> {
-    type Output = u64;
-
-    #[inline(always)]
-    fn call(self) -> u64 {
-        u64::from(self.0.iter().map(|&value| u32::from(value != 0.0)).sum::<u32>())
-    }
-}
-
-/// Independent partial sums: enough for the widest registers, and one fixed order of additions on
-/// every instruction set.
-const PARTIAL: usize = 16;
-
-/// Sum and sum of squares.
-struct Moments<'a>(&'a [f32]);
-
-impl Kernel for Moments<'_> {
-    type Output = (f32, f32);
-
-    #[inline(always)]
-    fn call(self) -> (f32, f32) {
-        let (mut sums, mut squares) = ([0.0_f32; PARTIAL], [0.0_f32; PARTIAL]);
-        let (blocks, rest) = self.0.as_chunks::<PARTIAL>();
-        for block in blocks {
-            for i in 0..PARTIAL {
-                sums[i] += block[i];
-                squares[i] += block[i] * block[i];
-            }
-        }
-        for (i, value) in rest.iter().enumerate() {
-            sums[i] += value;
-            squares[i] += value * value;
-        }
-        (sums.iter().sum(), squares.iter().sum())
-    }
-}
-
-/// Inner product.
-struct Dot<'a>(&'a [f32], &'a [f32]);
-
-impl Kernel for Dot<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn call(self) -> f32 {
-        let mut sums = [0.0_f32; PARTIAL];
-        let (a, a_rest) = self.0.as_chunks::<PARTIAL>();
-        let (b, b_rest) = self.1.as_chunks::<PARTIAL>();
-        for (a, b) in a.iter().zip(b) {
-            for i in 0..PARTIAL {
-                sums[i] += a[i] * b[i];
-            }
-        }
-        for (i, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
-            sums[i] += a * b;
-        }
-        sums.iter().sum()
     }
 }

@@ -40,10 +40,6 @@ impl FiringRateTarget {
 }
 
 impl ActivityPenalty for FiringRateTarget {
-    fn needs_potentials(&self) -> bool {
-        false
-    }
-
     fn penalty(&self, activity: &Activity) -> (f64, ActivityGradient) {
         let elements = activity.elements.max(1) as f64;
         let distance = activity.spikes as f64 / elements - f64::from(self.target);
@@ -82,10 +78,6 @@ impl SpikePenalty {
 }
 
 impl ActivityPenalty for SpikePenalty {
-    fn needs_potentials(&self) -> bool {
-        false
-    }
-
     fn penalty(&self, activity: &Activity) -> (f64, ActivityGradient) {
         let elements = activity.elements.max(1) as f64;
         let rate = activity.spikes as f64 / elements;

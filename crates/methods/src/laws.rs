@@ -7,7 +7,7 @@ use candlewick_core::gradient_check::largest_difference;
 use candlewick_core::weight_rule::{Side, WeightGradientRule, WeightSite};
 use candlewick_core::{Key, Result};
 use candlewick_kernels::simd::{Level, limit};
-use candlewick_surrogate::{AnySurrogate, Effective, Site, SurrogateRule};
+use candlewick_surrogate::{AnySurrogate, Dynamics, Effective, Site, SurrogateRule};
 
 use crate::{
     AnyLoss, CrossEntropy, GradientScaling, Loss, MaskedSurrogate, Methods, ParametricSurrogate,
@@ -89,7 +89,7 @@ fn masked(method: &MaskedSurrogate, key: Key, n: usize) -> Result<Vec<f32>> {
         &*base,
         Effective { surrogate: base.shared(), parameter: None },
         None,
-        Site { key, elements: n },
+        Site { key, elements: n, potentials: Dynamics::default() },
     )?;
     let mut out = vec![0.0; n];
     effective.surrogate.derivative(0, &vec![0.1; n], &mut out);
@@ -132,7 +132,7 @@ fn a_mask_is_a_function_of_key_and_place() -> Result<()> {
     let method = MaskedSurrogate::default();
     let base = AnySurrogate::named("sigmoid")?;
     let current = Effective { surrogate: base.shared(), parameter: None };
-    let site = Site { key: Key::new(1), elements: 1000 };
+    let site = Site { key: Key::new(1), elements: 1000, potentials: Dynamics::default() };
     let mask = method.apply(&*base, current, None, site)?.surrogate;
     let mut whole = vec![0.0; 1000];
     mask.derivative(0, &vec![0.1; 1000], &mut whole);
@@ -169,7 +169,7 @@ fn a_learned_parameter_stays_in_its_range() -> Result<()> {
         for (log, expected) in [(start.ln(), start), (100.0, 2.0 * start), (-100.0, 0.5 * start)] {
             let learned = Var::from_vec(vec![log], 1, &Device::Cpu)?;
             let current = Effective { surrogate: base.shared(), parameter: None };
-            let site = Site { key: Key::new(1), elements: 8 };
+            let site = Site { key: Key::new(1), elements: 8, potentials: Dynamics::default() };
             let effective = method.apply(&*base, current, Some(&learned), site)?;
             let parameter = effective.surrogate.parameter().expect("it has one");
             assert!((parameter / expected - 1.0).abs() < 1e-5, "{base:?}: {parameter}");

@@ -8,8 +8,9 @@ use candlewick_surrogate::{Surrogate, SurrogateRule};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    FiringRateTarget, GradientScaling, MaskSite, MaskedSurrogate, ParametricSurrogate,
-    PotentialDistribution, Shortcut, SpikePenalty, TemporallyWeightedOutput,
+    FiringRateTarget, GradientScaling, MaskSite, MaskedSurrogate, ParameterUpdate,
+    ParametricSurrogate, PotentialDistribution, PotentialObjective, Shortcut, SpikePenalty,
+    TemporallyWeightedOutput,
 };
 
 /// The training methods beside the loss, each on if its table is there: `[methods.shortcut]`.
@@ -91,12 +92,19 @@ impl Methods {
         if found.is_some() {
             return found;
         }
-        if self.parametric_surrogate.is_some() && surrogate.parameter().is_none() {
-            let expected = format!("a surrogate with a parameter to learn; {surrogate:?} has none");
+        if let Some(method) = &self.parametric_surrogate
+            && !method.fits(surrogate)
+        {
+            let expected = match method.update {
+                ParameterUpdate::Statistics => "a surrogate whose parameter is a width",
+                _ => "a surrogate with a parameter to learn",
+            };
+            let expected = format!("{expected}; {surrogate:?} has none");
             return Some(("parametric_surrogate".into(), expected));
         }
         if let Some(method) = &self.potential_distribution
-            && method.penalty(v_threshold).sigma <= 0.0
+            && method.objective == PotentialObjective::Target
+            && method.sigma(v_threshold) <= 0.0
         {
             let expected =
                 format!("a number above 0; without one it is the threshold, {v_threshold}");
@@ -141,7 +149,7 @@ impl Methods {
     pub fn penalties(&self, v_threshold: f32) -> Vec<Arc<dyn ActivityPenalty>> {
         let mut penalties: Vec<Arc<dyn ActivityPenalty>> = Vec::new();
         if let Some(method) = &self.potential_distribution {
-            penalties.push(Arc::new(method.penalty(v_threshold)));
+            penalties.push(method.penalty(v_threshold));
         }
         if let Some(method) = &self.spike_penalty {
             penalties.push(Arc::new(method.clone()));

@@ -22,7 +22,8 @@ use crate::network_laws::build;
 use crate::signal::Values;
 use crate::{
     Block, Context, Convolution, ConvolutionSettings, Features, Filed, Layer, Linear,
-    LinearSettings, Normalization, Parts, Pass, Signal, Spec, Spiking, ThresholdBatchNorm,
+    LinearSettings, Normalization, Parts, Pass, ResNet19, Signal, Spec, Spiking,
+    ThresholdBatchNorm,
 };
 
 /// Channels that fill words of bits, and channels that do not.
@@ -106,7 +107,18 @@ fn every_method_on_bits_is_its_composition() -> Result<()> {
         .iter()
         .map(|(name, _)| ((*name).to_owned(), format!("[{name}]\n")))
         .collect();
-    let composed = cases.iter().filter(|(name, _)| name != "gradient_scaling");
+    // Methods of several forms, in those that are not the default.
+    let forms = [
+        ("parametric_surrogate", "update = \"statistics\""),
+        ("parametric_surrogate", "update.search.period = 1"),
+        ("potential_distribution", "objective = \"currents\""),
+        ("potential_distribution", "objective = \"spikes\""),
+    ];
+    cases.extend(
+        forms.map(|(name, form)| (format!("{name}, {form}"), format!("[{name}]\n{form}\n"))),
+    );
+    let alone = &cases[..Methods::SUMMARIES.len()];
+    let composed = alone.iter().filter(|(name, _)| name != "gradient_scaling");
     let together = composed.map(|(_, table)| table.as_str()).collect();
     cases.push(("all together".into(), together));
     let (mut visited, mut refused) = (0, 0);
@@ -133,6 +145,36 @@ fn every_method_on_bits_is_its_composition() -> Result<()> {
     }
     assert_eq!(refused, SPECS.len() * TIME_STEPS.len());
     assert_eq!(visited + refused, cases.len() * SPECS.len() * TIME_STEPS.len());
+    Ok(())
+}
+
+/// The decay is 0.5 and the threshold 1: √1.25 · γ, and √1.25 · √(γ² + γ²) where two branches meet.
+#[test]
+fn the_weights_of_normalizations_reach_the_surrogates() -> Result<()> {
+    let methods = "[parametric_surrogate]\nupdate = \"statistics\"\nrange = 100.0";
+    let parts = parts_with(&toml::from_str(methods).expect("a table of the recipe"))?;
+    let network = build(&ResNet19 { width: 0.04, ..ResNet19::default() }, &parts, [6, 6, 3])?;
+    let x = normal("x", &[2, 2, 6, 6, 3])?;
+    let (mut alone, mut meeting) = (0, 0);
+    for gamma in [1.0, 3.0] {
+        for entry in network.parameters().iter().filter(|entry| entry.name.ends_with("gamma")) {
+            entry.variable.set(&entry.variable.ones_like()?.affine(gamma, 0.0)?)?;
+        }
+        network.forward(&x, &Context::training(2, Key::new(1)))?;
+        for layer in network.layer_names().iter().filter(|name| !name.starts_with("hidden")) {
+            let entry = |path: &str| network.parameters().get(&format!("{layer}.{path}"));
+            let branches = match entry("shortcut.normalization.gamma") {
+                Some(_) => 2.0_f32,
+                None => 1.0,
+            };
+            let stored = entry("neuron.surrogate").expect("a width").variable.to_vec1::<f32>()?;
+            let expected = (1.25 * branches).sqrt() * gamma as f32;
+            assert!((stored[0].exp() - expected).abs() < 1e-4, "{layer}: {}", stored[0].exp());
+            *(if branches > 1.0 { &mut meeting } else { &mut alone }) += 1;
+        }
+    }
+    // The stem and eight blocks of two layers each; every stage begins with a projection.
+    assert_eq!((alone, meeting), (2 * 14, 2 * 3));
     Ok(())
 }
 

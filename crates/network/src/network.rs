@@ -400,7 +400,7 @@ impl NetworkBuilder<'_> {
         settings: ConvolutionSettings,
     ) -> Result<Block> {
         let currents = self.currents(path, input, settings, false)?;
-        let spiking = self.spiking(path, currents.output())?;
+        let spiking = self.spiking(path, currents.output())?.behind(&currents.normalization);
         Ok(Block { currents, spiking })
     }
 
@@ -489,7 +489,9 @@ impl NetworkBuilder<'_> {
                 (Some(_), Some(shared)) => Some(shared),
                 (Some(value), None) => {
                     let name = if rule.is_global() { "shared_surrogate" } else { "surrogate" };
-                    let variable = scope.create_with(name, Role::Surrogate, &[1], vec![value])?;
+                    let learned = rule.is_learned();
+                    let role = if learned { Role::Surrogate } else { Role::SurrogateBuffer };
+                    let variable = scope.create_with(name, role, &[1], vec![value])?;
                     if rule.is_global() {
                         self.global_scalars.resize(number + 1, None);
                         self.global_scalars[number] = Some(variable.clone());

@@ -86,6 +86,11 @@ impl Normalization {
         })
     }
 
+    /// The weights, one per channel.
+    pub(crate) fn gamma(&self) -> &Tensor {
+        &self.gamma
+    }
+
     /// Moves the running statistics towards those of a batch of `count` values per channel.
     fn track(&self, mean: &[f32], variance: &[f32], count: usize) -> Result<()> {
         // The running variance is the unbiased one, as in PyTorch.
@@ -233,6 +238,59 @@ mod tests {
         // 0.9 · 1 + 0.1 · 8/7 · 1
         assert_eq!(variances, [variances[0]; 2]);
         assert!((variances[0] - (0.9 + 0.8 / 7.0)).abs() < 1e-6);
+        Ok(())
+    }
+
+    /// tdBN is batch normalization whose weight starts at `alpha · v_threshold`, and starts as such: in
+    /// training, and with the running statistics that the training leaves.
+    #[test]
+    fn tdbn_is_batch_normalization_with_a_weight_of_alpha_v_threshold() -> Result<()> {
+        let features = Features::Map { height: 3, width: 3, channels: 4 };
+        let mut stream = Key::new(2).stream();
+        let values: Vec<f32> = (0..5 * 2 * 36).map(|_| 0.5 + 2.0 * stream.normal()).collect();
+        let x = Tensor::from_vec(values, (5, 2, 3, 3, 4), &Device::Cpu)?;
+        let mut visited = 0;
+        for (alpha, v_threshold, in_branch) in
+            [(1.0, 0.5, false), (0.5_f32.sqrt(), 0.5, true), (0.5_f32.sqrt(), 1.5, true)]
+        {
+            let mut outputs = Vec::new();
+            for weight_has_it in [false, true] {
+                let mut store = Parameters::new(&Device::Cpu, Key::new(1));
+                let settings = if weight_has_it {
+                    ThresholdBatchNorm::default()
+                } else {
+                    ThresholdBatchNorm {
+                        factor: v_threshold,
+                        branch_factor: 0.5_f32.sqrt(),
+                        ..ThresholdBatchNorm::default()
+                    }
+                };
+                let layer = Normalization::new(&mut store.root(), features, settings, in_branch)?;
+                if weight_has_it {
+                    let gamma = &store.get("gamma").expect("a weight").variable;
+                    gamma.set(&gamma.ones_like()?.affine(f64::from(alpha * v_threshold), 0.0)?)?;
+                }
+                let pool = Arc::default();
+                for context in [Context::training(5, Key::new(1)), Context::evaluation(5)] {
+                    let pass = Pass::new(context, Arc::clone(&pool));
+                    let composed = layer.forward(&x, &context)?;
+                    let (fused, _) = layer.run(Signal::input(&x, features, &pass)?, &pass)?;
+                    outputs.push([composed, fused.tensor(&pool)?]);
+                }
+            }
+            let [tdbn_training, tdbn, training, evaluation] = &outputs[..] else {
+                unreachable!("two layers, two passes")
+            };
+            for (tdbn, plain) in [(tdbn_training, training), (tdbn, evaluation)] {
+                for (tdbn, plain) in tdbn.iter().zip(plain) {
+                    let distance = (tdbn - plain)?.abs()?.max_all()?.to_scalar::<f32>()?;
+                    assert!(distance < 1e-6, "{alpha} · {v_threshold}: {distance}");
+                    assert!(plain.abs()?.max_all()?.to_scalar::<f32>()? > 0.5);
+                    visited += 1;
+                }
+            }
+        }
+        assert_eq!(visited, 12);
         Ok(())
     }
 }

@@ -83,7 +83,9 @@ impl BasicBlock {
             .shortcut(in_channels)
             .map(|settings| builder.branch(&format!("{path}.shortcut"), input, settings))
             .transpose()?;
-        let spiking = builder.spiking(path, second.output())?;
+        let around = shortcut.as_ref().and_then(|shortcut| shortcut.normalization.as_ref());
+        let normalizations = second.normalization.iter().chain(around);
+        let spiking = builder.spiking(path, second.output())?.behind(normalizations);
         Ok(Self { first, second, shortcut, spiking })
     }
 }

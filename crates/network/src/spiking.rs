@@ -4,18 +4,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Tensor, Var};
-use candlewick_core::Result;
+use candlewick_core::{Result, host};
 use candlewick_kernels::current::{PerChannel, Source};
 use candlewick_kernels::scan::{self, Derivative};
 use candlewick_kernels::spikes::Spikes;
-use candlewick_neuron::{ActivityPenalty, Counts, Model, MultiStep, Probe, measure};
-use candlewick_surrogate::{Effective, Site, Surrogate, SurrogateRule};
+use candlewick_neuron::{ActivityPenalty, Counts, Model, MultiStep, Probe, measure, needs};
+use candlewick_surrogate::{Dynamics, Effective, Site, Surrogate, SurrogateRule};
 use rayon::prelude::*;
 
 use crate::block::Drive;
 use crate::buffer::Buffer;
 use crate::signal::{Filed, Pass, Pull, Signal, Values};
-use crate::{Context, Features, Layer};
+use crate::{Context, Features, Layer, Normalization};
 
 /// Neurons that never or nearly always fired in the passes that were counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Spiking {
     model: Arc<dyn Model>,
     surrogate: Arc<dyn Surrogate>,
     rules: Vec<LearnedRule>,
+    /// Weights of the normalizations whose currents meet here.
+    gammas: Vec<Tensor>,
     parameters: Option<Tensor>,
     penalties: Vec<Arc<dyn ActivityPenalty>>,
     /// Number of spiking layers of the network: penalties are means over the layers.
@@ -74,12 +76,22 @@ impl Spiking {
             model,
             surrogate,
             rules,
+            gammas: Vec::new(),
             parameters,
             penalties,
             layers,
             probe: Arc::default(),
             census: Mutex::default(),
         }
+    }
+
+    /// Says which normalizations the currents come from.
+    pub(crate) fn behind<'a>(
+        mut self,
+        normalizations: impl IntoIterator<Item = &'a Normalization>,
+    ) -> Self {
+        self.gammas = normalizations.into_iter().map(|layer| layer.gamma().clone()).collect();
+        self
     }
 
     /// Path of the layer in the network.
@@ -114,13 +126,31 @@ impl Spiking {
 
     fn effective(&self, context: &Context, elements: usize) -> Result<Effective> {
         let mut effective = Effective { surrogate: self.surrogate.clone(), parameter: None };
-        if context.training {
-            let site = Site { key: context.key.named(&self.name), elements };
+        if context.training && !self.rules.is_empty() {
+            let key = context.key.named(&self.name);
+            let potentials = self.dynamics(context.time_steps)?;
+            let site = Site { key, elements, potentials };
             for LearnedRule { rule, learned } in &self.rules {
                 effective = rule.apply(&*self.surrogate, effective, learned.as_ref(), site)?;
             }
         }
         Ok(effective)
+    }
+
+    fn dynamics(&self, time_steps: usize) -> Result<Dynamics> {
+        let learned = match &self.parameters {
+            Some(parameters) => parameters.flatten_all()?.to_vec1()?,
+            None => Vec::new(),
+        };
+        let [decay, gain] = self.model.slopes(&learned);
+        let mut squares = 0.0;
+        for gamma in &self.gammas {
+            let values = host::values(gamma)?;
+            squares += (values.iter().sum::<f32>() / values.len() as f32).powi(2);
+        }
+        let gamma = if self.gammas.is_empty() { 1.0 } else { squares.sqrt() };
+        let v_threshold = self.model.firing().v_threshold;
+        Ok(Dynamics { time_steps, v_threshold, decay, gain, gamma })
     }
 
     fn count_spikes(&self, spikes: &[f32]) {
@@ -167,7 +197,7 @@ impl Spiking {
                 output,
                 final_state: None,
                 potentials: None,
-                measure_potentials: penalties.iter().any(|penalty| penalty.needs_potentials()),
+                measure: needs(penalties),
             })
         };
         let shape = [steps, neurons / channels, channels];

@@ -3,12 +3,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use candlewick_kernels::scan::{ActivityGradient, ForwardSums, Potentials};
+use candlewick_kernels::scan::{ActivityGradient, ForwardSums, Measure, Potentials};
 
 /// A term of the loss that depends on a layer's activity as a whole.
 pub trait ActivityPenalty: std::fmt::Debug + Send + Sync {
-    /// Whether [`Activity::potentials`] must be measured.
-    fn needs_potentials(&self) -> bool;
+    /// Which sums of [`Activity`] it needs beside the spikes.
+    fn needs(&self) -> Measure {
+        Measure::default()
+    }
 
     /// The term's value and its gradient.
     fn penalty(&self, activity: &Activity) -> (f64, ActivityGradient);
@@ -23,6 +25,15 @@ pub struct Activity {
     pub elements: u64,
     /// Sums over the pre-reset potentials, if they were measured.
     pub potentials: Potentials,
+    /// Sums over the input currents, if they were measured.
+    pub currents: Potentials,
+    /// Sum of pre-reset potential times spike, if it was measured.
+    pub products: f64,
+}
+
+/// Which sums any of the penalties needs.
+pub fn needs(penalties: &[Arc<dyn ActivityPenalty>]) -> Measure {
+    penalties.iter().fold(Measure::default(), |all, penalty| all.or(penalty.needs()))
 }
 
 /// Counts what happens inside the operation, over as many calls as one likes.
@@ -64,9 +75,7 @@ impl Probe {
         self.spikes.fetch_add(activity.spikes, Ordering::Relaxed);
         self.forward_elements.fetch_add(activity.elements, Ordering::Relaxed);
         let mut total = lock(&self.potentials);
-        total.count += activity.potentials.count;
-        total.sum += activity.potentials.sum;
-        total.sum_of_squares += activity.potentials.sum_of_squares;
+        *total = total.and(activity.potentials);
         *lock(&self.penalty) += penalty;
     }
 
@@ -98,7 +107,8 @@ pub fn measure(
     elements: u64,
     probe: Option<&Probe>,
 ) -> ActivityGradient {
-    let activity = Activity { spikes: sums.spikes, elements, potentials: sums.potentials };
+    let ForwardSums { spikes, potentials, currents, products } = sums;
+    let activity = Activity { spikes, elements, potentials, currents, products };
     let mut penalty = 0.0;
     let mut gradient = ActivityGradient::default();
     for term in penalties {
@@ -107,6 +117,7 @@ pub fn measure(
         gradient.constant += scale * part.constant;
         gradient.linear += scale * part.linear;
         gradient.spike += scale * part.spike;
+        gradient.error += scale * part.error;
     }
     if let Some(probe) = probe {
         probe.went_forward(&activity, penalty);

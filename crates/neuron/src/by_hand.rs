@@ -1,7 +1,7 @@
 //! One neuron at a time, for the tests of the neuron files.
 
 use candlewick_kernels::current::Source;
-use candlewick_kernels::scan::{self, Forward, Scan};
+use candlewick_kernels::scan::{self, Forward, Measure, Scan};
 
 use crate::{Fused, Neuron};
 
@@ -20,7 +20,7 @@ pub(crate) fn run<N: Neuron<S, P>, const S: usize, const P: usize>(
         output: scan::Output::Values(&mut output),
         final_state: None,
         potentials: Some(&mut potentials),
-        measure_potentials: false,
+        measure: Measure::default(),
     });
     (output, potentials)
 }

@@ -8,7 +8,7 @@ use candlewick_kernels::current::Source;
 use candlewick_kernels::scan::{self, ActivityGradient, Backward, Forward};
 use candlewick_surrogate::Surrogate;
 
-use crate::activity::{ActivityPenalty, Probe, measure};
+use crate::activity::{ActivityPenalty, Probe, measure, needs};
 use crate::{Model, composed};
 
 /// What a call of the multi-step operation gives.
@@ -203,7 +203,7 @@ impl CustomOp3 for FusedOp {
             output: scan::Output::Values(output),
             final_state: self.return_state.then_some(final_state),
             potentials: None,
-            measure_potentials: self.penalties.iter().any(|penalty| penalty.needs_potentials()),
+            measure: needs(&self.penalties),
         });
         *self.gradient.lock().unwrap_or_else(PoisonError::into_inner) = measure(
             &self.penalties,

@@ -15,6 +15,24 @@ pub struct Site {
     pub key: Key,
     /// Number of elements T·B·N of the layer.
     pub elements: usize,
+    /// What is known of the layer's potentials.
+    pub potentials: Dynamics,
+}
+
+/// What the settings and the learned values of a layer say of its potentials.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Dynamics {
+    /// Number of time steps T.
+    pub time_steps: usize,
+    /// The threshold.
+    pub v_threshold: f32,
+    /// Derivative of a potential by the one before.
+    pub decay: f32,
+    /// Derivative of a potential by the current.
+    pub gain: f32,
+    /// Mean weight of the normalization of the currents; where two normalized branches meet, the root
+    /// of the sum of the squares; 1 without normalization.
+    pub gamma: f32,
 }
 
 /// A surrogate as a pass of a layer uses it.
@@ -30,6 +48,12 @@ pub struct Effective {
 pub trait SurrogateRule: Debug + Send + Sync {
     /// Where the scalar that the rule learns starts; `None` if it learns nothing from `base`.
     fn initial(&self, base: &dyn Surrogate) -> Option<f32>;
+
+    /// Whether the optimizer changes that scalar; otherwise it is saved, and changed by the rule or by
+    /// the training.
+    fn is_learned(&self) -> bool {
+        true
+    }
 
     /// Whether one learned scalar serves all layers.
     fn is_global(&self) -> bool {

@@ -126,13 +126,14 @@ def run(primitive, start, learns, keep):
     p = {name: value.clone().requires_grad_() for name, value in PARAMETERS.items()}
     logarithms = [torch.tensor(math.log(start), requires_grad=True) for _ in NAMES]
     copies = [PARAMETERS["convolution2.weight"].clone().requires_grad_() for _ in range(T)]
-    potentials, spikes = [[], []], [[], []]
+    potentials, spikes, currents = [[], []], [[], []], [[], []]
     logits, side, pooled = [], [], []
 
     def neuron(layer, t, state, current):
         u = 0.5 * state + current
         width = torch.exp(logarithms[layer]) if learns else torch.tensor(start)
         s = Spike.apply(u - 1.0, width, primitive, keep[layer][t])
+        currents[layer].append(current)
         potentials[layer].append(u)
         spikes[layer].append(s)
         return u * (1 - s), s
@@ -146,7 +147,7 @@ def run(primitive, start, learns, keep):
         side.append(x.mean(dim=(2, 3)) @ p["side1.weight"].T + p["side1.bias"])
         second, s = neuron(1, t, second, F.conv2d(x, copies[t], p["convolution2.bias"], padding=1))
         logits.append(s.flatten(1) @ p["classifier.weight"].T + p["classifier.bias"])
-    return p, logarithms, copies, potentials, spikes, pooled, torch.stack(logits), torch.stack(side)
+    return p, logarithms, copies, currents, potentials, spikes, pooled, torch.stack(logits), torch.stack(side)
 
 
 def traces(spikes):
@@ -183,8 +184,8 @@ def case(name, loss="[cross_entropy]", methods="", surrogate="triangle", **optio
             bits = masked(key, options["mask"], T * B * size * size * CHANNELS)
             kept = (1 - bits).reshape(T, B, size, size, CHANNELS).permute(0, 1, 4, 2, 3)
             keep[layer] = list(kept * options.get("rescale", 1.0))
-    p, logarithms, copies, potentials, spikes, pooled, logits, side = run(
-        primitive, start, options.get("learns", False), keep
+    p, logarithms, copies, currents, potentials, spikes, pooled, logits, side = run(
+        primitive, options.get("start", start), options.get("learns", False), keep
     )
     for layer in spikes:
         assert 0.1 < torch.stack(layer).mean() < 0.6, "a layer is silent or saturated"
@@ -197,8 +198,12 @@ def case(name, loss="[cross_entropy]", methods="", surrogate="triangle", **optio
     else:
         value = F.cross_entropy(total.mean(0), LABELS)
     penalty = torch.zeros(())
-    for u, s in zip(potentials, spikes):
-        u, s = torch.stack(u), torch.stack(s)
+    for u, s, i in zip(potentials, spikes, currents):
+        u, s, i = torch.stack(u), torch.stack(s), torch.stack(i).detach()
+        if options.get("objective") == "currents":
+            penalty = penalty + 0.5 * divergence(u, i.mean(), i.std(unbiased=False)) / len(NAMES)
+        if options.get("objective") == "spikes":
+            penalty = penalty + 0.5 * ((u - s) ** 2).mean() / len(NAMES)
         if "sigma" in options:
             penalty = penalty + 0.5 * divergence(u, options["mu"], options["sigma"]) / len(NAMES)
         if "penalty" in options:
@@ -260,6 +265,8 @@ CASES = [
     case("gradient scaling, pre-synaptic traces", **scaling(0.3, "pre", "step")),
     case("psg triangle", methods="[parametric_surrogate]\nmean_gradient = false", learns=True),
     case("psg arctan", methods="[parametric_surrogate]\nmean_gradient = false", surrogate="arctan", learns=True),
+    # Without a normalization its weight is 1; the decay is 0.5 and the threshold 1.
+    case("psg by statistics", methods='[parametric_surrogate]\nupdate = "statistics"', start=math.sqrt(1.25)),
     case(
         "msg + psg",
         methods="[parametric_surrogate]\nmean_gradient = false\n[masked_surrogate]\np = 0.5",
@@ -273,6 +280,16 @@ CASES = [
         methods="[potential_distribution]\nlambda = 0.5\nmu = 0.25\nsigma = 0.5",
         mu=0.25,
         sigma=0.5,
+    ),
+    case(
+        "pda, target from the currents",
+        methods='[potential_distribution]\nlambda = 0.5\nobjective = "currents"',
+        objective="currents",
+    ),
+    case(
+        "pda, quantization error",
+        methods='[potential_distribution]\nlambda = 0.5\nobjective = "spikes"',
+        objective="spikes",
     ),
     case("shortcut", methods="[shortcut]\nlambda = 0.25", side=0.25),
     case(

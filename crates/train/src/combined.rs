@@ -80,6 +80,11 @@ impl Objective for Combined {
         }
     }
 
+    fn surrogate_search(&self, epoch: u32) -> Option<f32> {
+        let search = self.methods.parametric_surrogate.as_ref()?.search()?;
+        epoch.is_multiple_of(search.period).then_some(search.change)
+    }
+
     fn state(&self) -> Vec<(String, Vec<f64>)> {
         let mut state = Vec::new();
         if self.methods.temporally_weighted_output.is_some() {
@@ -117,17 +122,18 @@ impl Objective for Combined {
         Ok(())
     }
 
-    /// Output weights per time step, the last coefficient of the side heads, and the learned
-    /// parameter of the surrogate of each layer.
+    /// Output weights per time step, the last coefficient of the side heads, and the parameter of the
+    /// surrogate of each layer where a method changes it.
     fn report(&self, parameters: &Parameters) -> Vec<MethodValues> {
         let mut report = Vec::new();
         let mut tell = |name: &str, values| {
             report.push(MethodValues { name: name.to_owned(), values });
         };
         if self.methods.parametric_surrogate.is_some() {
-            let learned = parameters.learned().filter(|entry| entry.role == Role::Surrogate);
-            let logarithms = learned.filter_map(|entry| {
-                entry.variable.flatten_all().and_then(|values| values.to_vec1::<f32>()).ok()
+            let logarithms = parameters.iter().filter_map(|entry| {
+                let of_surrogate = matches!(entry.role, Role::Surrogate | Role::SurrogateBuffer);
+                let values = || entry.variable.flatten_all()?.to_vec1::<f32>();
+                of_surrogate.then(|| values().ok()).flatten()
             });
             let values = logarithms.flatten().map(f32::exp).collect();
             tell("parametric_surrogate.parameter", values);

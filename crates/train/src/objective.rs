@@ -35,6 +35,12 @@ pub trait Objective {
     /// Called after each epoch's last step, before its evaluation.
     fn end_epoch(&mut self, _moment: &Moment) {}
 
+    /// The relative change that is tried for the parameters of the surrogates after the last step of
+    /// epoch number `epoch` (from 1); `None` for no search.
+    fn surrogate_search(&self, _epoch: u32) -> Option<f32> {
+        None
+    }
+
     /// The state by names that are unique among methods.
     fn state(&self) -> Vec<(String, Vec<f64>)> {
         Vec::new()

@@ -1,6 +1,7 @@
 //! The loop: batch → forward → loss → backward → clip → step, then evaluation and a checkpoint.
 
 mod record;
+mod search;
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -188,6 +189,11 @@ impl<'a> Trainer<'a> {
         let layers = self.task.model.take_observations();
         let samples = labels.len() as u64;
         self.place.sums.add(value, right, samples, learning_rate, &norms, &layers);
+        if let Some(change) = self.task.objective.surrogate_search(epoch + 1)
+            && step + 1 == steps
+        {
+            self.search_surrogates(batch, change, &context, factor)?;
+        }
         Ok(())
     }
 

@@ -106,7 +106,7 @@ fn each_method_has_the_loss_and_the_gradients_of_pytorch() -> Result<()> {
         }
         visited += 1;
     }
-    assert_eq!((visited, gradients_seen), (17, 17 * 6 + 3 * 2 + 2));
+    assert_eq!((visited, gradients_seen), (20, 20 * 6 + 3 * 2 + 2));
     Ok(())
 }
 
@@ -143,6 +143,8 @@ fn a_method_of_no_weight_leaves_the_bits_of_the_baseline() -> Result<()> {
         "[masked_surrogate]\np = 0.0",
         "[masked_surrogate]\np = 0.0\nsite = \"weight\"",
         "[potential_distribution]\nlambda = 0.0",
+        "[potential_distribution]\nlambda = 0.0\nobjective = \"currents\"",
+        "[potential_distribution]\nlambda = 0.0\nobjective = \"spikes\"",
         "[firing_rate_target]\nlambda = 0.0",
         "[spike_penalty]\nl1 = 0.0",
         "[shortcut]\nlambda = 0.0",
@@ -151,7 +153,7 @@ fn a_method_of_no_weight_leaves_the_bits_of_the_baseline() -> Result<()> {
         assert_eq!(run(methods)?, baseline, "{methods}");
         visited += 1;
     }
-    assert_eq!(visited, 8);
+    assert_eq!(visited, 10);
     Ok(())
 }
 
@@ -170,6 +172,6 @@ fn no_method_has_the_gradients_of_the_baseline() -> Result<()> {
         assert!(differs, "{}", case.name);
         visited += 1;
     }
-    assert_eq!(visited, 16);
+    assert_eq!(visited, 19);
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use candlewick_datasets::event::{Chunks, Format, decode, encode};
 use candlewick_datasets::image::idx;
-use candlewick_datasets::{Events, Result};
+use candlewick_datasets::{Events, Result, Sample, Split, open};
 
 /// The allocator of the system, and how much of it is in use.
 struct Counted;
@@ -117,4 +117,30 @@ pub fn idx_survives(bytes: &[u8]) {
     if let Ok(array) = within(limit, || idx::decode(Path::new("fuzz"), bytes)) {
         assert_eq!(array.data.len(), array.dims.iter().product::<usize>());
     }
+}
+
+/// How many samples of one file are read: many may share one array, and take the time of one each.
+const SAMPLES: usize = 64;
+
+/// Opens a file of SHD, which is HDF5, and reads its samples.
+///
+/// # Panics
+/// If what comes out does not fit together, which the fuzzer reports.
+pub fn hdf5_survives(bytes: &[u8]) {
+    let folder = std::env::temp_dir().join(format!("candlewick-fuzz-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    std::fs::write(folder.join("shd_test.h5"), bytes).expect("a temporary file");
+    // Deflate packs up to 1,032 bytes into one; an object may state 65,535 messages, which take 9 MB,
+    // and a file of this layout has ten objects.
+    let limit = (4 << 10) * bytes.len() + (96 << 20);
+    within(limit, || {
+        let Ok(set) = open("shd", Split::Test, Some(&folder)) else { return };
+        assert!(set.labels().iter().all(|&label| (label as usize) < set.info().classes.len()));
+        for index in 0..set.len().min(SAMPLES) {
+            let Ok(Sample::Events(events)) = set.read(index) else { continue };
+            assert_eq!([events.x.len(), events.y.len(), events.p.len()], [events.t.len(); 3]);
+            assert!(events.x.iter().all(|&x| x < 700) && events.y.iter().all(|&y| y == 0));
+        }
+        assert!(set.read(set.len()).is_err());
+    });
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use hdf5_reader::{ByteOrder, Datatype, Hdf5File};
+use hdf5_reader::{ByteOrder, Datatype, Hdf5File, OpenOptions};
 
 use super::recordings::hash_files;
 use crate::registry::Request;
@@ -21,7 +21,7 @@ pub(crate) struct Spikes {
 
 impl Spikes {
     pub(crate) fn new(request: &Request<'_>, path: &Path) -> Result<Self> {
-        let file = Hdf5File::open(path).map_err(fault(path, "file"))?;
+        let file = open(path)?;
         let times = Column::open(&file, path, "spikes/times")?;
         let units = Column::open(&file, path, "spikes/units")?;
         let labels = Self::labels(&file, path, request.entry.classes)?;
@@ -112,6 +112,18 @@ impl fmt::Debug for Spikes {
             .field("len", &self.labels.len())
             .finish_non_exhaustive()
     }
+}
+
+/// Opens a file in which no array may be much larger than the file: an array without data has no
+/// length but the one that it states.
+fn open(path: &Path) -> Result<Hdf5File> {
+    let size = std::fs::metadata(path).map_err(Error::io(path))?.len();
+    let most = (1 << 20) + 16 * size as usize;
+    let options = OpenOptions::default()
+        .with_max_read_bytes(most)
+        .with_max_chunk_bytes(most)
+        .with_max_object_header_bytes(size as usize);
+    Hdf5File::open_with_options(path, options).map_err(fault(path, "file"))
 }
 
 /// Arrays of different lengths, one per sample.

@@ -4,8 +4,8 @@ use std::sync::atomic::AtomicBool;
 
 use candlewick_methods::{
     AnyLoss, CrossEntropy, FiringRateTarget, GradientScaling, MaskedSurrogate, Methods,
-    ParametricSurrogate, PotentialDistribution, Shortcut, ShortcutSchedule, SpikePenalty,
-    TemporallyWeightedOutput, Tet,
+    ParameterSearch, ParameterUpdate, ParametricSurrogate, PotentialDistribution,
+    PotentialObjective, Shortcut, ShortcutSchedule, SpikePenalty, TemporallyWeightedOutput, Tet,
 };
 use candlewick_run::RunDirectory;
 use candlewick_train::{Ended, Silent, Stage};
@@ -15,7 +15,7 @@ use crate::bench::{Record, Result, StopAt, Training, run_directory, settings};
 /// A loss and methods with a name.
 type Case = (&'static str, AnyLoss, Methods);
 
-/// Each method alone, and all together.
+/// Each method alone, those that have several forms in each, and all together.
 fn cases() -> Vec<Case> {
     let cross_entropy = || AnyLoss::from(CrossEntropy::default());
     let shortcut = Shortcut { schedule: ShortcutSchedule::Evolutionary, ..Shortcut::default() };
@@ -41,6 +41,14 @@ fn cases() -> Vec<Case> {
         spike_penalty,
         temporally_weighted_output,
     } = all.clone();
+    let by = |update| Methods {
+        parametric_surrogate: Some(ParametricSurrogate { update, ..Default::default() }),
+        ..none()
+    };
+    let towards = |objective| Methods {
+        potential_distribution: Some(PotentialDistribution { objective, ..Default::default() }),
+        ..none()
+    };
     vec![
         ("baseline", cross_entropy(), none()),
         ("tet", Tet::default().into(), none()),
@@ -48,7 +56,19 @@ fn cases() -> Vec<Case> {
         ("gradient_scaling", cross_entropy(), Methods { gradient_scaling, ..none() }),
         ("masked_surrogate", cross_entropy(), Methods { masked_surrogate, ..none() }),
         ("parametric_surrogate", cross_entropy(), Methods { parametric_surrogate, ..none() }),
+        ("parametric_surrogate, statistics", cross_entropy(), by(ParameterUpdate::Statistics)),
+        (
+            "parametric_surrogate, search",
+            cross_entropy(),
+            by(ParameterUpdate::Search(ParameterSearch::default())),
+        ),
         ("potential_distribution", cross_entropy(), Methods { potential_distribution, ..none() }),
+        (
+            "potential_distribution, currents",
+            cross_entropy(),
+            towards(PotentialObjective::Currents),
+        ),
+        ("potential_distribution, spikes", cross_entropy(), towards(PotentialObjective::Spikes)),
         ("shortcut", cross_entropy(), Methods { shortcut, ..none() }),
         ("spike_penalty", cross_entropy(), Methods { spike_penalty, ..none() }),
         (
@@ -82,7 +102,7 @@ fn every_method_changes_the_training_and_resumes_to_the_bit() -> Result<()> {
         Record::read(&path)?.assert_equals(&whole, name);
 
         let reported: Vec<usize> = run.metrics()?.iter().map(|epoch| epoch.methods.len()).collect();
-        let expected = match name {
+        let expected = match name.split(',').next().unwrap_or_default() {
             "parametric_surrogate" | "shortcut" | "temporally_weighted_output" => [1, 1],
             "all" => [3, 3],
             _ => [0, 0],
@@ -93,7 +113,7 @@ fn every_method_changes_the_training_and_resumes_to_the_bit() -> Result<()> {
         }
         records.push(whole);
     }
-    assert_eq!(records.len(), 11);
+    assert_eq!(records.len(), 15);
     Ok(())
 }
 
@@ -115,5 +135,45 @@ fn output_weights_follow_the_accuracy_of_the_steps() -> Result<()> {
     assert!((mean - 1.0).abs() < 1e-5, "{:?}", weights[2]);
     // The first step sees the least.
     assert!(weights[2][0] < 1.0, "{:?}", weights[2]);
+    Ok(())
+}
+
+/// Each scalar is changed by the share that is tried, or stays, and only in epochs in which a search is
+/// due; nothing else of the training changes but through the scalars.
+#[test]
+fn a_search_changes_surrogates_and_nothing_else() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let mut training = Training::small(settings(vec![Stage::new(6, 2)]))?;
+    training.layers = "6C3-AP2-8C3-FC10";
+    let mut record = |name: &str, update: Option<ParameterUpdate>| -> Result<_> {
+        let psg = update.map(|update| ParametricSurrogate { update, ..Default::default() });
+        let methods = Methods { parametric_surrogate: psg, ..Methods::default() };
+        training.methods = Some((CrossEntropy::default().into(), methods));
+        let path = directory.path().join(name);
+        training.record(&path)?;
+        Ok(RunDirectory::open(&path)?.metrics()?)
+    };
+    let change = 0.5;
+    let search = |period| Some(ParameterUpdate::Search(ParameterSearch { period, change }));
+    let (baseline, found) = (record("baseline", None)?, record("search", search(2))?);
+    let parameters: Vec<&[f32]> = found.iter().map(|epoch| &epoch.methods[0].values[..]).collect();
+    assert_eq!(parameters[0], [1.0; 2]);
+    assert_eq!((parameters[2], parameters[4]), (parameters[1], parameters[3]));
+    let mut changed = 0;
+    for (before, after) in [(0, 1), (2, 3), (4, 5)] {
+        for (before, after) in parameters[before].iter().zip(parameters[after]) {
+            let factor = after / before;
+            let tried = [1.0 - change, 1.0, 1.0 + change];
+            assert!(tried.iter().any(|tried| (factor - tried).abs() < 1e-5), "{factor}");
+            changed += usize::from((factor - 1.0).abs() > 1e-5);
+        }
+    }
+    assert!(changed > 0, "{parameters:?}");
+    // The search ends the second epoch: all of its steps are those of the baseline, and its evaluation
+    // does not see the surrogates.
+    assert_eq!(found[1].train, baseline[1].train);
+    assert_eq!(found[1].test, baseline[1].test);
+    assert_eq!(found[1].layers, baseline[1].layers);
+    assert_ne!(found[2].train, baseline[2].train);
     Ok(())
 }
