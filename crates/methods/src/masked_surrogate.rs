@@ -15,7 +15,7 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor, Var};
 use candlewick_core::Key;
 use candlewick_core::weight_rule::{WeightGradientRule, WeightSite};
-use candlewick_kernels::random::bernoulli::{Bernoulli, SHEET, keep_where_zero};
+use candlewick_kernels::random::bernoulli::{Bernoulli, SHEET};
 use candlewick_kernels::simd::{self, Kernel};
 use candlewick_surrogate::{Effective, Site, Surrogate, SurrogateRule};
 use serde::{Deserialize, Serialize};
@@ -132,10 +132,20 @@ impl Kernel for Apply<'_> {
         let mut number = first / SHEET as u64;
         let mut skip = (first % SHEET as u64) as usize;
         while !values.is_empty() {
-            let keep = keep_where_zero(masked.sheet(number));
+            let sheet = masked.sheet(number);
             let (here, rest) = values.split_at_mut(values.len().min(SHEET - skip));
-            for (value, keep) in here.iter_mut().zip(&keep[skip..]) {
-                *value = f32::from_bits(value.to_bits() & keep) * scale;
+            if let Ok(here) = <&mut [f32; SHEET]>::try_from(&mut *here) {
+                // A whole sheet, as the scans ask for it: the bits stay in registers.
+                for (values, word) in here.as_chunks_mut::<32>().0.iter_mut().zip(sheet) {
+                    for (bit, value) in values.iter_mut().enumerate() {
+                        *value = if word & (1 << bit) == 0 { *value * scale } else { 0.0 };
+                    }
+                }
+            } else {
+                for (index, value) in (skip..).zip(here) {
+                    let masked = sheet[index / 32] >> (index % 32) & 1 == 1;
+                    *value = if masked { 0.0 } else { *value * scale };
+                }
             }
             values = rest;
             number += 1;

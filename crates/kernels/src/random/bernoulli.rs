@@ -90,19 +90,6 @@ impl Bernoulli {
     }
 }
 
-/// For each element of a sheet, all ones where its bit is 0 and all zeros where it is 1: what keeps
-/// the bits of an `f32` or makes a 0 of it.
-#[inline(always)]
-pub fn keep_where_zero(sheet: [u32; WORDS]) -> [u32; SHEET] {
-    let mut keep = [0; SHEET];
-    for (keep, word) in keep.as_chunks_mut::<32>().0.iter_mut().zip(sheet) {
-        for (bit, keep) in keep.iter_mut().enumerate() {
-            *keep = (word >> bit & 1).wrapping_sub(1);
-        }
-    }
-    keep
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,15 +142,5 @@ mod tests {
             }
         }
         assert_eq!(visited, 8 * 3 * SHEET);
-    }
-
-    #[test]
-    fn what_is_kept_is_what_has_no_one() {
-        let sheet = Bernoulli::new(Key::new(5), 0.3).sheet(9);
-        let keep = keep_where_zero(sheet);
-        for (element, keep) in keep.into_iter().enumerate() {
-            let one = sheet[element / 32] >> (element % 32) & 1 == 1;
-            assert_eq!(keep, if one { 0 } else { u32::MAX });
-        }
     }
 }
