@@ -9,6 +9,7 @@
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::shared::Shared;
+use crate::simd::{Kernel, dispatch};
 use crate::spike_lists::{Lists, PATTERNS, SLACK};
 use crate::spikes::{STEPS, Spikes};
 use crate::vector::{
@@ -22,6 +23,8 @@ use std::ops::Range;
 const PANEL_BYTES: usize = 5 << 18;
 /// Output pixels per task, about.
 const PIXELS: usize = 64;
+/// Tasks into which the work is cut, at least, where the panels allow it.
+const TASKS: usize = 16;
 /// Most weight rows that a list can name; beyond it the dense kernel does the work.
 const MOST_ROWS: usize = 1 << u16::BITS;
 /// Floats of the widest output of a group of steps.
@@ -63,27 +66,35 @@ impl Conv2d {
         let batch = self.images / input.shape()[0];
         let strip = PIXELS.div_ceil(width).min(height);
         let strips = height.div_ceil(strip);
+        // A task merges the lists of its strip once for all of its panels; few strips share the panels
+        // among more tasks.
+        let strips_of_all = batch * strips;
+        let parts = TASKS.div_ceil(strips_of_all.max(1)).clamp(1, panels.count);
         let output = Shared::new(output);
         with_floats(panels.count * self.patch_len() * panels.width, |packed| {
             panels.pack(weight, packed);
             let packed = &*packed;
-            // Tasks of one panel are neighbors, so that it stays in cache.
-            (0..panels.count * batch * strips).into_par_iter().for_each(|task| {
-                let (panel, image) = (task / (batch * strips), task / strips % batch);
+            (0..parts * strips_of_all).into_par_iter().for_each(|task| {
+                let (part, image) = (task / strips_of_all, task / strips % batch);
                 let first = task % strips * strip;
+                let lines = first..height.min(first + strip);
+                let lists = &lists;
+                let merged = dispatch(Merge { convolution: self, input, lists, image, lines });
                 let size = self.patch_len() * panels.width;
-                with_vectors(Strip {
-                    convolution: self,
-                    input,
-                    lists: &lists,
-                    weight: &packed[panel * size..][..size],
-                    bias,
-                    panels,
-                    panel,
-                    image,
-                    lines: first..height.min(first + strip),
-                    output,
-                });
+                for panel in part * panels.count / parts..(part + 1) * panels.count / parts {
+                    with_vectors(Strip {
+                        convolution: self,
+                        input,
+                        merged: &merged,
+                        weight: &packed[panel * size..][..size],
+                        bias,
+                        panels,
+                        panel,
+                        image,
+                        first: first * width,
+                        output,
+                    });
+                }
             });
         });
     }
@@ -103,17 +114,84 @@ impl Conv2d {
     }
 }
 
+/// The active inputs of the output pixels of some lines of one image.
+struct Merge<'a> {
+    convolution: &'a Conv2d,
+    input: &'a Spikes,
+    lists: &'a Lists,
+    image: usize,
+    lines: Range<usize>,
+}
+
+/// For each output pixel and group of steps, the weight rows of its active inputs by key.
+#[derive(Default)]
+struct Merged {
+    rows: Vec<u16>,
+    /// Per pixel and group, a bit for each key that has rows.
+    masks: Vec<u64>,
+    /// Where the rows of each of these keys end.
+    ends: Vec<u32>,
+}
+
+impl Kernel for Merge<'_> {
+    type Output = Merged;
+
+    #[inline(always)]
+    fn call(self) -> Merged {
+        let Self { convolution, input, lists, image, lines } = self;
+        let [_, width] = convolution.output_size();
+        let most = input.planes() * convolution.patch_len() + SLACK;
+        let mut taps = Vec::with_capacity(convolution.taps());
+        let mut inputs = Vec::with_capacity(convolution.taps());
+        let mut merged = Merged::default();
+        let mut end = 0;
+        for y in lines {
+            for x in 0..width {
+                convolution.taps_of(image, y, x, &mut taps);
+                for group in 0..input.groups() {
+                    let mut mask = 0;
+                    inputs.clear();
+                    for &(pixel, base) in &taps {
+                        let sorted = lists.of(pixel, group);
+                        mask |= sorted.mask;
+                        inputs.push(Cursor {
+                            channels: sorted.channels,
+                            counts: sorted.counts,
+                            base: [base; SLACK],
+                        });
+                    }
+                    merged.masks.push(mask);
+                    if merged.rows.len() < end + most {
+                        merged.rows.resize(2 * end + most, 0);
+                    }
+                    let mut left = mask;
+                    while left != 0 {
+                        let key = left.trailing_zeros() as usize;
+                        left &= left - 1;
+                        for input in &mut inputs {
+                            end = input.append(key, &mut merged.rows, end);
+                        }
+                        merged.ends.push(end as u32);
+                    }
+                }
+            }
+        }
+        merged
+    }
+}
+
 /// Some lines of one image, for the columns of one panel.
 struct Strip<'a> {
     convolution: &'a Conv2d,
     input: &'a Spikes,
-    lists: &'a Lists,
+    merged: &'a Merged,
     weight: &'a [f32],
     bias: Option<&'a [f32]>,
     panels: Panels,
     panel: usize,
     image: usize,
-    lines: Range<usize>,
+    /// The first output pixel of the image.
+    first: usize,
     output: Shared<'a>,
 }
 
@@ -132,82 +210,49 @@ impl WithSimd for Strip<'_> {
 
 #[inline(always)]
 fn strip<S: Simd, const N: usize>(simd: S, strip: &Strip<'_>) {
-    let Strip { convolution, input, lists, panels, .. } = *strip;
+    let Strip { convolution, input, merged, panels, .. } = *strip;
     let [height, width] = convolution.output_size();
     let weight = rows::<S, N>(strip.weight);
-    let keys = input.planes() * PATTERNS;
     let (column, columns) = panels.columns_of(strip.panel);
     let batch = convolution.images / input.shape()[0];
-    let patch = convolution.patch_len();
-    let mut taps = Vec::with_capacity(convolution.taps());
-    let mut inputs = Vec::with_capacity(convolution.taps());
-    let mut merged = vec![0_u16; input.planes() * patch + SLACK];
     let mut sums = Aligned([0.0; SUMS]);
-    for y in strip.lines.clone() {
-        for x in 0..width {
-            convolution.taps_of(strip.image, y, x, &mut taps);
-            for group in 0..input.groups() {
-                let steps = input.steps(group);
-                // All inputs of this output, by key.
-                let mut mask = 0;
-                inputs.clear();
-                for &(pixel, base) in &taps {
-                    let sorted = lists.of(pixel, group);
-                    mask |= sorted.mask;
-                    inputs.push(Cursor {
-                        channels: sorted.channels,
-                        counts: sorted.counts,
-                        base: [base; SLACK],
-                    });
-                }
-                let mut ends = [0_u32; 64];
-                let mut end = 0;
-                let mut left = mask;
-                while left != 0 {
-                    let key = left.trailing_zeros() as usize;
-                    left &= left - 1;
-                    for input in &mut inputs {
-                        end = input.append(key, &mut merged, end);
-                    }
-                    ends[key] = end as u32;
-                }
-
-                let sums = &mut sums.0[..steps.len() * panels.width];
-                match strip.bias {
-                    Some(bias) => {
-                        for sums in sums.chunks_exact_mut(panels.width) {
-                            sums[..columns].copy_from_slice(&bias[column..column + columns]);
-                        }
-                    }
-                    None => sums.fill(0.0),
-                }
-                let mut start = 0;
-                let mut left = mask;
-                while left != 0 {
-                    let key = left.trailing_zeros() as usize;
-                    left &= left - 1;
-                    let end = ends[key % keys] as usize;
-                    let sum = sum_of_rows(simd, weight, &merged[start..end]);
-                    start = end;
-                    let scale = simd.splat_f32s(input.weight_of(key / PATTERNS));
-                    for (step, sums) in rows_mut::<S, N>(sums).iter_mut().enumerate() {
-                        if key >> step & 1 == 1 {
-                            for (total, sum) in sums.iter_mut().zip(&sum) {
-                                *total = simd.add_f32s(*total, simd.mul_f32s(*sum, scale));
-                            }
-                        }
-                    }
-                }
-
-                for (t, sums) in steps.zip(sums.chunks_exact(panels.width)) {
-                    let pixel = ((t * batch + strip.image) * height + y) * width + x;
-                    let first = pixel * convolution.out_channels + column;
-                    // SAFETY: each task has its own image, lines and columns, and visits each
-                    // pixel and step once.
-                    let output = unsafe { strip.output.part(first..first + columns) };
-                    output.copy_from_slice(&sums[..columns]);
+    let mut ends = merged.ends.iter();
+    let mut start = 0;
+    for (index, &mask) in merged.masks.iter().enumerate() {
+        let (pixel, group) = (strip.first + index / input.groups(), index % input.groups());
+        let steps = input.steps(group);
+        let sums = &mut sums.0[..steps.len() * panels.width];
+        match strip.bias {
+            Some(bias) => {
+                for sums in sums.chunks_exact_mut(panels.width) {
+                    sums[..columns].copy_from_slice(&bias[column..column + columns]);
                 }
             }
+            None => sums.fill(0.0),
+        }
+        let mut left = mask;
+        while left != 0 {
+            let key = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let end = ends.next().map_or(start, |&end| end as usize);
+            let sum = sum_of_rows(simd, weight, &merged.rows[start..end]);
+            start = end;
+            let scale = simd.splat_f32s(input.weight_of(key / PATTERNS));
+            for (step, sums) in rows_mut::<S, N>(sums).iter_mut().enumerate() {
+                if key >> step & 1 == 1 {
+                    for (total, sum) in sums.iter_mut().zip(&sum) {
+                        *total = simd.add_f32s(*total, simd.mul_f32s(*sum, scale));
+                    }
+                }
+            }
+        }
+        for (t, sums) in steps.zip(sums.chunks_exact(panels.width)) {
+            let pixel = (t * batch + strip.image) * height * width + pixel;
+            let first = pixel * convolution.out_channels + column;
+            // SAFETY: each task has its own image, lines and columns, and visits each pixel and
+            // step once.
+            let output = unsafe { strip.output.part(first..first + columns) };
+            output.copy_from_slice(&sums[..columns]);
         }
     }
 }
