@@ -23,6 +23,8 @@ const REACH: usize = TILE + 2;
 pub(crate) const PRODUCTS: usize = REACH * REACH;
 /// Channels that are transformed at a time.
 const LANES: usize = 16;
+/// Bytes of a transformed kernel, at most: those of more channels are made one part after the other.
+const KERNEL_BYTES: usize = 9 << 20;
 /// Bytes of transformed tiles that a task works on, about.
 const BYTES: usize = 6 << 20;
 
@@ -73,7 +75,9 @@ impl Conv2d {
         }
         let (from, to) = self.maps();
         let filter = Filter { images: self.images, from, to, before: self.padding };
-        filter.apply(input, bias, output, |kernel| self.transform_kernel(weight, false, kernel));
+        filter.apply(input, bias, output, |channels, kernel| {
+            self.transform_kernel(weight, false, channels, kernel);
+        });
     }
 
     /// `grad_input[images, height, width, in]`: the gradient of the input.
@@ -93,8 +97,8 @@ impl Conv2d {
         let (to, from) = self.maps();
         let before = self.padding.map(|padding| 2 - padding);
         let filter = Filter { images: self.images, from, to, before };
-        filter.apply(grad_output, None, grad_input, |kernel| {
-            self.transform_kernel(weight, true, kernel);
+        filter.apply(grad_output, None, grad_input, |channels, kernel| {
+            self.transform_kernel(weight, true, channels, kernel);
         });
     }
 
@@ -107,17 +111,24 @@ impl Conv2d {
         )
     }
 
-    /// Writes the transformed kernel as `[products, in, out]`, or turned as `[products, out, in]`.
-    fn transform_kernel(&self, weight: &[f32], turned: bool, kernel: &mut [f32]) {
+    /// Writes the kernel transformed as `[products, in, out]`, or turned as `[products, out, in]`, for
+    /// some channels of the last axis.
+    fn transform_kernel(
+        &self,
+        weight: &[f32],
+        turned: bool,
+        channels: Range<usize>,
+        kernel: &mut [f32],
+    ) {
         let rows = if turned { self.out_channels } else { self.in_channels };
         let kernel = Shared::new(kernel);
         (0..rows.div_ceil(LANES)).into_par_iter().for_each(|block| {
-            let first = block * LANES;
+            let (first, channels) = (block * LANES, channels.clone());
             if turned {
-                dispatch(TransformTurned { shape: self, weight, first, kernel });
+                dispatch(TransformTurned { shape: self, weight, first, channels, kernel });
             } else {
                 let rows = first..rows.min(first + LANES);
-                dispatch(TransformKernel { shape: self, weight, rows, kernel });
+                dispatch(TransformKernel { shape: self, weight, rows, channels, kernel });
             }
         });
     }
@@ -141,7 +152,7 @@ impl Filter {
         values: &[f32],
         bias: Option<&[f32]>,
         results: &mut [f32],
-        transform_kernel: impl FnOnce(&mut [f32]),
+        transform_kernel: impl Fn(Range<usize>, &mut [f32]),
     ) {
         let (inputs, outputs) = (self.from.channels, self.to.channels);
         if results.is_empty() {
@@ -151,41 +162,54 @@ impl Filter {
         let tiles = self.images * down * across;
         let per_task = tiles_per_task(inputs + outputs);
         let results = Shared::new(results);
-        with_floats(PRODUCTS * inputs * outputs, |kernel| {
-            transform_kernel(kernel);
-            let kernel = &*kernel;
-            (0..tiles.div_ceil(per_task)).into_par_iter().for_each(|task| {
-                let first = task * per_task;
-                let count = per_task.min(tiles - first);
-                with_floats(PRODUCTS * count * inputs, |transformed| {
-                    with_floats(PRODUCTS * count * outputs, |products| {
-                        for tile in 0..count {
-                            let place = self.place(first + tile);
-                            let to = &mut *transformed;
-                            dispatch(Forth { filter: self, values, place, tile, count, to });
-                        }
-                        let sizes = [count * inputs, inputs * outputs, count * outputs];
-                        for number in 0..PRODUCTS {
-                            let [tiles, weights, sums] = sizes;
-                            let tiles = &transformed[number * tiles..][..tiles];
-                            let weights = &kernel[number * weights..][..weights];
-                            multiply(
-                                Matrix::new(tiles, [count, inputs]),
-                                Matrix::new(weights, [inputs, outputs]),
-                                false,
-                                &mut products[number * sums..][..sums],
-                            );
-                        }
-                        for tile in 0..count {
-                            let place = self.place(first + tile);
-                            let from = &*products;
-                            let filter = self;
-                            dispatch(Back { filter, from, bias, place, tile, count, results });
-                        }
+        let most = KERNEL_BYTES / (size_of::<f32>() * PRODUCTS * inputs.max(1));
+        let most = (most / LANES).max(1) * LANES;
+        for first in (0..outputs).step_by(most) {
+            let channels = first..outputs.min(first + most);
+            let width = channels.len();
+            with_floats(PRODUCTS * inputs * width, |kernel| {
+                transform_kernel(channels.clone(), kernel);
+                let kernel = &*kernel;
+                (0..tiles.div_ceil(per_task)).into_par_iter().for_each(|task| {
+                    let first = task * per_task;
+                    let count = per_task.min(tiles - first);
+                    with_floats(PRODUCTS * count * inputs, |transformed| {
+                        with_floats(PRODUCTS * count * width, |products| {
+                            for tile in 0..count {
+                                let place = self.place(first + tile);
+                                let to = &mut *transformed;
+                                dispatch(Forth { filter: self, values, place, tile, count, to });
+                            }
+                            let sizes = [count * inputs, inputs * width, count * width];
+                            for number in 0..PRODUCTS {
+                                let [tiles, weights, sums] = sizes;
+                                let tiles = &transformed[number * tiles..][..tiles];
+                                let weights = &kernel[number * weights..][..weights];
+                                multiply(
+                                    Matrix::new(tiles, [count, inputs]),
+                                    Matrix::new(weights, [inputs, width]),
+                                    false,
+                                    &mut products[number * sums..][..sums],
+                                );
+                            }
+                            for tile in 0..count {
+                                let back = Back {
+                                    filter: self,
+                                    from: products,
+                                    bias,
+                                    place: self.place(first + tile),
+                                    tile,
+                                    count,
+                                    channels: channels.clone(),
+                                    results,
+                                };
+                                dispatch(back);
+                            }
+                        });
                     });
                 });
             });
-        });
+        }
     }
 
     /// Tiles of an image, down and across.
@@ -219,6 +243,8 @@ struct TransformKernel<'a> {
     weight: &'a [f32],
     /// Input channels.
     rows: Range<usize>,
+    /// Output channels.
+    channels: Range<usize>,
     kernel: Shared<'a>,
 }
 
@@ -227,18 +253,19 @@ impl Kernel for TransformKernel<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { shape, weight, rows, kernel } = self;
+        let Self { shape, weight, rows, channels, kernel } = self;
         let (inputs, outputs) = (shape.in_channels, shape.out_channels);
         for input in rows {
-            for first in (0..outputs).step_by(LANES) {
-                let width = LANES.min(outputs - first);
+            for first in channels.clone().step_by(LANES) {
+                let width = LANES.min(channels.end - first);
                 let mut taps = [[0.0_f32; LANES]; 9];
                 for (tap, values) in taps.iter_mut().enumerate() {
                     let from = (tap * inputs + input) * outputs + first;
                     values[..width].copy_from_slice(&weight[from..from + width]);
                 }
                 for (number, values) in transformed(&taps).iter().flatten().enumerate() {
-                    let at = (number * inputs + input) * outputs + first;
+                    let row = (number * inputs + input) * channels.len();
+                    let at = row + first - channels.start;
                     // SAFETY: each task has its own input channels.
                     let to = unsafe { kernel.part(at..at + width) };
                     to.copy_from_slice(&values[..width]);
@@ -253,6 +280,8 @@ struct TransformTurned<'a> {
     weight: &'a [f32],
     /// First output channel of the block.
     first: usize,
+    /// Input channels.
+    channels: Range<usize>,
     kernel: Shared<'a>,
 }
 
@@ -261,11 +290,11 @@ impl Kernel for TransformTurned<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { shape, weight, first, kernel } = self;
+        let Self { shape, weight, first, channels, kernel } = self;
         let (inputs, outputs) = (shape.in_channels, shape.out_channels);
         let count = LANES.min(outputs - first);
-        for start in (0..inputs).step_by(LANES) {
-            let width = LANES.min(inputs - start);
+        for start in channels.clone().step_by(LANES) {
+            let width = LANES.min(channels.end - start);
             // [output channel][taps][input channel], the last tap first.
             let mut turned = [[[0.0_f32; LANES]; 9]; LANES];
             for tap in 0..9 {
@@ -278,7 +307,8 @@ impl Kernel for TransformTurned<'_> {
             }
             for (output, taps) in turned.iter().enumerate().take(count) {
                 for (number, values) in transformed(taps).iter().flatten().enumerate() {
-                    let at = (number * outputs + first + output) * inputs + start;
+                    let row = (number * outputs + first + output) * channels.len();
+                    let at = row + start - channels.start;
                     // SAFETY: each task has its own output channels.
                     let to = unsafe { kernel.part(at..at + width) };
                     to.copy_from_slice(&values[..width]);
@@ -344,7 +374,7 @@ impl Kernel for Forth<'_> {
     }
 }
 
-/// Transforms number `tile` of the products `[products, count, to]` back.
+/// Transforms number `tile` of the products of some channels, `[products, count, channels]`, back.
 struct Back<'a> {
     filter: &'a Filter,
     from: &'a [f32],
@@ -352,6 +382,7 @@ struct Back<'a> {
     place: [usize; 3],
     tile: usize,
     count: usize,
+    channels: Range<usize>,
     results: Shared<'a>,
 }
 
@@ -360,15 +391,17 @@ impl Kernel for Back<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { filter, from, bias, place: [image, y, x], tile, count, results } = self;
-        let Map { height, width, channels } = filter.to;
+        let Self { filter, from, bias, place: [image, y, x], tile, count, channels, results } =
+            self;
+        let Map { height, width, channels: all } = filter.to;
         let (rows, columns) = (TILE.min(height - y), TILE.min(width - x));
-        for first in (0..channels).step_by(LANES) {
-            let lanes = LANES.min(channels - first);
+        for first in channels.clone().step_by(LANES) {
+            let lanes = LANES.min(channels.end - first);
             let mut half = [[[0.0_f32; LANES]; REACH]; TILE];
             for column in 0..REACH {
                 let products = std::array::from_fn(|row| {
-                    let at = ((row * REACH + column) * count + tile) * channels + first;
+                    let row = ((row * REACH + column) * count + tile) * channels.len();
+                    let at = row + first - channels.start;
                     let from = &from[at..at + lanes];
                     if let Ok(whole) = <&Lane>::try_from(from) {
                         return *whole;
@@ -388,7 +421,7 @@ impl Kernel for Back<'_> {
             for (row, half) in half.iter().enumerate().take(rows) {
                 for (column, value) in gather(*half).iter().enumerate().take(columns) {
                     let pixel = (image * height + y + row) * width + x + column;
-                    let at = pixel * channels + first;
+                    let at = pixel * all + first;
                     // SAFETY: each tile is of one task, and tiles do not overlap.
                     let to = unsafe { results.part(at..at + lanes) };
                     for lane in 0..lanes {
