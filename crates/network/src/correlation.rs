@@ -38,16 +38,13 @@ impl Correlation<'_> {
     /// Writes the gradient by the weight of step `t` alone, given the gradient by its output.
     pub(crate) fn of_step(&self, t: usize, gradient: &[f32], out: &mut [f32]) {
         let step = self.step();
-        match (&self.x.values, self.path) {
-            (Values::Spikes(spikes), Path::Sparse) => {
-                step.sparse_weight_gradient(&spikes.of_steps(t..t + 1), gradient, out);
-            }
-            _ => {
-                let mut only = vec![0.0; self.x.time];
-                only[t] = 1.0;
-                step.weight_gradient(&weighted_sum(self.x, &only, self.pool), gradient, out);
-            }
+        if let (Values::Spikes(spikes), Path::Sparse) = (&self.x.values, self.path) {
+            step.sparse_weight_gradient(&spikes.of_steps(t..t + 1), gradient, out);
+            return;
         }
+        let mut only = vec![0.0; self.x.time];
+        only[t] = 1.0;
+        step.weight_gradient(&weighted_sum(self.x, &only, self.pool), gradient, out);
     }
 
     /// Correlates sums of the input's steps with sums of the steps of `other`, which has the shape of

@@ -12,6 +12,7 @@ use candlewick_kernels::choice::{Activity, Path};
 use candlewick_kernels::convolution::Conv2d;
 
 use crate::buffer::Pool;
+use crate::signal::Values;
 use crate::{
     AveragePool, Context, Convolution, ConvolutionSettings, Dropout, Features, Filed, Flatten,
     GlobalAveragePool, Layer, Linear, LinearSettings, MaxPool, Normalization, Pass, Pull, Signal,
@@ -30,12 +31,26 @@ pub(crate) fn largest(a: &Tensor, b: &Tensor) -> Result<f32> {
 }
 
 pub(crate) fn assert_same(a: &[Tensor], b: &[Tensor], what: &str) -> Result<()> {
+    assert_within(1e-4, a, b, what)
+}
+
+pub(crate) fn assert_within(tolerance: f32, a: &[Tensor], b: &[Tensor], what: &str) -> Result<()> {
     for (a, b) in a.iter().zip(b) {
         let scale = b.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
         let difference = largest(&a.flatten_all()?, &b.flatten_all()?)?;
-        assert!(difference <= 1e-4 * (1.0 + scale), "{what}: {difference} of {scale}");
+        assert!(difference <= tolerance * (1.0 + scale), "{what}: {difference} of {scale}");
     }
     Ok(())
+}
+
+/// The same order of values, 0.03 apart: farther than a finite difference changes them, so that no
+/// maximum changes hands.
+fn spread(x: &Tensor) -> Result<Tensor> {
+    let values = x.flatten_all()?.to_vec1::<f32>()?;
+    let below = |value: &f32| values.iter().filter(|&other| other < value).count();
+    let middle = values.len() as f32 / 2.0;
+    let spread = values.iter().map(|value| 0.03 * (below(value) as f32 - middle)).collect();
+    Ok(Tensor::from_vec(spread, x.shape(), x.device())?)
 }
 
 /// Output, gradient by the input and gradients by all parameters, on the CPU and as candle operations.
@@ -196,7 +211,9 @@ fn other_layers_are_those_of_candle() -> Result<()> {
         let layers: Vec<Box<dyn Layer>> = vec![
             Box::new(Normalization::new(&mut store.root(), map, norm, true)?),
             Box::new(AveragePool::new(map, 2)?),
+            Box::new(AveragePool::strided(map, 3, 2, 1)?),
             Box::new(MaxPool::new(map, 2)?),
+            Box::new(MaxPool::strided(map, 3, 2, 1)?),
             Box::new(GlobalAveragePool::new(map)?),
             Box::new(Dropout::new("dropout", map, 0.3)?),
             Box::new(Flatten::new(map)),
@@ -217,7 +234,7 @@ fn other_layers_are_those_of_candle() -> Result<()> {
             assert!(largest(&a.variable, &b.variable)? < 1e-6, "{}", a.name);
         }
     }
-    assert_eq!(visited, 12);
+    assert_eq!(visited, 16);
     Ok(())
 }
 
@@ -274,7 +291,9 @@ fn gradients_are_finite_differences() -> Result<()> {
         (vector, Arc::new(Linear::new(&mut root.child("linear"), vector, LinearSettings::new(4))?)),
         (map, Arc::new(Normalization::new(&mut root.child("norm"), map, norm, true)?)),
         (map, Arc::new(AveragePool::new(map, 2)?)),
+        (map, Arc::new(AveragePool::strided(map, 3, 2, 1)?)),
         (map, Arc::new(MaxPool::new(map, 2)?)),
+        (map, Arc::new(MaxPool::strided(map, 3, 2, 1)?)),
         (map, Arc::new(GlobalAveragePool::new(map)?)),
         (map, Arc::new(Dropout::new("dropout", map, 0.3)?)),
         (map, Arc::new(Flatten::new(map))),
@@ -284,7 +303,7 @@ fn gradients_are_finite_differences() -> Result<()> {
     for (features, layer) in &layers {
         let mut dims = vec![2, 2];
         dims.extend(features.dims());
-        let worst = largest_difference(&[normal("x", &dims)?], 1e-2, |x| {
+        let worst = largest_difference(&[spread(&normal("x", &dims)?)?], 1e-2, |x| {
             let pull = Mutex::default();
             let run = Run { layer: layer.clone(), features: *features, context, pull };
             let out = x[0].apply_op1(run)?;
@@ -294,7 +313,7 @@ fn gradients_are_finite_differences() -> Result<()> {
         assert!(worst < 5e-3, "{layer:?}: {worst}");
         visited += 1;
     }
-    assert_eq!(visited, 8);
+    assert_eq!(visited, 10);
     Ok(())
 }
 
@@ -330,5 +349,81 @@ fn pooling_is_right_on_ties_and_odd_sides() -> Result<()> {
         visited += 1;
     }
     assert_eq!(visited, 2);
+    Ok(())
+}
+
+/// Windows that touch, leave gaps, and overlap, with and without padding, on numbers, on spikes, which
+/// tie, and on counts of spikes; odd sides and even ones, channels that fill words and that do not.
+#[test]
+fn pooling_is_that_of_candle() -> Result<()> {
+    let mut visited = 0;
+    for (size, stride, padding) in
+        [(2, 2, 0), (3, 2, 1), (3, 2, 0), (2, 3, 0), (3, 1, 1), (5, 4, 2)]
+    {
+        for (height, width, channels) in [(7, 5, 3), (6, 8, 16)] {
+            let map = Features::Map { height, width, channels };
+            let layers: [Box<dyn Layer>; 2] = [
+                Box::new(AveragePool::strided(map, size, stride, padding)?),
+                Box::new(MaxPool::strided(map, size, stride, padding)?),
+            ];
+            let store = Parameters::new(&Device::Cpu, Key::new(2));
+            let context = Context::training(5, Key::new(9));
+            let numbers = normal("x", &[5, 2, height, width, channels])?;
+            let spikes = numbers.gt(0.8)?.to_dtype(candle_core::DType::F32)?;
+            let counts = (&spikes + numbers.gt(1.2)?.to_dtype(candle_core::DType::F32)?)?;
+            for layer in &layers {
+                let side = |size_of: usize| (size_of + 2 * padding - size) / stride + 1;
+                let expected = Features::Map { height: side(height), width: side(width), channels };
+                assert_eq!(layer.output(), expected, "{layer:?}");
+                for x in [&numbers, &spikes, &counts] {
+                    let [kernels, composed] = both_ways(&**layer, &store, x, &context)?;
+                    assert_eq!(kernels[0].dims()[2..], expected.dims());
+                    assert_same(&kernels, &composed, &format!("{layer:?}"))?;
+                    visited += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(visited, 6 * 2 * 2 * 3);
+    Ok(())
+}
+
+#[test]
+fn impossible_windows_are_refused_in_words() {
+    let map = Features::Map { height: 4, width: 6, channels: 1 };
+    let mut visited = 0;
+    for (size, stride, padding, words) in [
+        (5, 5, 0, "a side from 1 to 4"),
+        (0, 1, 0, "a side from 1 to 4"),
+        (7, 2, 1, "a side from 1 to 6"),
+        (3, 0, 1, "a stride from 1 on"),
+        (2, 2, 2, "a padding below 2"),
+    ] {
+        let error = MaxPool::strided(map, size, stride, padding).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+        visited += 1;
+    }
+    assert_eq!(visited, 5);
+}
+
+/// Averages of 3×3 spikes travel as bits, as those of 2×2 do.
+#[test]
+fn pooled_spikes_are_bits() -> Result<()> {
+    let map = Features::Map { height: 8, width: 8, channels: 16 };
+    let x = normal("x", &[4, 2, 8, 8, 16])?.gt(0.8)?.to_dtype(candle_core::DType::F32)?;
+    let pass = Pass::new(Context::training(4, Key::new(1)), Arc::default());
+    let mut visited = 0;
+    let layers: [Box<dyn Layer>; 4] = [
+        Box::new(AveragePool::new(map, 2)?),
+        Box::new(AveragePool::strided(map, 3, 2, 1)?),
+        Box::new(MaxPool::new(map, 2)?),
+        Box::new(MaxPool::strided(map, 3, 2, 1)?),
+    ];
+    for layer in &layers {
+        let (out, _) = layer.run(Signal::input(&x, map, &pass)?, &pass)?;
+        assert!(matches!(out.values, Values::Spikes(_)), "{layer:?}");
+        visited += 1;
+    }
+    assert_eq!(visited, 4);
     Ok(())
 }

@@ -430,7 +430,7 @@ impl NetworkBuilder<'_> {
             .transpose()?;
         let synapse = Synapse::Linear(linear);
         let currents = Currents::new(path, synapse, normalization, rule);
-        let spiking = self.spiking(path, currents.output())?;
+        let spiking = self.spiking(path, currents.output())?.behind(&currents.normalization);
         Ok(Block { currents, spiking })
     }
 

@@ -13,7 +13,7 @@ use candlewick_kernels::pool::Pool2d;
 use candlewick_kernels::spikes::Spikes;
 use serde::{Deserialize, Serialize};
 
-use crate::signal::{Pass, Pull, Signal, Values};
+use crate::signal::{LEVELS, Pass, Pull, Signal, Values};
 use crate::{Context, Features, Layer};
 
 /// What a window becomes.
@@ -151,11 +151,10 @@ impl Window {
             }
             let out_channels = features.channels();
             let shape = [x.time, output.len() / (x.time * out_channels).max(1), out_channels];
-            let binary = spikes.filter(|spikes| self.kind == Pooling::Max && spikes.is_binary());
             input = Some(dense);
-            match binary.map(|_| Spikes::binary(shape, &output)) {
-                Some(Ok(spikes)) => Values::Spikes(Arc::new(spikes)),
-                _ => Values::Dense(Arc::new(output)),
+            match spikes.and_then(|spikes| self.as_bits(spikes, shape, &output)) {
+                Some(spikes) => Values::Spikes(Arc::new(spikes)),
+                None => Values::Dense(Arc::new(output)),
             }
         };
         let out = Signal { support, ..x.with(features, values) };
@@ -173,6 +172,19 @@ impl Window {
             Ok(Some(by_input))
         });
         Ok((out, Some(pull)))
+    }
+
+    /// The pooled values of binary `spikes` as bits, where they are few enough multiples.
+    fn as_bits(&self, spikes: &Spikes, shape: [usize; 3], pooled: &[f32]) -> Option<Spikes> {
+        let Pool2d { kernel, stride, .. } = self.geometry;
+        let levels = u32::try_from(kernel[0] * kernel[1]).ok()?;
+        match self.kind {
+            _ if !spikes.is_binary() => None,
+            Pooling::Max => Spikes::binary(shape, pooled).ok(),
+            // The mean of a whole map goes to a linear layer, which is no work.
+            Pooling::Average if stride == [1; 2] || levels > LEVELS => None,
+            Pooling::Average => Spikes::multiples(shape, pooled, 1.0 / levels as f32, levels).ok(),
+        }
     }
 }
 

@@ -219,3 +219,97 @@ impl Layer for SewBlock {
         blocks.flat_map(Layer::spiking).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+    use candlewick_core::Key;
+    use candlewick_core::gradient_check::largest_difference;
+
+    use super::*;
+    use crate::laws::normal;
+
+    /// Table 1 of the paper: x of the shortcut, a of the residual branch.
+    #[test]
+    fn spikes_are_joined_as_in_the_table() {
+        let mut visited = 0;
+        for (x, a, [sum, and, iand]) in [
+            (0.0, 0.0, [0.0, 0.0, 0.0]),
+            (0.0, 1.0, [1.0, 0.0, 0.0]),
+            (1.0, 0.0, [1.0, 0.0, 1.0]),
+            (1.0, 1.0, [2.0, 1.0, 0.0]),
+            // What earlier blocks have added up.
+            (3.0, 1.0, [4.0, 3.0, 0.0]),
+        ] {
+            assert_eq!(Connect::Add.value(x, a), sum);
+            assert_eq!(Connect::And.value(x, a), and);
+            assert_eq!(Connect::Iand.value(x, a), iand);
+            visited += 1;
+        }
+        assert_eq!(visited, 5);
+    }
+
+    /// A pass on `[2, 3, 4, 5, 16]`, as the network runs it: output, gradients by x and a.
+    fn joined(connect: Connect, x: &Tensor, a: &Tensor) -> Result<(Signal, [Tensor; 2])> {
+        let features = Features::Map { height: 4, width: 5, channels: 16 };
+        let pass = Pass::new(Context::training(2, Key::new(1)), Arc::default());
+        let signal = |x: &Tensor| Signal::input(x, features, &pass);
+        let (out, parting) = connect.run(&signal(x)?, &signal(a)?, &pass);
+        let weights = normal("weights", x.dims())?.flatten_all()?.to_vec1::<f32>()?;
+        let mut gradient = pass.pool.take(weights.len());
+        gradient.copy_from_slice(&weights);
+        let gradients = parting.unwrap()(gradient);
+        let tensor = |by: &Buffer| Tensor::from_vec(by.to_vec(), x.shape(), &Device::Cpu);
+        Ok((out, [tensor(&gradients[0])?, tensor(&gradients[1])?]))
+    }
+
+    /// Kernels and candle operations agree, spikes stay bits, and gradients are finite differences.
+    #[test]
+    fn joined_spikes_are_bits_and_their_gradients_finite_differences() -> Result<()> {
+        let dims = [2, 3, 4, 5, 16];
+        let at_least = |purpose: &str, least: f64| -> Result<Tensor> {
+            Ok(normal(purpose, &dims)?.gt(least)?.to_dtype(candle_core::DType::F32)?)
+        };
+        let spikes = at_least("a", 0.5)?;
+        let sums = (at_least("x", 0.5)? + at_least("y", 0.8)?)?;
+        let mut visited = 0;
+        for connect in [Connect::Add, Connect::And, Connect::Iand] {
+            let pool = Arc::default();
+            let (out, _) = joined(connect, &sums, &spikes)?;
+            let Values::Spikes(bits) = &out.values else {
+                panic!("{connect:?}: sums of spikes are bits")
+            };
+            // Sums reach 3, products 2.
+            assert!(!bits.is_binary() && bits.density() > 0.05);
+            let composed = connect.forward(&sums, &spikes)?;
+            assert_eq!(
+                out.tensor(&pool)?.flatten_all()?.to_vec1::<f32>()?,
+                composed.flatten_all()?.to_vec1::<f32>()?
+            );
+            let inputs = [normal("x", &dims)?, normal("a", &dims)?];
+            let (out, gradients) = joined(connect, &inputs[0], &inputs[1])?;
+            assert!(matches!(out.values, Values::Dense(_)));
+            let weights = normal("weights", &dims)?;
+            for (number, gradient) in gradients.iter().enumerate() {
+                let x = candle_core::Var::from_tensor(&inputs[number])?;
+                let mut both = inputs.clone();
+                both[number] = x.as_tensor().clone();
+                let loss = (connect.forward(&both[0], &both[1])? * &weights)?.sum_all()?;
+                let by_candle = loss.backward()?.get(&x).unwrap().clone();
+                let difference = (gradient - by_candle)?.abs()?.flatten_all()?.max(0)?;
+                assert!(difference.to_scalar::<f32>()? < 1e-6, "{connect:?}");
+                visited += 1;
+            }
+            let small =
+                inputs.map(|input| input.narrow(4, 0, 1).and_then(|input| input.narrow(3, 0, 2)));
+            let [x, a] = small;
+            let worst =
+                largest_difference(&[x?.contiguous()?, a?.contiguous()?], 1e-2, |inputs| {
+                    connect.forward(&inputs[0], &inputs[1])
+                })?;
+            assert!(worst < 5e-3, "{connect:?}: {worst}");
+        }
+        assert_eq!(visited, 6);
+        Ok(())
+    }
+}
