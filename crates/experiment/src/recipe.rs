@@ -161,6 +161,11 @@ impl RawRecipe {
         }
     }
 
+    /// Whether stages, optimizer and schedule are stated here.
+    pub(crate) fn names_training(&self) -> bool {
+        self.train.is_some()
+    }
+
     /// Fills in the defaults and checks every range; `name` is named in errors.
     ///
     /// # Errors

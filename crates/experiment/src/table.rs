@@ -96,7 +96,7 @@ struct RawRow {
     label: String,
     note: Option<String>,
     provenance: Option<String>,
-    /// Id of the row that this one is compared with, if not that of the table.
+    /// Id of the row that this one is compared with and stands on top of, if not that of the table.
     baseline: Option<String>,
     published: Option<RawPublished>,
     /// Why no number is quoted, where that is worth a word.
@@ -122,6 +122,18 @@ struct RawPublished {
     source: Source,
     dataset: String,
     network: Option<String>,
+}
+
+impl RawRow {
+    /// What the row says itself at a scale.
+    fn recipe_at(&self, scale: Scale) -> RawRecipe {
+        let own = match scale {
+            Scale::Demo => &self.demo,
+            Scale::Reduced => &self.reduced,
+            Scale::Full => &self.full,
+        };
+        own.clone().over(&self.recipe)
+    }
 }
 
 /// A table at one scale, all of whose rows are resolved.
@@ -215,6 +227,20 @@ impl RawTable {
         }
     }
 
+    /// The row that `row` is compared with: itself if another row names it, or if it is the table's.
+    fn baseline_of<'a>(&'a self, row: &'a RawRow) -> Result<&'a RawRow> {
+        let named = |other: &RawRow| other.baseline.as_ref() == Some(&row.id);
+        let id = match &row.baseline {
+            Some(id) => id,
+            None if self.rows.iter().any(named) => &row.id,
+            None => &self.baseline,
+        };
+        self.rows
+            .iter()
+            .find(|row| row.id == *id)
+            .ok_or_else(|| Error::unknown("row", id, self.rows.iter().map(|row| row.id.as_str())))
+    }
+
     fn resolve(self, id: &str, scale: Scale) -> Result<Table> {
         let Some(chosen) = self.scale(scale).cloned() else {
             let there = Scale::ALL.into_iter().filter(|&scale| self.scale(scale).is_some());
@@ -222,33 +248,35 @@ impl RawTable {
             return Err(Error::unknown("scale", &name, there.map(Scale::name)));
         };
         let base = chosen.recipe.over(&self.base);
-        let compared: Vec<String> =
-            self.rows.iter().filter_map(|row| row.baseline.clone()).collect();
+        let baselines = self
+            .rows
+            .iter()
+            .map(|row| self.baseline_of(row).cloned())
+            .collect::<Result<Vec<RawRow>>>()?;
         let rows = self
             .rows
             .into_iter()
-            .map(|row| {
-                let own = match scale {
-                    Scale::Demo => row.demo,
-                    Scale::Reduced => row.reduced,
-                    Scale::Full => row.full,
-                };
+            .zip(baselines)
+            .map(|(row, baseline)| {
                 let name = format!("{id}, row {}, scale {scale}", row.id);
-                let mut recipe = own.over(&row.recipe.over(&base)).resolve(&name)?;
-                if let Some(time_steps) = row.time_steps {
+                let mut recipe = row.recipe_at(scale);
+                let mut time_steps = row.time_steps;
+                if baseline.id != row.id {
+                    if !recipe.names_training() {
+                        time_steps = time_steps.or(baseline.time_steps);
+                    }
+                    recipe = recipe.over(&baseline.recipe_at(scale));
+                }
+                let mut recipe = recipe.over(&base).resolve(&name)?;
+                if let Some(time_steps) = time_steps {
                     for stage in &mut recipe.train.stages {
                         stage.time_steps = time_steps;
                     }
                     recipe.check(&name)?;
                 }
-                let is_baseline = compared.contains(&row.id);
                 Ok(Row {
                     recipe,
-                    baseline: match row.baseline {
-                        Some(baseline) => baseline,
-                        None if is_baseline => row.id.clone(),
-                        None => self.baseline.clone(),
-                    },
+                    baseline: baseline.id,
                     id: row.id,
                     label: row.label,
                     note: row.note,
@@ -264,11 +292,6 @@ impl RawTable {
                 })
             })
             .collect::<Result<Vec<_>>>()?;
-        for baseline in compared.iter().chain([&self.baseline]) {
-            if !rows.iter().any(|row| row.id == *baseline) {
-                return Err(unknown_row(baseline, &rows));
-            }
-        }
         let protocol = self.protocol.into_iter().chain(chosen.protocol).collect();
         let deviations = self.deviations.into_iter().chain(chosen.deviations).collect();
         Ok(Table {
@@ -285,10 +308,6 @@ impl RawTable {
             rows,
         })
     }
-}
-
-fn unknown_row(name: &str, rows: &[Row]) -> Error {
-    Error::unknown("row", name, rows.iter().map(|row| row.id.as_str()))
 }
 
 impl Table {
@@ -310,7 +329,8 @@ impl Table {
     pub fn keep_rows(&mut self, ids: &[String]) -> Result<()> {
         for id in ids {
             if !self.rows.iter().any(|row| row.id == *id) {
-                return Err(unknown_row(id, &self.rows));
+                let known = self.rows.iter().map(|row| row.id.as_str());
+                return Err(Error::unknown("row", id, known));
             }
         }
         if !ids.is_empty() {
