@@ -22,6 +22,8 @@ const COLUMNS: usize = 64;
 const PIXELS: usize = 128;
 /// Tasks into which the gradient is cut, about.
 const TASKS: usize = 16;
+/// Most floats of the partial sums of all tasks, if a panel is not alone larger.
+const SUMS: usize = 3 << 20;
 
 /// One axis of the geometry: input coordinate `stride · a + residue` meets output `a + shift`.
 struct Axis {
@@ -251,8 +253,9 @@ impl Conv2d {
             .map(|unit| dispatch(Gather { plan: &plan, unit }))
             .collect();
         let panels = Panels::new(self.out_channels, (COLUMNS / lanes()).max(1));
-        let parts = TASKS.div_ceil(panels.count).min(plan.units);
         let size = self.patch_len() * panels.width;
+        let most = (SUMS / (panels.count * size)).max(1);
+        let parts = TASKS.div_ceil(panels.count).min(plan.units).min(most);
         with_floats(panels.count * parts * size, |partial| {
             partial.par_chunks_mut(size).enumerate().for_each(|(task, sums)| {
                 let (panel, part) = (task / parts, task % parts);
