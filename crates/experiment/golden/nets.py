@@ -1,7 +1,9 @@
 """Golden values of whole networks, from PyTorch: writes `nets.json` beside it.
 
 The networks are those of the recipes `steps/*.toml`, as plain PyTorch modules: convolutional
-net, ResNet-19 and VGGSNN at full width, LIF neurons as a plain loop over time with plain autograd.
+net, ResNet-19 and VGGSNN at full width, LIF neurons as a plain loop over time with plain autograd;
+and ResNet-18 (average pooling in the stem) and SEW-ResNet-18 (add, maximum pooling), both with the
+ImageNet stem and an eighth of their width.
 Weights and batch follow from a formula of name and index that the test computes as well.
 One training pass gives the loss (the mean over time of the cross-entropy), the firing rate of every
 layer and the gradient of every parameter: its norm, and its products with eight vectors of signs.
@@ -33,7 +35,11 @@ CASES = {
     "resnet-19": ("resnet-19", 7, 3, 2, 8, 5e-6),
     "vggsnn": ("vggsnn", 15, 2, 2, 32, 5e-6),
     "convnet of the step": ("convnet", 1, 4, 2, 32, 2e-6),
+    "resnet-18": ("resnet-18", 5, 3, 2, 16, 1e-4),
+    "sew-resnet-18": ("sew-resnet-18", 37, 3, 2, 16, 1e-4),
 }
+# The residual networks of ImageNet at an eighth of their width.
+STAGES = [8, 16, 32, 64]
 
 
 # ------------------------------------------------------------------ the formula of the numbers
@@ -159,6 +165,20 @@ class Basic(nn.Module):
         return self.neuron(currents + (x if self.shortcut is None else self.shortcut(x)))
 
 
+class SpikeElementWise(nn.Module):
+    """Spikes that are added: Fang et al., NeurIPS 2021."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.first = Driven(Convolution(inputs, outputs, 3, stride))
+        self.second = Driven(Convolution(outputs, outputs))
+        around = stride != 1 or inputs != outputs
+        self.shortcut = Driven(Convolution(inputs, outputs, 1, stride)) if around else None
+
+    def forward(self, x):
+        return self.second(self.first(x)) + (x if self.shortcut is None else self.shortcut(x))
+
+
 def average():
     return EachStep(nn.AvgPool2d(2))
 
@@ -192,6 +212,17 @@ def network(net, side):
     if net == "vggsnn":
         layers = [64, 128, "AP", 256, 256, "AP", 512, 512, "AP", 512, 512, "AP"]
         return chain(layers, side, 2, True)
+    if net in ("resnet-18", "sew-resnet-18"):
+        block, pool = (Basic, nn.AvgPool2d) if net == "resnet-18" else (SpikeElementWise, nn.MaxPool2d)
+        inputs = STAGES[0]
+        layers = {"stem": Driven(Convolution(3, inputs, 7, 2)), "pool": EachStep(pool(3, 2, 1))}
+        for stage, outputs in enumerate(STAGES):
+            for number in range(2):
+                stride = 2 if stage > 0 and number == 0 else 1
+                layers[f"stage{stage + 1}.{number}"] = block(inputs, outputs, stride)
+                inputs = outputs
+        head = {"average": EachStep(nn.AdaptiveAvgPool2d(1)), "flatten": flatten()}
+        return layers | head | {"classifier": linear(inputs, CLASSES)}
     layers, inputs = {"stem": Driven(Convolution(3, 64))}, 64
     for stage, (blocks, outputs) in enumerate([(3, 128), (3, 256), (2, 512)]):
         for block in range(blocks):

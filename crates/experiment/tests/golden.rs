@@ -1,5 +1,6 @@
-//! Loss, firing rates and gradients of the networks that peers are compared by, against PyTorch: golden
-//! values of `golden/nets.py`, which computes the same weights and the same batch by the same formula.
+//! Loss, firing rates and gradients of the networks that peers are compared by, and of a small ResNet-18
+//! and SEW-ResNet-18, against PyTorch: golden values of `golden/nets.py`, which computes the same weights
+//! and the same batch by the same formula.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -42,13 +43,17 @@ struct Gradient {
 }
 
 fn recipe(net: &str) -> Result<Recipe, Box<dyn Error>> {
+    let resnet_19 = include_str!("../steps/resnet-19.toml");
+    let with = |network: &str| resnet_19.replace("[network.resnet-19]", network);
     let text = match net {
-        "convnet" => include_str!("../steps/convnet.toml"),
-        "resnet-19" => include_str!("../steps/resnet-19.toml"),
-        "vggsnn" => include_str!("../steps/vggsnn.toml"),
+        "convnet" => include_str!("../steps/convnet.toml").to_owned(),
+        "resnet-18" => with("[network.resnet]\nstem = \"imagenet\"\nwidth = 0.125"),
+        "resnet-19" => resnet_19.to_owned(),
+        "sew-resnet-18" => with("[network.sew-resnet]\nwidth = 0.125"),
+        "vggsnn" => include_str!("../steps/vggsnn.toml").to_owned(),
         _ => return Err(format!("no recipe for {net}").into()),
     };
-    Ok(RawRecipe::parse(text, net)?.resolve(net)?)
+    Ok(RawRecipe::parse(&text, net)?.resolve(net)?)
 }
 
 /// 64 bits for each index: of FNV-1a of seed and name, and of the index by splitmix64.
@@ -190,6 +195,16 @@ fn the_convolutional_net_is_that_of_pytorch() -> Checked {
 #[test]
 fn resnet_19_is_that_of_pytorch() -> Checked {
     check_named("resnet-19", (1 + 16 + 3) * 3 + 4)
+}
+
+#[test]
+fn resnet_18_is_that_of_pytorch() -> Checked {
+    check_named("resnet-18", (1 + 16 + 3) * 3 + 2)
+}
+
+#[test]
+fn sew_resnet_18_is_that_of_pytorch() -> Checked {
+    check_named("sew-resnet-18", (1 + 16 + 3) * 3 + 2)
 }
 
 #[test]

@@ -44,6 +44,8 @@ mod residual {
     #[derive(Debug)]
     pub(super) struct Residual {
         pub(super) channels: usize,
+        /// Whether a convolution comes before the blocks.
+        pub(super) stem: bool,
         /// How spikes are joined; `None` for neurons behind the sum of currents.
         pub(super) connect: Option<Connect>,
     }
@@ -55,9 +57,11 @@ mod residual {
             input: Features,
             classes: usize,
         ) -> Result<()> {
-            let stem = ConvolutionSettings::same(self.channels, 3);
-            let mut features =
-                builder.add(|builder| builder.convolution_block("stem", input, stem))?;
+            let mut features = input;
+            if self.stem {
+                let stem = ConvolutionSettings::same(self.channels, 3);
+                features = builder.add(|builder| builder.convolution_block("stem", input, stem))?;
+            }
             for (path, stride) in [("same", 1), ("halved", 2)] {
                 builder.end_stage(features);
                 let settings = ResidualSettings::new(self.channels * stride, stride);
@@ -82,10 +86,16 @@ fn architectures() -> Vec<(Box<dyn Architecture>, usize)> {
         all.push((Box::new(Spec { layers: layers.into(), bias: true }), 3));
     }
     for channels in [16, 5] {
-        all.push((Box::new(residual::Residual { channels, connect: None }), 5));
-        all.push((Box::new(residual::Residual { channels, connect: Some(Connect::Add) }), 6));
+        all.push((Box::new(residual::Residual { channels, stem: true, connect: None }), 5));
+        all.push((
+            Box::new(residual::Residual { channels, stem: true, connect: Some(Connect::Add) }),
+            6,
+        ));
     }
-    all.push((Box::new(residual::Residual { channels: 16, connect: Some(Connect::Iand) }), 6));
+    all.push((
+        Box::new(residual::Residual { channels: 16, stem: true, connect: Some(Connect::Iand) }),
+        6,
+    ));
     all
 }
 
@@ -150,6 +160,28 @@ fn every_neuron_on_bits_is_its_composition() -> Result<()> {
         }
     }
     assert_eq!(visited, AnyNeuron::NAMES.len() * architectures.len() * TIME_STEPS.len());
+    Ok(())
+}
+
+/// A block may see the input itself, once for all steps or at each, through a shortcut without a
+/// convolution.
+#[test]
+fn a_residual_block_may_come_first() -> Result<()> {
+    let mut visited = 0;
+    for connect in [None, Some(Connect::Add), Some(Connect::And), Some(Connect::Iand)] {
+        let network = residual::Residual { channels: 3, stem: false, connect };
+        let layers = if connect.is_some() { 5 } else { 4 };
+        let network: (Box<dyn Architecture>, usize) = (Box::new(network), layers);
+        for given in [1, 5] {
+            let x = normal("x", &[given, 2, 6, 6, 3])?;
+            let parts = parts_with(&Methods::default())?;
+            let context = Context::training(5, Key::new(1));
+            let name = format!("{network:?}, {given} of 5 steps");
+            assert!(compare(&network, &parts, &x, &context, &name)? > 0, "{name}");
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 8);
     Ok(())
 }
 
