@@ -163,6 +163,10 @@ pub(crate) struct ExportArguments {
 pub(crate) struct FiguresArguments {
     /// The run's directory
     pub(crate) run: PathBuf,
+    /// Also measures the loss along N random directions from the weights, which takes 20 N + 1
+    /// evaluations on 512 training samples
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) flatness: Option<u16>,
     /// Folder for the figures [default: `figures` in the run's directory]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) output: Option<PathBuf>,

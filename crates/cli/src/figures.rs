@@ -1,10 +1,11 @@
 //! `candlewick figures RUN`.
 
 use std::fs;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use candlewick::experiment::{Experiment, Recipe};
+use candlewick::experiment::{self, Experiment, Recipe};
 use candlewick::run::{
     RowReport, RunDirectory, RunRecord, Selection, Snapshot, TableReport, replace_file, report,
 };
@@ -19,11 +20,23 @@ pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
     let Some(mut record) = RunRecord::read(&directory)? else {
         bail!("{}: the run is not complete", arguments.run.display());
     };
-    if record.snapshot.is_none() {
+    let wanted = arguments.flatness.map(usize::from);
+    let measured = record.flatness.as_ref().map(|flatness| flatness.directions);
+    let flatness = wanted.filter(|_| wanted != measured);
+    if record.snapshot.is_none() || flatness.is_some() {
         let name = arguments.run.join("resolved.toml").display().to_string();
         let recipe = Recipe::parse(&directory.resolved()?, &name)?;
         let place = place::place("cpu", arguments.data_dir.clone(), None)?;
-        record.snapshot = Some(take(&Experiment::prepare(recipe, &name, &place)?, &directory)?);
+        if let Some(directions) = flatness {
+            let checkpoint = directory.checkpoints().join(LAST);
+            let found = experiment::flatness(&recipe, &place, &checkpoint, directions, tell)?;
+            directory.write_flatness(&found)?;
+            record.flatness = Some(found);
+        }
+        if record.snapshot.is_none() {
+            let experiment = Experiment::prepare(recipe, &name, &place)?;
+            record.snapshot = Some(take(&experiment, &directory)?);
+        }
     }
     let folder = arguments.output.clone().unwrap_or_else(|| arguments.run.join("figures"));
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -33,6 +46,14 @@ pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
         println!("{}", path.display());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says on standard error, if that is a terminal, how much of the flatness is measured.
+#[expect(clippy::print_stderr, reason = "this is where the command speaks")]
+fn tell(done: usize, all: usize) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\rflatness: {done} of {all} points{}", if done == all { "\n" } else { "" });
+    }
 }
 
 /// Looks into the trained network of a run and keeps what was seen in its directory.

@@ -8,6 +8,7 @@
 mod error;
 pub mod exchange;
 mod experiment;
+mod flatness;
 mod index;
 #[cfg(test)]
 mod laws;
@@ -20,6 +21,7 @@ mod watch;
 
 pub use error::{Error, Result};
 pub use experiment::{Experiment, Place};
+pub use flatness::flatness;
 pub use recipe::{Data, Input, RawRecipe, Recipe};
 pub use table::{Listed, Row, Scale, Table, tables};
 pub use trained::Trained;

@@ -8,6 +8,7 @@
 //!   timing.jsonl                 one line per epoch: wall clock and memory
 //!   checkpoints/                 what the trainer needs to go on
 //!   snapshot.json                what figures need that is not in the metrics; may be missing
+//!   flatness.json                the loss around the weights; there if it was asked for
 //!   summary.json                 written last and atomically: its presence means complete
 //! ```
 //!
@@ -22,6 +23,7 @@ use serde::de::DeserializeOwned;
 
 use crate::atomic::{replace_file, sync_parent};
 use crate::error::{Result, RunError};
+use crate::flatness::Flatness;
 use crate::json;
 use crate::lines;
 use crate::manifest::{Manifest, SCHEMA, Status};
@@ -38,6 +40,7 @@ const TIMING: &str = "timing.jsonl";
 const CHECKPOINTS: &str = "checkpoints";
 const SUMMARY: &str = "summary.json";
 const SNAPSHOT: &str = "snapshot.json";
+const FLATNESS: &str = "flatness.json";
 const LOCK: &str = ".lock";
 
 /// What a path holds.
@@ -283,6 +286,31 @@ impl RunDirectory {
         let snapshot: Snapshot = read_json(&path)?;
         check_schema(&path, snapshot.schema)?;
         Ok(Some(snapshot))
+    }
+
+    /// Writes how flat the minimum is.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Unwritable`] if a number is not finite, [`RunError::Io`] if the file cannot be written.
+    pub fn write_flatness(&self, flatness: &Flatness) -> Result<()> {
+        let path = self.path.join(FLATNESS);
+        replace_file(&path, &json::to_document(flatness, &path)?)
+    }
+
+    /// How flat the minimum is, if that was measured.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Malformed`] or [`RunError::Schema`] if the file is not of this version.
+    pub fn flatness(&self) -> Result<Option<Flatness>> {
+        let path = self.path.join(FLATNESS);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let flatness: Flatness = read_json(&path)?;
+        check_schema(&path, flatness.schema)?;
+        Ok(Some(flatness))
     }
 
     fn write_manifest(&self) -> Result<()> {

@@ -5,6 +5,7 @@
 pub mod atomic;
 pub mod directory;
 pub mod error;
+pub mod flatness;
 mod format;
 pub mod hash;
 mod json;
@@ -22,6 +23,7 @@ pub mod timing;
 pub use atomic::{replace_file, replace_file_with};
 pub use directory::{RunDirectory, RunState};
 pub use error::RunError;
+pub use flatness::{Flatness, FlatnessPoint};
 pub use manifest::{DataHash, Manifest, Status};
 pub use metrics::{
     EpochMetrics, EvaluationMetrics, GradientNorm, LayerMetrics, MethodValues, TrainMetrics,

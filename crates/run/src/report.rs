@@ -10,6 +10,7 @@ mod figures;
 mod html;
 mod json;
 mod markdown;
+mod minimum;
 mod results;
 mod text;
 

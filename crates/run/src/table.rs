@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::directory::RunDirectory;
 use crate::error::RunError;
+use crate::flatness::Flatness;
 use crate::metrics::{EpochMetrics, GradientNorm, LayerMetrics};
 use crate::snapshot::Snapshot;
 use crate::statistics::{Difference, Spread, mean};
@@ -91,6 +92,9 @@ pub struct RunRecord {
     /// What its trained network looks like inside, if that was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
+    /// How flat the minimum is, if that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flatness: Option<Flatness>,
 }
 
 impl RunRecord {
@@ -98,7 +102,8 @@ impl RunRecord {
     ///
     /// # Errors
     ///
-    /// As [`RunDirectory::summary`], [`RunDirectory::metrics`] and [`RunDirectory::snapshot`].
+    /// As [`RunDirectory::summary`], [`RunDirectory::metrics`], [`RunDirectory::snapshot`] and
+    /// [`RunDirectory::flatness`].
     pub fn read(directory: &RunDirectory) -> Result<Option<Self>, RunError> {
         let Some(summary) = directory.summary()? else {
             return Ok(None);
@@ -108,6 +113,7 @@ impl RunRecord {
             summary,
             epochs: directory.metrics()?,
             snapshot: directory.snapshot()?,
+            flatness: directory.flatness()?,
         }))
     }
 }

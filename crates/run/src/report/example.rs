@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::flatness::{Flatness, FlatnessPoint};
 use crate::metrics::{EpochMetrics, EvaluationMetrics, GradientNorm, LayerMetrics, TrainMetrics};
 use crate::snapshot::{LayerSnapshot, Snapshot};
 use crate::summary::{Accuracies, Selection, Summary};
@@ -98,6 +99,7 @@ fn run(id: &str, seed: u64, accuracy: f64) -> RunRecord {
         },
         epochs,
         snapshot: (seed == 0).then(snapshot),
+        flatness: (seed == 0).then(flatness),
     }
 }
 
@@ -114,6 +116,20 @@ fn snapshot() -> Snapshot {
     };
     let layers = vec![layer("conv1", true), layer("conv2", false)];
     Snapshot { schema: 1, samples: 32, time_steps: 4, layers }
+}
+
+fn flatness() -> Flatness {
+    let point = |(distance, loss, accuracy): (f64, [f64; 2], [f64; 2])| FlatnessPoint {
+        distance,
+        loss: loss.to_vec(),
+        accuracy: accuracy.to_vec(),
+    };
+    let points = [
+        (-1.0, [2.0, 1.5], [0.2, 0.4]),
+        (0.0, [0.5, 0.5], [0.9, 0.9]),
+        (1.0, [1.0, 1.5], [0.5, 0.3]),
+    ];
+    Flatness { schema: 1, samples: 512, directions: 2, points: points.map(point).to_vec() }
 }
 
 fn layer(name: &str, firing_rate: f32) -> LayerMetrics {

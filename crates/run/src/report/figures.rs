@@ -1,6 +1,7 @@
-//! The figures of a table: learning curves, accuracy by time step, firing rates, gradients, potentials, rasters.
+//! The figures of a table: learning curves, accuracy by time step, firing rates, gradients, the minimum, potentials, rasters.
 
 use crate::metrics::EpochMetrics;
+use crate::report::minimum;
 use crate::snapshot::{LayerSnapshot, Snapshot};
 use crate::statistics::mean;
 use crate::svg::{Bar, BarChart, Figure, Histogram, LineChart, Mark, Point, Raster, Series, Shade};
@@ -45,6 +46,7 @@ pub(crate) fn sections(report: &TableReport) -> Vec<Section> {
             caption: "Share of neurons and time steps of the last epoch whose surrogate gradient was zero, by layer, mean over the seeds.",
             figures: gradient_sparsity(report),
         },
+        minimum::section(report),
         Section {
             heading: "Membrane potentials",
             caption: "Potentials before the reset, minus the threshold, of the first run's trained network in a training pass over one batch of test samples; what lies beyond the axis is in the outermost bins.",
@@ -143,7 +145,7 @@ fn by_time_step(report: &TableReport) -> Vec<Figure> {
 }
 
 /// Few rows go into one chart; of many, each goes into its own beside the baseline.
-fn in_charts(
+pub(crate) fn in_charts(
     report: &TableReport,
     lines: &[(&RowReport, Vec<Point>)],
     draw: impl Fn(Vec<Series>, Option<&RowReport>) -> Figure,
@@ -352,6 +354,7 @@ mod tests {
                 ("Firing rates", 3),
                 ("Gradient norms", 3),
                 ("Sparsity of surrogate gradients", 3),
+                ("Loss around the minimum", 2),
                 ("Membrane potentials", 6),
                 ("Spike rasters", 6)
             ]
@@ -368,6 +371,7 @@ mod tests {
                 ("Firing rates", 6),
                 ("Gradient norms", 6),
                 ("Sparsity of surrogate gradients", 6),
+                ("Loss around the minimum", 10),
                 ("Membrane potentials", 12),
                 ("Spike rasters", 12)
             ]
@@ -400,16 +404,18 @@ mod tests {
             "firing-rates.svg",
             "gradient-norms.svg",
             "sparsity-of-surrogate-gradients.svg",
+            "loss-around-the-minimum-training-loss.svg",
+            "loss-around-the-minimum-training-accuracy.svg",
             "membrane-potentials-conv1.svg",
             "membrane-potentials-conv2.svg",
             "spike-rasters-conv1.svg",
             "spike-rasters-conv2.svg",
         ];
         assert_eq!(names, expected);
-        let potentials = &files[6].1.body;
+        let potentials = &files[8].1.body;
         assert!(potentials.contains("shaded: surrogate gradient not zero"), "{potentials}");
-        assert!(files[7].1.body.contains("above 1 % of its peak"));
-        assert_eq!(files[8].1.body.matches("cw-bar").count(), 3);
+        assert!(files[9].1.body.contains("above 1 % of its peak"));
+        assert_eq!(files[10].1.body.matches("cw-bar").count(), 3);
     }
 
     #[test]
