@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Import(ImportArguments),
     /// Writes the trained network of a run for other programs
     Export(ExportArguments),
+    /// Puts two runs side by side: settings, results, epochs, layers
+    Compare(CompareArguments),
     /// Draws the figures of a run
     Figures(FiguresArguments),
     /// Trains the rows of a table and prints it
@@ -157,6 +159,19 @@ pub(crate) struct ExportArguments {
     /// The checkpoint
     #[arg(long, value_enum, default_value = "last")]
     pub(crate) checkpoint: CheckpointChoice,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArguments {
+    /// Directory of a complete run
+    #[arg(value_name = "RUN")]
+    pub(crate) first: PathBuf,
+    /// Directory of the run that is compared with it
+    #[arg(value_name = "RUN")]
+    pub(crate) second: PathBuf,
+    /// Also writes a page with the same tables and the figures of both
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod arguments;
 mod bars;
 mod bench;
+mod compare;
 mod data;
 mod evaluate;
 mod events;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Import(arguments) => exchange::import(&arguments),
         Command::Export(arguments) => exchange::export(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Figures(arguments) => figures::run(&arguments),
         Command::Reproduce(arguments) => reproduce::run(&arguments),
         Command::Recipe(command) => recipe::run(&command),

@@ -3,6 +3,7 @@
 //! This crate knows neither tensors nor candle, and it prints nothing: reports are strings.
 
 pub mod atomic;
+pub mod comparison;
 pub mod directory;
 pub mod error;
 pub mod flatness;
@@ -21,6 +22,7 @@ pub mod table;
 pub mod timing;
 
 pub use atomic::{replace_file, replace_file_with};
+pub use comparison::Comparison;
 pub use directory::{RunDirectory, RunState};
 pub use error::RunError;
 pub use flatness::{Flatness, FlatnessPoint};

@@ -4,6 +4,7 @@
 //! and published numbers in a column of their own with data set and provenance, so that none is mistaken for another.
 
 mod cells;
+mod compare;
 mod diagnostics;
 mod direction;
 mod figures;
@@ -20,6 +21,7 @@ use crate::atomic::replace_file;
 use crate::error::Result;
 use crate::table::TableReport;
 
+pub use compare::{comparison_html, comparison_text};
 pub use figures::files as figures;
 pub use html::html;
 pub use json::json;

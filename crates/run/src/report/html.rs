@@ -17,28 +17,35 @@ const FOLDED_ABOVE: usize = 6;
 
 /// Renders the report as a page.
 pub fn html(report: &TableReport) -> String {
+    page(&report.title, |out| {
+        push_head(out, report);
+        push_table(out, report);
+        for (index, section) in sections(report).into_iter().enumerate() {
+            push_figures(out, section, index == 0);
+        }
+        push_diagnostics(out, report);
+        push_health(out, report);
+        push_list(out, "Protocol", &protocol(report));
+        push_list(out, "Deviations from the papers", &report.deviations);
+        push_runs(out, report);
+        push_environment(out, report);
+    })
+}
+
+/// A page with style and script, whose main part `write` gives.
+pub(crate) fn page(title: &str, write: impl FnOnce(&mut String)) -> String {
     let mut out =
         String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     out.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     out.push_str("<meta name=\"color-scheme\" content=\"light dark\">\n");
-    let _ = writeln!(out, "<title>{} · candlewick</title>", prose(&report.title));
+    let _ = writeln!(out, "<title>{} · candlewick</title>", prose(title));
     let _ = write!(
         out,
         "<style>\n{}{}</style>\n</head>\n<body>\n<main>\n",
         svg::STYLE,
         include_str!("page.css")
     );
-    push_head(&mut out, report);
-    push_table(&mut out, report);
-    for (index, section) in sections(report).into_iter().enumerate() {
-        push_figures(&mut out, section, index == 0);
-    }
-    push_diagnostics(&mut out, report);
-    push_health(&mut out, report);
-    push_list(&mut out, "Protocol", &protocol(report));
-    push_list(&mut out, "Deviations from the papers", &report.deviations);
-    push_runs(&mut out, report);
-    push_environment(&mut out, report);
+    write(&mut out);
     let _ =
         write!(out, "</main>\n<script>\n{}</script>\n</body>\n</html>\n", include_str!("page.js"));
     out
@@ -80,11 +87,7 @@ fn push_table(out: &mut String, report: &TableReport) {
     ];
     out.push_str("<section>\n<table class=\"results sortable\">\n<thead><tr>");
     for header in &headers {
-        let _ = write!(
-            out,
-            "<th scope=\"col\"><button type=\"button\">{}</button></th>",
-            prose(header)
-        );
+        let _ = write!(out, "<th scope=\"col\">{}</th>", prose(header));
     }
     out.push_str("</tr></thead>\n<tbody>\n");
     let reach = report
@@ -145,7 +148,7 @@ fn push_row(
 }
 
 /// A section of figures; many of them are folded away, unless `open`.
-fn push_figures(out: &mut String, section: Section, open: bool) {
+pub(crate) fn push_figures(out: &mut String, section: Section, open: bool) {
     let _ = writeln!(out, "<section>\n<h2>{}</h2>\n<p>{}</p>", section.heading, section.caption);
     let folded = !open && section.figures.len() > FOLDED_ABOVE;
     if folded {
@@ -167,7 +170,7 @@ fn push_diagnostics(out: &mut String, report: &TableReport) {
     }
     let _ =
         writeln!(out, "<section>\n<h2>Diagnostics</h2>\n<p>{}</p>", prose(diagnostics::CAPTION));
-    out.push_str("<div class=\"scroll\"><table class=\"plain\"><thead><tr>");
+    out.push_str("<div class=\"scroll\"><table class=\"plain sortable\"><thead><tr>");
     for header in diagnostics::HEADERS {
         let _ = write!(out, "<th scope=\"col\">{}</th>", prose(header));
     }
@@ -239,7 +242,7 @@ fn push_runs(out: &mut String, report: &TableReport) {
     if report.rows.iter().all(|row| row.runs.is_empty()) {
         return;
     }
-    out.push_str("<section>\n<h2>Runs</h2>\n<details><summary>Every run, with its accuracy under each rule</summary>\n<div class=\"scroll\"><table class=\"plain\"><thead><tr>");
+    out.push_str("<section>\n<h2>Runs</h2>\n<details><summary>Every run, with its accuracy under each rule</summary>\n<div class=\"scroll\"><table class=\"plain sortable\"><thead><tr>");
     for header in ["Run", "Final, %", "Best on validation, %", "Best on test, %", "Time"] {
         let _ = write!(out, "<th scope=\"col\">{header}</th>");
     }
@@ -248,11 +251,12 @@ fn push_runs(out: &mut String, report: &TableReport) {
         let accuracy = run.summary.accuracy;
         let _ = writeln!(
             out,
-            "<tr><th scope=\"row\"><code>{}</code></th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><th scope=\"row\"><code>{}</code></th><td>{}</td><td>{}</td><td>{}</td><td data-value=\"{}\">{}</td></tr>",
             prose(&run.directory),
             percent(accuracy.final_epoch),
             accuracy.best_on_validation.map_or_else(|| NOTHING.to_owned(), percent),
             percent(accuracy.best_on_test),
+            run.summary.seconds,
             duration(run.summary.seconds),
         );
     }
@@ -281,7 +285,7 @@ fn push_environment(out: &mut String, report: &TableReport) {
 }
 
 /// Text for HTML in which a number stays on one line with its unit or name.
-fn prose(text: &str) -> String {
+pub(crate) fn prose(text: &str) -> String {
     let mut text = escape(text);
     for (loose, tight) in [(" %", "\u{a0}%"), (" = ", "\u{a0}=\u{a0}"), (" ± ", "\u{a0}±\u{a0}")]
     {

@@ -77,7 +77,11 @@ mod tests {
         assert_eq!(points.len(), 3);
         let shown = section(&report);
         assert_eq!(shown.figures.len(), 2);
-        assert!(shown.figures[0].body.contains("SDT: 1.75 at -1 (1.5 to 2)"));
-        assert!(shown.figures[1].body.contains("SDT: 90 at 0"), "{}", shown.figures[1].body);
+        assert!(
+            shown.figures[0].body.contains("SDT: 1.75 at −1.00 (1.50 to 2.00)"),
+            "{}",
+            shown.figures[0].body
+        );
+        assert!(shown.figures[1].body.contains("SDT: 90.0 at 0 "), "{}", shown.figures[1].body);
     }
 }
