@@ -10,9 +10,8 @@ use crate::arguments::{Format, Phase, StepArguments};
 use crate::place;
 
 /// Times a step and prints what was found.
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn step(arguments: &StepArguments) -> Result<ExitCode> {
-    println!("{}", measured(arguments)?.trim_end());
+    outln!("{}", measured(arguments)?.trim_end());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,35 +11,34 @@ use candlewick::datasets::{Shape, Source, Verdict, find, origin, verify};
 use crate::arguments::DataCommand;
 use crate::events;
 
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
     match command {
         DataCommand::Info { name } => {
             let (entry, _) = find(name)?;
-            println!("{}: {}", entry.name, entry.description);
-            println!("samples   {}", shape(entry.shape));
-            println!("classes   {}", entry.classes);
-            println!("license   {}", entry.license);
-            println!("cite      {}", entry.citation);
+            outln!("{}: {}", entry.name, entry.description);
+            outln!("samples   {}", shape(entry.shape));
+            outln!("classes   {}", entry.classes);
+            outln!("license   {}", entry.license);
+            outln!("cite      {}", entry.citation);
             for choice in entry.choices {
-                println!("choice    {choice}");
+                outln!("choice    {choice}");
             }
             for partition in entry.partitions {
-                println!("split     {}:{} ({})", entry.name, partition.name, partition.source);
+                outln!("split     {}:{} ({})", entry.name, partition.name, partition.source);
             }
             match entry.source {
                 Source::Embedded(files) => {
                     for file in files {
-                        println!("embedded  {} ({} bytes)", file.spec.path, file.spec.bytes);
+                        outln!("embedded  {} ({} bytes)", file.spec.path, file.spec.bytes);
                     }
                 }
-                Source::Folder { layout, .. } => println!("folder    {layout}"),
+                Source::Folder { layout, .. } => outln!("folder    {layout}"),
             }
             if let Some(origin) = origin(entry.name) {
-                println!("page      {}", origin.page);
+                outln!("page      {}", origin.page);
                 for download in origin.downloads {
                     let url = download.url.unwrap_or("to be fetched by hand from the page");
-                    println!("file      {} (MD5 {}): {url}", download.file, download.md5);
+                    outln!("file      {} (MD5 {}): {url}", download.file, download.md5);
                 }
             }
             Ok(ExitCode::SUCCESS)
@@ -49,7 +48,7 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
             let checks = verify(entry, data_dir.as_deref())?;
             let mut bad = 0;
             for check in &checks {
-                println!("{}  {}", in_words(check.verdict), check.path.display());
+                outln!("{}  {}", in_words(check.verdict), check.path.display());
                 bad += usize::from(!check.verdict.is_good());
             }
             if bad > 0 {

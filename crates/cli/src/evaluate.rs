@@ -11,7 +11,6 @@ use serde_json::json;
 use crate::arguments::{CheckpointChoice, EvaluateArguments, Format};
 use crate::place;
 
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn run(arguments: &EvaluateArguments) -> Result<ExitCode> {
     let directory = RunDirectory::open(&arguments.run)?;
     let name = arguments.run.join("resolved.toml").display().to_string();
@@ -34,12 +33,12 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> Result<ExitCode> {
     })?;
     match arguments.format {
         Format::Text => {
-            println!("{:>4}  {:>9}  {:>8}  {:>8}", "T", "accuracy", "loss", "rate");
+            outln!("{:>4}  {:>9}  {:>8}  {:>8}", "T", "accuracy", "loss", "rate");
             for evaluation in &evaluations {
                 let rates: Vec<f32> =
                     evaluation.layers.iter().map(|layer| layer.firing_rate).collect();
                 let rate = rates.iter().sum::<f32>() / rates.len().max(1) as f32;
-                println!(
+                outln!(
                     "{:>4}  {:>7.2} %  {:>8.4}  {:>6.2} %",
                     evaluation.time_steps,
                     100.0 * evaluation.metrics.accuracy,
@@ -67,7 +66,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> Result<ExitCode> {
                     })
                 })
                 .collect();
-            println!("{}", json!({ "run": arguments.run, "evaluations": all }));
+            outln!("{}", json!({ "run": arguments.run, "evaluations": all }));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -62,7 +62,6 @@ fn sensor(text: Option<&str>) -> Result<Option<(usize, usize)>> {
 }
 
 /// Reads a recording and writes it in another format.
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn convert(arguments: &RecordingArguments, to: &str, out: &Path) -> Result<ExitCode> {
     let path = &arguments.file;
     let target = FileFormat::from_name(to).with_context(|| format!("unknown format `{to}`"))?;
@@ -70,7 +69,7 @@ pub(crate) fn convert(arguments: &RecordingArguments, to: &str, out: &Path) -> R
     let bytes = std::fs::read(path).map_err(io(path))?;
     let events = decode(path, &bytes, source, sensor)?;
     std::fs::write(out, encode(&events, target)?).map_err(io(out))?;
-    println!("{}: {} events, {} to {}", out.display(), events.len(), source.name(), target.name());
+    outln!("{}: {} events, {} to {}", out.display(), events.len(), source.name(), target.name());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -85,23 +84,25 @@ fn info(arguments: &RecordingArguments, format: Format) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 fn print(summary: &Summary, format: Format) {
     match format {
-        Format::Json => println!("{}", to_json(summary)),
+        Format::Json => outln!("{}", to_json(summary)),
         Format::Text => {
             let time =
                 |time: Option<i64>| time.map_or("none".to_owned(), |time| format!("{time} µs"));
-            println!("format   {}", summary.format);
-            println!("sensor   {}×{}", summary.width, summary.height);
-            println!("events   {}", summary.count);
-            println!("time     {} to {}", time(summary.first_t), time(summary.last_t));
-            println!(
+            outln!("format   {}", summary.format);
+            outln!("sensor   {}×{}", summary.width, summary.height);
+            outln!("events   {}", summary.count);
+            outln!("time     {} to {}", time(summary.first_t), time(summary.last_t));
+            outln!(
                 "sums     x {}, y {}, p {}, t {}",
-                summary.sum_x, summary.sum_y, summary.sum_p, summary.sum_t
+                summary.sum_x,
+                summary.sum_y,
+                summary.sum_p,
+                summary.sum_t
             );
             for [x, y, t, p] in &summary.first {
-                println!("event    x {x}, y {y}, t {t}, p {p}");
+                outln!("event    x {x}, y {y}, t {t}, p {p}");
             }
         }
     }
@@ -125,7 +126,6 @@ fn to_json(summary: &Summary) -> Value {
     })
 }
 
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 fn view(arguments: &RecordingArguments, out: Option<&Path>, frames: usize) -> Result<()> {
     const CENTISECONDS: u16 = 7;
     let (path, kind) = (&arguments.file, format_of(arguments)?);
@@ -155,7 +155,7 @@ fn view(arguments: &RecordingArguments, out: Option<&Path>, frames: usize) -> Re
         Picture::grid(&pictures, frames.isqrt().max(1), [96; 3]).png()?
     };
     std::fs::write(&out, picture).map_err(io(&out))?;
-    println!("{}: {} events in {frames} frames", out.display(), events.len());
+    outln!("{}: {} events in {frames} frames", out.display(), events.len());
     Ok(())
 }
 

@@ -14,7 +14,6 @@ use candlewick::train::task::{BEST, LAST};
 use crate::arguments::{CheckpointChoice, ExportArguments, ExportFormat, ImportArguments};
 use crate::place;
 
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
     let name = arguments.recipe.display().to_string();
     let text = read(&arguments.recipe)?;
@@ -27,7 +26,7 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
     let parameters = trained.network().parameters();
     let state = StateDict::read(&arguments.file, arguments.key.as_deref())?;
     let Some(out) = arguments.out.as_ref().filter(|_| !arguments.template) else {
-        print!("{}", exchange::template(parameters, &state));
+        out!("{}", exchange::template(parameters, &state));
         return Ok(ExitCode::SUCCESS);
     };
     let imported = exchange::import(parameters, &state, &map)?;
@@ -40,14 +39,13 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
     let mut run = RunDirectory::create(out, manifest, &text, &resolved)?;
     trained.save(&run.checkpoints().join(LAST))?;
     run.set_status(Status::Imported)?;
-    println!("{} tensors imported into {}", imported.pairs.len(), out.display());
+    outln!("{} tensors imported into {}", imported.pairs.len(), out.display());
     if !imported.left_out.is_empty() {
-        println!("left out: {}", imported.left_out.join(", "));
+        outln!("left out: {}", imported.left_out.join(", "));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
     let checkpoint = match arguments.checkpoint {
         CheckpointChoice::Last => LAST,
@@ -61,7 +59,7 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
             replace_file(out, &exchange::pytorch(trained.network().parameters(), out)?)?;
         }
     }
-    println!("{}", out.display());
+    outln!("{}", out.display());
     Ok(ExitCode::SUCCESS)
 }
 

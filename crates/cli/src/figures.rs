@@ -14,7 +14,6 @@ use candlewick::train::task::LAST;
 use crate::arguments::FiguresArguments;
 use crate::place;
 
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
     let directory = RunDirectory::open(&arguments.run)?;
     let Some(mut record) = RunRecord::read(&directory)? else {
@@ -43,7 +42,7 @@ pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
     for (name, figure) in report::figures(&of_one_run(&record)) {
         let path = folder.join(name);
         replace_file(&path, figure.standalone().as_bytes())?;
-        println!("{}", path.display());
+        outln!("{}", path.display());
     }
     Ok(ExitCode::SUCCESS)
 }

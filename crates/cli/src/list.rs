@@ -59,7 +59,6 @@ fn entries(kind: Kind) -> Vec<Entry> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn run(arguments: &ListArguments) -> ExitCode {
     let entries = entries(arguments.kind);
     match arguments.format {
@@ -70,7 +69,7 @@ pub(crate) fn run(arguments: &ListArguments) -> ExitCode {
                     json!({ "name": name, "synonyms": synonyms, "summary": summary })
                 })
                 .collect();
-            println!("{}", json!(all));
+            outln!("{}", json!(all));
         }
         Format::Text => {
             let width = entries.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
@@ -80,7 +79,7 @@ pub(crate) fn run(arguments: &ListArguments) -> ExitCode {
                 } else {
                     format!("  (also {})", synonyms.join(", "))
                 };
-                println!("{name:width$}  {summary}{also}");
+                outln!("{name:width$}  {summary}{also}");
             }
         }
     }

@@ -1,10 +1,14 @@
 //! The `candlewick` command.
 
+#[macro_use]
+mod output;
+
 mod arguments;
 mod bars;
 mod bench;
 mod compare;
 mod data;
+mod estimate;
 mod evaluate;
 mod events;
 mod exchange;

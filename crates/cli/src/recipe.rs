@@ -10,14 +10,13 @@ use candlewick::experiment::{Error, Experiment, RawRecipe, Recipe, Scale, Table,
 use crate::arguments::RecipeCommand;
 use crate::place;
 
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
     match command {
         RecipeCommand::Check { recipe, data_dir } => {
             let name = recipe.display().to_string();
             let place = place::place("cpu", data_dir.clone(), None)?;
             let experiment = Experiment::prepare(read(recipe)?, &name, &place)?;
-            println!(
+            outln!(
                 "{name} is right: {} parameters, {} spiking layers, {} epochs",
                 experiment.network().parameters().count(),
                 experiment.network().spiking().len(),
@@ -33,13 +32,13 @@ pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
                 }
                 _ => read(Path::new(recipe))?,
             };
-            print!("{}", shown.to_toml()?);
+            out!("{}", shown.to_toml()?);
         }
         RecipeCommand::List => {
             for table in tables()? {
                 let scales: Vec<_> = table.scales.into_iter().map(Scale::name).collect();
                 for row in Table::open(table.id, Scale::Demo)?.rows {
-                    println!("{:<48} {}", format!("{}/{}", table.id, row.id), scales.join(", "));
+                    outln!("{:<48} {}", format!("{}/{}", table.id, row.id), scales.join(", "));
                 }
             }
         }

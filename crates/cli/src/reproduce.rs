@@ -13,10 +13,10 @@ use candlewick::train::Stage;
 
 use crate::arguments::{Format, ReproduceArguments};
 use crate::bars::Bars;
+use crate::estimate::Sharing;
 use crate::runs::{Planned, STOP, listen_to_ctrl_c};
-use crate::{exit, place};
+use crate::{estimate, exit, place};
 
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     let Some(id) = arguments.table.as_deref().filter(|_| !arguments.list) else {
         return list(arguments.table.as_deref());
@@ -41,11 +41,16 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
         table.scale,
         all - open,
     ));
-    if open > 0 && table.scale != Scale::Demo && !arguments.yes && !confirmed(&table)? {
-        return Ok(ExitCode::from(exit::INTERRUPTED));
+    let sharing = sharing(&table, open, arguments);
+    place::limit(sharing.jobs * sharing.threads)?;
+    if open > 0 && table.scale != Scale::Demo {
+        estimate::announce(&table, &plans, &place, sharing, &bars)?;
+        if !arguments.yes && !confirmed(&table)? {
+            return Ok(ExitCode::from(exit::INTERRUPTED));
+        }
     }
     listen_to_ctrl_c()?;
-    train_all(&plans, &place, &table, arguments, &bars)?;
+    train_all(&plans, &place, sharing, arguments, &bars)?;
     if STOP.load(Ordering::Relaxed) {
         bars.say("stopped; the same command goes on from here");
         return Ok(ExitCode::from(exit::INTERRUPTED));
@@ -54,23 +59,22 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     let folder = arguments.place.runs_dir.join(&table.id).join(table.scale.name());
     report::write(&report, &folder)?;
     match arguments.format {
-        Format::Text => println!("{}", report::text(&report)),
-        Format::Json => println!("{}", report::json(&report)),
+        Format::Text => outln!("{}", report::text(&report)),
+        Format::Json => outln!("{}", report::json(&report)),
     }
     bars.say(&format!("written to {}", folder.display()));
     Ok(ExitCode::SUCCESS)
 }
 
 /// All tables under the headings of their papers, or the rows of one.
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 fn list(table: Option<&str>) -> Result<ExitCode> {
     if let Some(id) = table {
         let table = Table::open(id, Scale::Demo)?;
-        println!("{id}: {}", table.title);
+        outln!("{id}: {}", table.title);
         let width = table.rows.iter().map(|row| row.id.len()).max().unwrap_or(0);
         for row in table.rows {
             let note = row.note.map_or_else(String::new, |note| format!(": {note}"));
-            println!("  --row {:width$}  {}{note}", row.id, row.label);
+            outln!("  --row {:width$}  {}{note}", row.id, row.label);
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -79,13 +83,13 @@ fn list(table: Option<&str>) -> Result<ExitCode> {
         if listed.paper != heading {
             let gap = if heading.is_empty() { "" } else { "\n" };
             heading = listed.paper;
-            println!("{gap}{heading}");
+            outln!("{gap}{heading}");
         }
-        println!("  {}: {}", listed.id, listed.title);
+        outln!("  {}: {}", listed.id, listed.title);
         for scale in listed.scales {
             let table = Table::open(listed.id, scale)?;
             let (rows, seeds) = (table.rows.len(), table.seeds);
-            println!(
+            outln!(
                 "    {:8} {rows} rows × {seeds} seeds: {}, {}",
                 scale.name(),
                 table.network,
@@ -93,7 +97,7 @@ fn list(table: Option<&str>) -> Result<ExitCode> {
             );
         }
     }
-    println!("\nThe rows of a table: candlewick reproduce TABLE --list");
+    outln!("\nThe rows of a table: candlewick reproduce TABLE --list");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -126,47 +130,46 @@ fn confirmed(table: &Table) -> Result<bool> {
         anyhow::bail!("the {} scale runs for long: start it with --yes", table.scale);
     }
     let mut out = std::io::stderr();
-    write!(
-        out,
-        "The {} scale of {} may run for hours or days. Start? [y/N] ",
-        table.scale, table.id
-    )?;
+    write!(out, "Start the {} scale of {}? [y/N] ", table.scale, table.id)?;
     out.flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim().eq_ignore_ascii_case("y"))
 }
 
+/// How `open` runs share the threads: small ones side by side, large ones one after the other.
+fn sharing(table: &Table, open: usize, arguments: &ReproduceArguments) -> Sharing {
+    let threads = place::threads(arguments.place.threads);
+    let side_by_side = if table.scale == Scale::Demo { threads } else { 1 };
+    let jobs = arguments.jobs.unwrap_or(side_by_side).clamp(1, open.max(1));
+    Sharing { jobs, threads: (threads / jobs).max(1) }
+}
+
 /// Trains what is not complete, `jobs` runs side by side.
 fn train_all(
     plans: &[Vec<Planned>],
     place: &Place,
-    table: &Table,
+    Sharing { jobs, threads }: Sharing,
     arguments: &ReproduceArguments,
     bars: &Bars,
 ) -> Result<()> {
-    let threads = place::threads(arguments.place.threads);
     // Seeds first, so that every row has a run early on.
     let seeds = plans.iter().map(Vec::len).max().unwrap_or(0);
     let mut queue: VecDeque<&Planned> = (0..seeds)
         .flat_map(|seed| plans.iter().filter_map(move |row| row.get(seed)))
         .filter(|run| !run.is_complete())
         .collect();
-    let side_by_side = if table.scale == Scale::Demo { threads } else { 1 };
-    let jobs = arguments.jobs.unwrap_or(side_by_side).clamp(1, queue.len().max(1));
-    let threads_per_job = (threads / jobs).max(1);
-    place::limit(threads)?;
     let queue = Mutex::new(std::mem::take(&mut queue));
     let failure = Mutex::new(None);
     let work = || -> Result<()> {
-        let pool = place::pool(threads_per_job)?;
+        let pool = place::pool(threads)?;
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some(run) = next.filter(|_| !STOP.load(Ordering::Relaxed)) else {
                 return Ok(());
             };
             let device = &arguments.place.device;
-            pool.install(|| run.train(place, device, threads_per_job, bars))
+            pool.install(|| run.train(place, device, threads, bars))
                 .with_context(|| run.label.clone())?;
         }
     };

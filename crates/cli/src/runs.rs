@@ -28,6 +28,8 @@ pub(crate) fn listen_to_ctrl_c() -> Result<()> {
 /// A recipe, and where its run is kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Planned {
+    /// Id of the row.
+    pub(crate) row: String,
     /// What the bar says.
     pub(crate) label: String,
     /// What errors call the recipe.
@@ -52,7 +54,7 @@ impl Planned {
         let path =
             RunDirectory::path_for(root, table, row, recipe.seed, &sha256_hex(resolved.as_bytes()));
         let label = format!("{row} seed {}", recipe.seed);
-        Ok(Self { label, name, text: text.unwrap_or(resolved), recipe, path })
+        Ok(Self { row: row.to_owned(), label, name, text: text.unwrap_or(resolved), recipe, path })
     }
 
     /// Whether the run is there already.

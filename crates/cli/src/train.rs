@@ -12,7 +12,6 @@ use crate::bars::Bars;
 use crate::runs::{Planned, listen_to_ctrl_c};
 use crate::{exit, place};
 
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     let path = &arguments.recipe;
     let name = path.display().to_string();
@@ -41,7 +40,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
         }
     }
     if let Some(summary) = RunDirectory::open(&planned.path)?.summary()? {
-        println!(
+        outln!(
             "test accuracy {:.2} % after {} epochs ({:.0} s, {:.0} images/s); best epoch {:.2} %",
             100.0 * summary.accuracy.final_epoch,
             summary.epochs,
@@ -50,6 +49,6 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
             100.0 * summary.accuracy.best_on_test,
         );
     }
-    println!("{}", planned.path.display());
+    outln!("{}", planned.path.display());
     Ok(ExitCode::SUCCESS)
 }

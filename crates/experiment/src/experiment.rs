@@ -38,9 +38,9 @@ pub struct Experiment {
     recipe: Recipe,
     network: Network,
     objective: Combined,
-    train: Vec<Loader>,
-    validation: Vec<Loader>,
-    test: Vec<Loader>,
+    pub(crate) train: Vec<Loader>,
+    pub(crate) validation: Vec<Loader>,
+    pub(crate) test: Vec<Loader>,
     data: Vec<DataHash>,
 }
 
@@ -110,6 +110,11 @@ impl Experiment {
     /// The data that it runs on, by content.
     pub fn data(&self) -> &[DataHash] {
         &self.data
+    }
+
+    /// The loss that is trained.
+    pub(crate) fn objective(&self) -> &Combined {
+        &self.objective
     }
 
     /// Input and labels of the first training batch.

@@ -12,6 +12,7 @@ mod flatness;
 mod index;
 #[cfg(test)]
 mod laws;
+pub mod pace;
 mod recipe;
 mod samples;
 mod settings;

@@ -14,7 +14,6 @@ use super::in_words;
 /// Samples of a class on a contact sheet, and classes.
 const SHEET: (usize, usize) = (12, 40);
 
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(super) fn run(folder: &Path, name: Option<&str>, sheet: Option<&Path>) -> Result<ExitCode> {
     let wanted = name.map(find).transpose()?.map(|(entry, _)| entry.name);
     let mut found = identify(folder);
@@ -32,7 +31,7 @@ pub(super) fn run(folder: &Path, name: Option<&str>, sheet: Option<&Path>) -> Re
     let mut faults = 0;
     for (number, candidate) in found.iter().enumerate() {
         let (text, broken) = describe(candidate, folder);
-        print!("{text}");
+        out!("{text}");
         faults += broken;
         if let Some(path) = sheet {
             // Of several sets, the later ones get their name into that of the file.
@@ -41,7 +40,7 @@ pub(super) fn run(folder: &Path, name: Option<&str>, sheet: Option<&Path>) -> Re
                 let picture = contact_sheet(&*set, SHEET.0, SHEET.1)?;
                 std::fs::write(&path, picture.png()?)
                     .map_err(|source| Error::Io { path: path.clone(), source })?;
-                println!("  sheet    {}", path.display());
+                outln!("  sheet    {}", path.display());
             }
         }
     }

@@ -7,7 +7,6 @@ use anyhow::Result;
 use candlewick::datasets::find;
 
 #[cfg(feature = "download")]
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(super) fn run(name: &str, root: &Path) -> Result<ExitCode> {
     use candlewick::datasets::fetch::{Patience, Step, fetch};
 
@@ -28,7 +27,7 @@ pub(super) fn run(name: &str, root: &Path) -> Result<ExitCode> {
         _ => {}
     })?;
     bar.finish_and_clear();
-    println!("{name} is in {}", folder.display());
+    outln!("{name} is in {}", folder.display());
     Ok(ExitCode::SUCCESS)
 }
 

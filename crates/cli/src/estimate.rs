@@ -1,0 +1,118 @@
+//! What a long table needs before it starts: its data, its runs, its time.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use candlewick::experiment::pace::{MEASURED_STEPS, Pacer};
+use candlewick::experiment::{Place, Table};
+
+use crate::bars::Bars;
+use crate::place;
+use crate::runs::Planned;
+
+/// Time for the measuring of all rows together.
+const BUDGET: Duration = Duration::from_secs(25);
+
+/// How runs share the machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sharing {
+    /// Runs side by side.
+    pub(crate) jobs: usize,
+    /// Compute threads of each.
+    pub(crate) threads: usize,
+}
+
+/// Says which data the open runs need, and about how long they take.
+///
+/// Runs that were cut off count as whole ones.
+pub(crate) fn announce(
+    table: &Table,
+    plans: &[Vec<Planned>],
+    place: &Place,
+    sharing: Sharing,
+    bars: &Bars,
+) -> Result<()> {
+    let open: Vec<(&Planned, usize)> = plans
+        .iter()
+        .filter_map(|runs| {
+            let open: Vec<&Planned> = runs.iter().filter(|run| !run.is_complete()).collect();
+            Some((*open.first()?, open.len()))
+        })
+        .collect();
+    let mut pacer = Pacer::new(place);
+    let mut named: Vec<&str> = Vec::new();
+    for (run, _) in &open {
+        let name = run.recipe.data.name.as_str();
+        if named.contains(&name) {
+            continue;
+        }
+        named.push(name);
+        let sets = pacer.open(&run.recipe);
+        match &sets {
+            Ok([train, test]) => bars.say(&format!(
+                "data: {name} is there, {} training and {} test samples",
+                train.len(),
+                test.len()
+            )),
+            Err(_) => bars.say(&format!(
+                "data: {name} is not there; `candlewick data info {name}` says where it comes from"
+            )),
+        }
+        sets.with_context(|| format!("{} at the {} scale", table.id, table.scale))?;
+    }
+    bars.say(&format!(
+        "time: measuring {MEASURED_STEPS} training steps of each row, for about {} s",
+        BUDGET.as_secs()
+    ));
+    let pool = place::pool(sharing.threads)?;
+    let budget = BUDGET / open.len().max(1) as u32;
+    let mut all = 0.0;
+    for (run, runs) in open {
+        let seconds = pool.install(|| pacer.seconds(&run.recipe, &run.name, budget))?;
+        all += seconds * runs as f64;
+        bars.say(&format!("  {}: {runs} × {}", run.row, about(seconds)));
+    }
+    let threads = sharing.jobs * sharing.threads;
+    bars.say(&format!(
+        "all of it takes about {} on {threads} threads, as far as {MEASURED_STEPS} measured steps per row can tell",
+        about(all / sharing.jobs as f64)
+    ));
+    Ok(())
+}
+
+/// A span of time in words, no finer than it can be known.
+fn about(seconds: f64) -> String {
+    let minutes = seconds / 60.0;
+    if seconds < 90.0 {
+        format!("{:.0} s", (seconds / 5.0).ceil() * 5.0)
+    } else if minutes < 90.0 {
+        format!("{minutes:.0} min")
+    } else if minutes < 48.0 * 60.0 {
+        let tens = (minutes / 10.0).round() as u64;
+        format!("{} h {:02} min", tens / 6, tens % 6 * 10)
+    } else {
+        format!("{:.0} days", minutes / (24.0 * 60.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_of_time() {
+        let cases = [
+            (0.3, "5 s"),
+            (61.0, "65 s"),
+            (130.0, "2 min"),
+            (5_000.0, "83 min"),
+            (9_500.0, "2 h 40 min"),
+            (47.9 * 3600.0, "47 h 50 min"),
+            (20.0 * 86_400.0, "20 days"),
+        ];
+        for (seconds, words) in cases {
+            assert_eq!(about(seconds), words);
+        }
+        assert_eq!(cases.len(), 7);
+    }
+}

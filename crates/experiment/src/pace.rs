@@ -1,0 +1,233 @@
+//! How long trainings take on this machine, from a few steps of each.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use candle_core::Tensor;
+use candle_core::backprop::GradStore;
+use candlewick_core::Key;
+use candlewick_datasets::Dataset;
+use candlewick_encode::{Batch, Loader};
+use candlewick_network::Context;
+use candlewick_train::{Gradients, Moment, Objective, Optimizer, Settings};
+
+use crate::experiment::open;
+use crate::{Error, Experiment, Place, Recipe, Result};
+
+/// Timed training steps per number of time steps, after one that is not.
+pub const MEASURED_STEPS: usize = 2;
+
+/// Samples of the step before the measured ones, from which their size is chosen.
+const FIRST_SAMPLES: usize = 2;
+
+/// Measures trainings; data sets are opened once.
+#[derive(Debug)]
+pub struct Pacer<'a> {
+    place: &'a Place,
+    sets: Vec<(String, [Arc<dyn Dataset>; 2])>,
+}
+
+impl<'a> Pacer<'a> {
+    /// A pacer for trainings at `place`.
+    pub fn new(place: &'a Place) -> Self {
+        Self { place, sets: Vec::new() }
+    }
+
+    /// Opens the data of a recipe, if that is not done yet.
+    ///
+    /// # Errors
+    /// If the data is not there, or damaged.
+    pub fn open(&mut self, recipe: &Recipe) -> Result<&[Arc<dyn Dataset>; 2]> {
+        let name = recipe.data.name_for(recipe.seed);
+        let index = match self.sets.iter().position(|(known, _)| *known == name) {
+            Some(index) => index,
+            None => {
+                self.sets.push((name, open(recipe, self.place)?));
+                self.sets.len() - 1
+            }
+        };
+        Ok(&self.sets[index].1)
+    }
+
+    /// Seconds that the training of `recipe` takes, evaluations included: a few steps on its first
+    /// batch, times the number of steps. The measuring itself takes about `budget`, at least a few
+    /// steps on single samples; where whole batches take longer, parts of one stand for it.
+    ///
+    /// # Errors
+    /// As [`Experiment::prepare`] and [`Experiment::train`].
+    pub fn seconds(&mut self, recipe: &Recipe, name: &str, budget: Duration) -> Result<f64> {
+        let place = self.place;
+        let sets = self.open(recipe)?.clone();
+        let experiment = Experiment::assemble(recipe.clone(), name, place, &sets)?;
+        let settings = &recipe.train;
+        let mut known: Vec<(usize, [f64; 2])> = Vec::new();
+        let mut all = 0.0;
+        let mut epoch = 0;
+        for stage in &settings.stages {
+            let time_steps = stage.time_steps;
+            let [train, evaluation] =
+                match known.iter().find(|(measured, _)| *measured == time_steps) {
+                    Some((_, seconds)) => *seconds,
+                    None => {
+                        let share = budget / distinct(settings);
+                        let seconds = per_sample(&experiment, time_steps, share)?;
+                        known.push((time_steps, seconds));
+                        seconds
+                    }
+                };
+            let evaluations = evaluations(settings, epoch, stage.epochs);
+            epoch += stage.epochs;
+            let trained = samples(&experiment.train, time_steps);
+            let tested =
+                samples(&experiment.test, time_steps) + samples(&experiment.validation, time_steps);
+            all += f64::from(stage.epochs) * trained as f64 * train;
+            all += f64::from(evaluations) * tested as f64 * evaluation;
+        }
+        Ok(all)
+    }
+}
+
+/// How many numbers of time steps the stages have.
+fn distinct(settings: &Settings) -> u32 {
+    let mut known: Vec<usize> = settings.stages.iter().map(|stage| stage.time_steps).collect();
+    known.sort_unstable();
+    known.dedup();
+    known.len().max(1) as u32
+}
+
+/// Evaluations in the `epochs` epochs after the first `done`.
+fn evaluations(settings: &Settings, done: u32, epochs: u32) -> u32 {
+    let all = settings.epochs();
+    let due = |epoch: &u32| epoch.is_multiple_of(settings.evaluate_every) || *epoch == all;
+    (done + 1..=done + epochs).filter(due).count() as u32
+}
+
+/// The loader of inputs for that many time steps.
+fn loader(loaders: &[Loader], time_steps: usize) -> Option<&Loader> {
+    loaders.iter().find(|loader| [1, time_steps].contains(&loader.input_steps()))
+}
+
+/// Samples of an epoch.
+fn samples(loaders: &[Loader], time_steps: usize) -> usize {
+    loader(loaders, time_steps).map_or(0, Loader::samples)
+}
+
+/// Input and labels of the first so many samples of a batch.
+type Part = (Tensor, Tensor);
+
+/// Seconds per sample of a training step and of an evaluation.
+fn per_sample(experiment: &Experiment, time_steps: usize, budget: Duration) -> Result<[f64; 2]> {
+    let first = loader(&experiment.train, time_steps).map(|loader| loader.epoch(0, 0));
+    let Some(batch) = first.transpose()?.and_then(|mut batches| batches.next()).transpose()? else {
+        return Ok([0.0; 2]);
+    };
+    let train = &experiment.recipe().train;
+    let mut optimizer =
+        Optimizer::new(&train.optimizer, train.groups, experiment.network().parameters())?;
+    let named = |source| Error::Network { name: experiment.recipe().data.name.clone(), source };
+    let part = |samples: usize| part(&batch, samples).map_err(named);
+    let whole = batch.indices.len();
+    let few = FIRST_SAMPLES.min(whole);
+    let first = train_step(experiment, &mut optimizer, &part(few)?, time_steps)?;
+    // One step that is not timed, the timed ones, and an evaluation.
+    let steps = MEASURED_STEPS as f64 + 2.0;
+    let affordable = budget.as_secs_f64() / steps / (first / few as f64);
+    let samples = (affordable as usize).clamp(1, whole);
+    let chosen = part(samples)?;
+    train_step(experiment, &mut optimizer, &chosen, time_steps)?;
+    let mut trained = 0.0;
+    for _ in 0..MEASURED_STEPS {
+        trained += train_step(experiment, &mut optimizer, &chosen, time_steps)?;
+    }
+    let evaluated = evaluation(experiment, &chosen, time_steps).map_err(named)?;
+    Ok([trained / MEASURED_STEPS as f64 / samples as f64, evaluated / samples as f64])
+}
+
+fn part(batch: &Batch, samples: usize) -> candlewick_core::Result<Part> {
+    let input = batch.input.narrow(1, 0, samples)?.contiguous()?;
+    Ok((input, batch.labels.narrow(0, 0, samples)?))
+}
+
+/// One step of the training; gives its seconds.
+fn train_step(
+    experiment: &Experiment,
+    optimizer: &mut Optimizer,
+    part: &Part,
+    time_steps: usize,
+) -> Result<f64, candlewick_train::Error> {
+    let start = Instant::now();
+    let parameters = experiment.network().parameters();
+    let gradients = Gradients::take(parameters, backward(experiment, part, time_steps)?)?;
+    optimizer.step(1.0, parameters, &gradients)?;
+    parameters.device().synchronize().map_err(candlewick_core::Error::from)?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+fn backward(
+    experiment: &Experiment,
+    (input, labels): &Part,
+    time_steps: usize,
+) -> candlewick_core::Result<GradStore> {
+    let context = Context::training(time_steps, Key::new(0).named("pace"));
+    let outputs = experiment.network().forward(input, &context)?;
+    let moment = Moment { epoch: 0, step: 0, progress: 0.0, training: true };
+    let loss = experiment.objective().loss(&outputs, labels, &moment)?;
+    outputs.backward(&loss)
+}
+
+/// One evaluation; gives its seconds.
+fn evaluation(
+    experiment: &Experiment,
+    (input, _): &Part,
+    time_steps: usize,
+) -> candlewick_core::Result<f64> {
+    let start = Instant::now();
+    let outputs = experiment.network().forward(input, &Context::evaluation(time_steps))?;
+    // What comes back from a device is finished there.
+    outputs.logits.sum_all()?.to_scalar::<f32>()?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+    use candlewick_train::Stage;
+
+    use super::*;
+
+    fn recipe(epochs: u32) -> Result<Recipe> {
+        let text = format!(
+            "[data]\nname = \"digits\"\n[network.spec]\nlayers = \"4C3-AP2-FC10\"\n\
+             [train]\nstages = [{{ epochs = {epochs}, time_steps = 2 }}]\nevaluate_every = 3"
+        );
+        Recipe::parse(&text, "test")
+    }
+
+    /// Every third epoch and the last one, counted over all stages.
+    #[test]
+    fn evaluations_by_hand() -> Result<()> {
+        let mut settings = recipe(7)?.train;
+        assert_eq!(evaluations(&settings, 0, 7), 3);
+        settings.stages.push(Stage::new(4, 5));
+        assert_eq!((evaluations(&settings, 0, 7), evaluations(&settings, 7, 4)), (2, 2));
+        assert_eq!(distinct(&settings), 2);
+        Ok(())
+    }
+
+    /// No clock is compared with another: a training of no time would be a step that was not made.
+    #[test]
+    fn a_training_takes_time_and_nothing_of_the_measuring_stays() -> Result<()> {
+        let place = Place { device: Device::Cpu, data: None, cache: None, workers: 1 };
+        let mut pacer = Pacer::new(&place);
+        let budget = Duration::from_millis(20);
+        for epochs in [1, 1000] {
+            assert!(pacer.seconds(&recipe(epochs)?, "test", budget)? > 0.0);
+        }
+        assert_eq!(pacer.sets.len(), 1);
+        let mut absent = recipe(1)?;
+        absent.data.name = "cifar10".into();
+        let error = pacer.seconds(&absent, "test", budget).unwrap_err();
+        assert!(matches!(error, Error::Data(_)), "{error}");
+        Ok(())
+    }
+}
