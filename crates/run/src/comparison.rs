@@ -45,11 +45,18 @@ impl Comparison {
             settings.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
         };
         let only_second = second.iter().filter(|(name, _)| value(first, name).is_none());
+        let below = |settings: &[(String, String)], wanted: &str| {
+            let is_below =
+                |name: &str| name.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.'));
+            settings.iter().any(|(name, _)| is_below(name))
+        };
         let rows = first
             .iter()
             .chain(only_second)
             .map(|(name, _)| (name, [value(first, name), value(second, name)]))
             .filter(|(_, [first, second])| first != second)
+            // Nothing set in one run is no setting of its own where the other says what.
+            .filter(|(name, _)| !below(first, name) && !below(second, name))
             .map(|(name, values)| {
                 let values = values.map(|value| value.unwrap_or_else(|| NOTHING.to_owned()));
                 [name.clone()].into_iter().chain(values).collect()
@@ -225,7 +232,7 @@ mod tests {
         Comparison {
             runs: [first, second],
             settings: [
-                settings(&[("seed", "1"), ("surrogate.triangle.gamma", "1.0")]),
+                settings(&[("loss", "{}"), ("seed", "1"), ("surrogate.triangle.gamma", "1.0")]),
                 settings(&[("loss.tet.phi", "1.0"), ("seed", "1")]),
             ],
         }

@@ -3,10 +3,25 @@
 use std::fmt::Write;
 
 use crate::comparison::{Comparison, ComparisonTable, NAMES};
-use crate::report::figures::sections;
+use crate::report::figures::{Section, sections};
 use crate::report::html::{page, prose, push_figures};
 use crate::summary::Selection;
 use crate::table::{RowReport, TableReport};
+
+/// A table of more epochs than this is folded away.
+const OPEN_UP_TO: usize = 12;
+
+/// The section as it is called where there are no seeds to take the mean over.
+fn of_one_run(section: Section) -> Section {
+    let caption = section
+        .caption
+        .replace(
+            "Mean over the seeds after each epoch; the band spans the lowest and highest seed.",
+            "After each epoch.",
+        )
+        .replace(", mean over the seeds", "");
+    Section { caption, ..section }
+}
 
 /// Renders a comparison for the terminal; the text ends with a line break.
 pub fn comparison_text(comparison: &Comparison) -> String {
@@ -63,11 +78,11 @@ pub fn comparison_html(comparison: &Comparison) -> String {
         let [settings, results, epochs, layers] = comparison.tables();
         push_table(out, &settings, true, true);
         push_table(out, &results, true, false);
-        let mut figures = sections(&as_table(comparison)).into_iter();
+        let mut figures = sections(&as_table(comparison)).into_iter().map(of_one_run);
         if let Some(curves) = figures.next() {
             push_figures(out, curves, true);
         }
-        push_table(out, &epochs, false, true);
+        push_table(out, &epochs, epochs.rows.len() <= OPEN_UP_TO, true);
         push_table(out, &layers, true, true);
         for section in figures {
             push_figures(out, section, false);
@@ -164,6 +179,7 @@ mod tests {
         for heading in ["Results", "Learning curves", "Layer by layer", "Loss around the minimum"] {
             assert!(page.contains(&format!("<h2>{heading}</h2>")), "{heading}");
         }
+        assert!(!page.contains("seeds after") && !page.contains("over the seeds"), "one run each");
         for word in ["http://", "https://", "src=", "href=", "url("] {
             assert!(!page.contains(word), "{word}");
         }

@@ -14,7 +14,7 @@ const TOGETHER: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Section {
     pub(crate) heading: &'static str,
-    pub(crate) caption: &'static str,
+    pub(crate) caption: String,
     pub(crate) figures: Vec<Figure>,
 }
 
@@ -23,38 +23,38 @@ pub(crate) fn sections(report: &TableReport) -> Vec<Section> {
     let all = [
         Section {
             heading: "Learning curves",
-            caption: "Mean over the seeds after each epoch; the band spans the lowest and highest seed.",
+            caption: "Mean over the seeds after each epoch; the band spans the lowest and highest seed.".to_owned(),
             figures: learning_curves(report),
         },
         Section {
             heading: "Accuracy by time step",
-            caption: "What the trained network would answer if it were stopped after fewer time steps, mean over the seeds.",
+            caption: "What the trained network would answer if it were stopped after fewer time steps, mean over the seeds.".to_owned(),
             figures: by_time_step(report).into_iter().collect(),
         },
         Section {
             heading: "Firing rates",
-            caption: "Spikes per neuron and time step on the test data after the last epoch, mean over the seeds.",
+            caption: "Spikes per neuron and time step on the test data after the last epoch, mean over the seeds.".to_owned(),
             figures: firing_rates(report),
         },
         Section {
             heading: "Gradient norms",
-            caption: "Norm of the loss gradient by the weights of each layer in the last epoch, from the input to the output, mean over the seeds.",
+            caption: "Norm of the loss gradient by the weights of each layer in the last epoch, from the input to the output, mean over the seeds.".to_owned(),
             figures: gradient_norms(report),
         },
         Section {
             heading: "Sparsity of surrogate gradients",
-            caption: "Share of neurons and time steps of the last epoch whose surrogate gradient was zero, by layer, mean over the seeds.",
+            caption: "Share of neurons and time steps of the last epoch whose surrogate gradient was zero, by layer, mean over the seeds.".to_owned(),
             figures: gradient_sparsity(report),
         },
         minimum::section(report),
         Section {
             heading: "Membrane potentials",
-            caption: "Potentials before the reset, minus the threshold, of the first run's trained network in a training pass over one batch of test samples; what lies beyond the axis is in the outermost bins.",
+            caption: "Potentials before the reset, minus the threshold, of the first run's trained network in a training pass over one batch of test samples; what lies beyond the axis is in the outermost bins.".to_owned(),
             figures: potentials(report),
         },
         Section {
             heading: "Spike rasters",
-            caption: "The first sample of the same pass: each line is a neuron of a fixed random choice, each mark a spike.",
+            caption: "The first sample of the same pass: each line is a neuron of a fixed random choice, each mark a spike.".to_owned(),
             figures: rasters(report),
         },
     ];

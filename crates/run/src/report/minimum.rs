@@ -18,7 +18,7 @@ pub(crate) fn section(report: &TableReport) -> Section {
     };
     Section {
         heading: "Loss around the minimum",
-        caption: "The first run's trained network on training samples without augmentation, with its weights moved along random directions: at a distance of 1 the change of every filter is as large as the filter. Mean over the directions; the band spans the lowest and highest. Compare the losses of methods that minimize the same one; the accuracies compare always.",
+        caption: "The first run's trained network on training samples without augmentation, with its weights moved along random directions: at a distance of 1 the change of every filter is as large as the filter. Mean over the directions; the band spans the lowest and highest. Compare the losses of methods that minimize the same one; the accuracies compare always.".to_owned(),
         figures,
     }
 }
