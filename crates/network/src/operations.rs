@@ -6,15 +6,19 @@
 //! A constant input counts once, since its currents do not change.
 //! Normalization is folded into the weights at inference and costs nothing.
 
+use std::sync::Arc;
+
 use candlewick_kernels::convolution::Conv2d;
 
+use crate::buffer::Pool;
 use crate::signal::{Signal, Values};
 
 /// Operations of the synapses, summed over passes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Operations {
-    /// One per arriving spike and synapse: the share of the inputs that are not 0 times all synapses,
-    /// as if activity were the same everywhere in a map.
+    /// One per arriving spike and synapse: the mean number of spikes per input times all synapses, as
+    /// if activity were the same everywhere in a map. A sum of spikes counts each of them; a mean of
+    /// spikes, which needs one addition of a smaller weight, counts once.
     pub additions: f64,
     /// One per synapse of layers whose input is not made of spikes.
     pub multiply_adds: f64,
@@ -22,17 +26,28 @@ pub struct Operations {
 
 impl Operations {
     /// Adds those of a layer with input `x`.
-    pub(crate) fn count(&mut self, convolution: &Conv2d, x: &Signal) {
+    pub(crate) fn count(&mut self, convolution: &Conv2d, x: &Signal, pool: &Arc<Pool>) {
         let synapses = convolution.multiplications() as f64;
-        match &x.values {
-            Values::Spikes(spikes) => self.additions += spikes.density() * synapses,
+        let mean = match &x.values {
+            Values::Spikes(spikes) if spikes.is_binary() => spikes.density(),
+            Values::Spikes(_) => mean_spikes(&x.dense(pool)),
             Values::Dense(values) if values.iter().all(|&value| is_pooled_spike(value)) => {
-                let active = values.iter().filter(|&&value| value != 0.0).count();
-                self.additions += active as f64 / values.len().max(1) as f64 * synapses;
+                mean_spikes(values)
             }
-            Values::Dense(_) => self.multiply_adds += synapses,
-        }
+            Values::Dense(_) => {
+                self.multiply_adds += synapses;
+                return;
+            }
+        };
+        self.additions += mean * synapses;
     }
+}
+
+/// The mean number of additions that a value takes.
+fn mean_spikes(values: &[f32]) -> f64 {
+    // A whole number may have been rounded up.
+    let sum: f64 = values.iter().map(|&value| f64::from((value - 1e-4).ceil())).sum();
+    sum / values.len().max(1) as f64
 }
 
 /// Whether a float is a spike, a count of spikes, or their mean over four pixels: a layer in between,
@@ -46,9 +61,18 @@ fn is_pooled_spike(value: f32) -> bool {
 mod tests {
     use candlewick_core::{Key, Result};
 
+    use super::{is_pooled_spike, mean_spikes};
     use crate::laws::normal;
     use crate::network_laws::{build, parts};
     use crate::{Context, Operations, Spec};
+
+    /// Nothing, a quarter, a spike, three spikes: 0 + 1 + 1 + 3 additions.
+    #[test]
+    fn a_sum_counts_each_spike_and_a_mean_counts_once() {
+        assert_eq!(mean_spikes(&[0.0, 0.25, 1.0, 3.0]), 1.25);
+        assert!([0.0, 0.25, 3.0].into_iter().all(is_pooled_spike));
+        assert!([0.3, -1.0, 0.1].into_iter().all(|value| !is_pooled_spike(value)));
+    }
 
     /// A 3×3 kernel reaches 2 + 3 + 2 of 3 rows, and as many columns: 49 synapses from one channel to
     /// each of 2, once per image of a constant input; then 10 additions per spike.

@@ -107,7 +107,7 @@ pub(crate) fn run(
     taken.set(paths);
     if pass.context.census {
         let mut operations = pass.operations.lock().unwrap_or_else(PoisonError::into_inner);
-        operations.count(&convolution, x);
+        operations.count(&convolution, x, &pass.pool);
     }
     if !pass.is_kept() {
         return Ok((output, None));
