@@ -119,7 +119,7 @@ pub(crate) struct EvaluateArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
-    /// The weights: .pth or .pt of torch.save, or .safetensors
+    /// The weights: .pth or .pt of torch.save, .safetensors, or a graph of NIR with its network
     pub(crate) file: PathBuf,
     /// The recipe whose network they belong to
     #[arg(long, value_name = "FILE")]
@@ -144,6 +144,8 @@ pub(crate) enum ExportFormat {
     Safetensors,
     /// Safetensors with the names and layouts of PyTorch
     Pytorch,
+    /// A graph of NIR, if the binary was built with the feature `hdf5`
+    Nir,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! `candlewick import` and `candlewick export`.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,22 +15,34 @@ use candlewick::train::task::{BEST, LAST};
 use crate::arguments::{CheckpointChoice, ExportArguments, ExportFormat, ImportArguments};
 use crate::place;
 
+/// What the files of HDF5, and so those of NIR, begin with.
+const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
+
 pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
     let name = arguments.recipe.display().to_string();
     let text = read(&arguments.recipe)?;
-    let map = match &arguments.map {
-        Some(path) => NameMap::parse(&read(path)?, &path.display().to_string())?,
-        None => NameMap::default(),
+    let recipe = RawRecipe::parse(&text, &name)?;
+    let (trained, imported) = if is_hdf5(&arguments.file)? {
+        if arguments.map.is_some() || arguments.key.is_some() || arguments.template {
+            bail!("a graph of NIR needs no --map, --key or --template");
+        }
+        (of_graph(&arguments.file, recipe, &name)?, None)
+    } else {
+        let trained = Trained::untrained(recipe.resolve(&name)?, &name)?;
+        let parameters = trained.network().parameters();
+        let state = StateDict::read(&arguments.file, arguments.key.as_deref())?;
+        if arguments.template {
+            out!("{}", exchange::template(parameters, &state));
+            return Ok(ExitCode::SUCCESS);
+        }
+        let map = match &arguments.map {
+            Some(path) => NameMap::parse(&read(path)?, &path.display().to_string())?,
+            None => NameMap::default(),
+        };
+        let imported = exchange::import(parameters, &state, &map)?;
+        (trained, Some(imported))
     };
-    let recipe = RawRecipe::parse(&text, &name)?.resolve(&name)?;
-    let trained = Trained::untrained(recipe, &name)?;
-    let parameters = trained.network().parameters();
-    let state = StateDict::read(&arguments.file, arguments.key.as_deref())?;
-    let Some(out) = arguments.out.as_ref().filter(|_| !arguments.template) else {
-        out!("{}", exchange::template(parameters, &state));
-        return Ok(ExitCode::SUCCESS);
-    };
-    let imported = exchange::import(parameters, &state, &map)?;
+    let Some(out) = &arguments.out else { bail!("--out says where the run is made") };
     if out.exists() {
         bail!("{} exists already", out.display());
     }
@@ -39,12 +52,47 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
     let mut run = RunDirectory::create(out, manifest, &text, &resolved)?;
     trained.save(&run.checkpoints().join(LAST))?;
     run.set_status(Status::Imported)?;
-    outln!("{} tensors imported into {}", imported.pairs.len(), out.display());
-    if !imported.left_out.is_empty() {
+    let tensors = trained.network().parameters().iter().count();
+    outln!("{tensors} tensors imported into {}", out.display());
+    if let Some(imported) = imported.filter(|imported| !imported.left_out.is_empty()) {
         outln!("left out: {}", imported.left_out.join(", "));
     }
     Ok(ExitCode::SUCCESS)
 }
+
+fn is_hdf5(path: &Path) -> Result<bool> {
+    let mut start = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(HDF5.len() as u64).read_to_end(&mut start))
+        .map_err(|source| Error::Read { path: path.into(), source })?;
+    Ok(start == HDF5)
+}
+
+#[cfg(feature = "hdf5")]
+fn of_graph(path: &Path, recipe: RawRecipe, name: &str) -> Result<Trained> {
+    let graph = exchange::nir::Graph::read(path)?;
+    Ok(Trained::of_graph(&graph, path, recipe, name)?)
+}
+
+#[cfg(not(feature = "hdf5"))]
+fn of_graph(path: &Path, _recipe: RawRecipe, _name: &str) -> Result<Trained> {
+    bail!("{}: {WITHOUT}", path.display());
+}
+
+#[cfg(feature = "hdf5")]
+fn write_graph(trained: &Trained, out: &Path) -> Result<()> {
+    let neuron = &trained.recipe().neuron;
+    Ok(exchange::nir::Graph::of(trained.network(), neuron, out)?.write(out)?)
+}
+
+#[cfg(not(feature = "hdf5"))]
+fn write_graph(_trained: &Trained, out: &Path) -> Result<()> {
+    bail!("{}: {WITHOUT}", out.display());
+}
+
+/// What a binary says that cannot do it.
+#[cfg(not(feature = "hdf5"))]
+const WITHOUT: &str = "files of NIR need a candlewick that was built with the feature `hdf5`";
 
 pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
     let checkpoint = match arguments.checkpoint {
@@ -58,6 +106,7 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
         ExportFormat::Pytorch => {
             replace_file(out, &exchange::pytorch(trained.network().parameters(), out)?)?;
         }
+        ExportFormat::Nir => write_graph(&trained, out)?,
     }
     outln!("{}", out.display());
     Ok(ExitCode::SUCCESS)

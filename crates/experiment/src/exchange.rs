@@ -7,6 +7,8 @@
 mod layout;
 mod matching;
 mod name_map;
+#[cfg(feature = "hdf5")]
+pub mod nir;
 mod state;
 
 use candlewick_core::parameters::Parameters;

@@ -166,6 +166,48 @@ impl RawRecipe {
         self.train.is_some()
     }
 
+    /// The firing rule of its neuron.
+    ///
+    /// # Errors
+    /// If it names a preset that there is none of.
+    #[cfg(feature = "hdf5")]
+    pub(crate) fn firing(&self) -> candlewick_core::Result<candlewick_neuron::Firing> {
+        Ok(match (&self.neuron, &self.preset) {
+            (Some(neuron), _) => *neuron.model().firing(),
+            (None, Some(preset)) => *Preset::named(preset)?.neuron.model().firing(),
+            (None, None) => candlewick_neuron::Firing::default(),
+        })
+    }
+
+    /// This recipe with a network that stands elsewhere, which has no normalization.
+    ///
+    /// # Errors
+    /// If the recipe says itself which network it is; `name` is named.
+    #[cfg(feature = "hdf5")]
+    pub(crate) fn with_network(
+        mut self,
+        network: AnyNetwork,
+        neuron: AnyNeuron,
+        name: &str,
+    ) -> Result<Self> {
+        let said = [
+            ("network", self.network.is_some()),
+            ("normalization", self.normalization.is_some()),
+            ("normalize", self.normalize.is_some()),
+        ];
+        if let Some((field, _)) = said.into_iter().find(|(_, said)| *said) {
+            return Err(Error::Field {
+                name: name.into(),
+                field: field.into(),
+                expected: "nothing, since the graph says which network it is".into(),
+            });
+        }
+        self.network = Some(network);
+        self.neuron = Some(neuron);
+        self.normalize = Some(false);
+        Ok(self)
+    }
+
     /// Fills in the defaults and checks every range; `name` is named in errors.
     ///
     /// # Errors

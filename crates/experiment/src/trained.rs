@@ -83,6 +83,37 @@ impl Trained {
         Ok(Self { recipe, network, objective, shape: entry.shape })
     }
 
+    /// The network of a graph of NIR with its weights, for the data of `recipe`, which says nothing of the
+    /// network; of its neuron counts what NIR leaves open (see [`Graph::model`]). `path` and `name` are
+    /// those of graph and recipe, for errors.
+    ///
+    /// # Errors
+    /// If the graph is no network of candlewick, or not one for the samples and classes of the data.
+    ///
+    /// [`Graph::model`]: crate::exchange::nir::Graph::model
+    #[cfg(feature = "hdf5")]
+    pub fn of_graph(
+        graph: &crate::exchange::nir::Graph,
+        path: &Path,
+        recipe: crate::RawRecipe,
+        name: &str,
+    ) -> Result<Self> {
+        let failed = |source| Error::Network { name: name.into(), source };
+        let model = graph.model(&recipe.firing().map_err(failed)?, path)?;
+        let recipe = recipe.with_network(model.network.into(), model.neuron, name)?;
+        let trained = Self::untrained(recipe.resolve(name)?, name)?;
+        if trained.network.input() != model.input {
+            return Err(Error::Field {
+                name: name.into(),
+                field: format!("data: samples that are {}", trained.network.input()),
+                expected: format!("{}, the input of the graph", model.input),
+            });
+        }
+        let none = crate::exchange::NameMap::default();
+        crate::exchange::import(trained.network.parameters(), &model.weights, &none)?;
+        Ok(trained)
+    }
+
     /// Writes recipe and weights into one safetensors file, which [`Trained::open`] reads; the weights
     /// have the names and layouts of candlewick.
     ///

@@ -12,7 +12,7 @@ use crate::buffer::Buffer;
 use crate::signal::{Pass, Pull, Signal};
 use crate::spiking::Part;
 use crate::synapse::{Paths, Plasticity, SynapsePull, Taken};
-use crate::{Context, Convolution, Features, Layer, Linear, Normalization, Spiking};
+use crate::{Context, Convolution, Element, Features, Layer, Linear, Normalization, Spiking};
 
 /// A synaptic layer.
 #[derive(Debug)]
@@ -124,6 +124,15 @@ impl Currents {
         }
     }
 
+    pub(crate) fn elements(&self) -> Vec<Element> {
+        let mut elements = vec![match &self.synapse {
+            Synapse::Convolution(layer) => layer.element(&self.name),
+            Synapse::Linear(layer) => layer.element(&self.name),
+        }];
+        elements.extend(self.normalization.iter().flat_map(Layer::elements));
+        elements
+    }
+
     pub(crate) fn observe(&self) -> SynapseObservation {
         let geometry = match &self.synapse {
             Synapse::Convolution(layer) => layer.geometry(),
@@ -169,5 +178,11 @@ impl Layer for Block {
 
     fn spiking(&self) -> Vec<&Spiking> {
         vec![&self.spiking]
+    }
+
+    fn elements(&self) -> Vec<Element> {
+        let mut elements = self.currents.elements();
+        elements.extend(self.spiking.elements());
+        elements
     }
 }

@@ -10,7 +10,7 @@ use candlewick_kernels::convolution::Conv2d;
 
 use crate::signal::{Pass, Pull, Signal, Values};
 use crate::synapse::{self, Plasticity, SynapsePull, Taken, Weights};
-use crate::{Context, Features, Layer};
+use crate::{Context, Element, Features, Layer};
 
 /// Settings of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,6 +126,14 @@ impl Convolution {
     }
 }
 
+impl Convolution {
+    /// The layer, which does not know its path.
+    pub(crate) fn element(&self, name: &str) -> Element {
+        let Weights { weight, bias } = self.weights.clone();
+        Element::Convolution { name: name.to_owned(), geometry: self.geometry, weight, bias }
+    }
+}
+
 impl Layer for Convolution {
     fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
         let weight = context.parameter(&self.weights.weight);
@@ -152,6 +160,10 @@ impl Layer for Convolution {
     fn output(&self) -> Features {
         let [height, width] = self.geometry.output_size();
         Features::Map { height, width, channels: self.geometry.out_channels }
+    }
+
+    fn elements(&self) -> Vec<Element> {
+        vec![self.element("convolution")]
     }
 }
 

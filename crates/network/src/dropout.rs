@@ -7,7 +7,7 @@ use candlewick_core::{Error, Result, axes};
 use rayon::prelude::*;
 
 use crate::signal::{Pass, Pull, Signal, Values};
-use crate::{Context, Features, Layer};
+use crate::{Context, Element, Features, Layer};
 
 /// Sets elements to 0 with probability `p` in training and scales the others by 1/(1-p).
 #[derive(Clone, Debug)]
@@ -82,5 +82,9 @@ impl Layer for Dropout {
 
     fn output(&self) -> Features {
         self.features
+    }
+
+    fn elements(&self) -> Vec<Element> {
+        Vec::new()
     }
 }

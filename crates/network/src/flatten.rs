@@ -7,7 +7,7 @@ use candlewick_core::Result;
 use rayon::prelude::*;
 
 use crate::signal::{Pass, Pull, Signal, Values};
-use crate::{Context, Features, Layer};
+use crate::{Context, Element, Features, Layer};
 
 /// `[T, B, H, W, C]` to `[T, B, C·H·W]`, in the order of PyTorch's `flatten`, so that the weights
 /// of a linear layer behind it mean the same there and here.
@@ -50,6 +50,10 @@ impl Layer for Flatten {
 
     fn output(&self) -> Features {
         Features::Vector { size: self.0.count() }
+    }
+
+    fn elements(&self) -> Vec<Element> {
+        vec![Element::Flatten(self.0)]
     }
 }
 

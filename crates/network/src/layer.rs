@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use candle_core::Tensor;
 use candlewick_core::Result;
 
+use crate::element::{Element, other};
 use crate::signal::{Pass, Pull, Signal};
 use crate::{Context, Features, Spiking, SynapseObservation};
 
@@ -28,5 +29,10 @@ pub trait Layer: Debug + Send + Sync {
     /// The spiking layers inside, in order.
     fn spiking(&self) -> Vec<&Spiking> {
         Vec::new()
+    }
+
+    /// What the layer computes in evaluation, in simpler steps; none if it changes nothing.
+    fn elements(&self) -> Vec<Element> {
+        other::<Self>(self.spiking().last().map(|spiking| spiking.name()))
     }
 }

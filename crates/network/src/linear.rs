@@ -10,7 +10,7 @@ use candlewick_kernels::convolution::Conv2d;
 
 use crate::signal::{Pass, Pull, Signal, Values};
 use crate::synapse::{self, Plasticity, SynapsePull, Taken, Weights};
-use crate::{Context, Features, Layer};
+use crate::{Context, Element, Features, Layer};
 
 /// Settings of a linear layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,6 +96,14 @@ impl Linear {
     }
 }
 
+impl Linear {
+    /// The layer, which does not know its path.
+    pub(crate) fn element(&self, name: &str) -> Element {
+        let Weights { weight, bias } = self.weights.clone();
+        Element::Linear { name: name.to_owned(), weight, bias }
+    }
+}
+
 impl Layer for Linear {
     fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
         let weight = context.parameter(&self.weights.weight);
@@ -119,6 +127,10 @@ impl Layer for Linear {
 
     fn output(&self) -> Features {
         Features::Vector { size: self.outputs }
+    }
+
+    fn elements(&self) -> Vec<Element> {
+        vec![self.element("linear")]
     }
 }
 

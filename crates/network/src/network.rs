@@ -17,7 +17,7 @@ use crate::buffer::{Buffer, Pool, add};
 use crate::signal::{Filed, Pass, Signal};
 use crate::spiking::LearnedRule;
 use crate::{
-    Architecture, Block, Census, Context, Convolution, ConvolutionSettings, Features,
+    Architecture, Block, Census, Context, Convolution, ConvolutionSettings, Element, Features,
     GlobalAveragePool, Layer, Linear, LinearSettings, Normalization, Operations, Spiking,
     SynapseObservation, ThresholdBatchNorm,
 };
@@ -307,6 +307,13 @@ impl Network {
     /// The spiking layers, from input to output.
     pub fn spiking(&self) -> Vec<&Spiking> {
         self.layers.iter().flat_map(|layer| layer.spiking()).collect()
+    }
+
+    /// What the network computes in evaluation, from the input to the logits.
+    pub fn elements(&self) -> Vec<Element> {
+        let mut elements: Vec<_> = self.layers.iter().flat_map(|layer| layer.elements()).collect();
+        elements.push(self.classifier.element("classifier"));
+        elements
     }
 
     /// Paths of the spiking layers, from input to output.

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::buffer::Buffer;
 use crate::signal::{Filed, Pass, Pull, Signal, Values};
-use crate::{Context, Features, Layer};
+use crate::{Context, Element, Features, Layer};
 
 /// Settings of the normalization in a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -211,6 +211,17 @@ impl Layer for Normalization {
 
     fn output(&self) -> Features {
         self.features
+    }
+
+    fn elements(&self) -> Vec<Element> {
+        vec![Element::Normalization {
+            mean: self.running_mean.as_tensor().clone(),
+            variance: self.running_variance.as_tensor().clone(),
+            gamma: self.gamma.clone(),
+            beta: self.beta.clone(),
+            factor: self.factor,
+            epsilon: self.settings.epsilon,
+        }]
     }
 }
 

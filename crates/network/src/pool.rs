@@ -14,7 +14,7 @@ use candlewick_kernels::spikes::Spikes;
 use serde::{Deserialize, Serialize};
 
 use crate::signal::{LEVELS, Pass, Pull, Signal, Values};
-use crate::{Context, Features, Layer};
+use crate::{Context, Element, Features, Layer};
 
 /// What a window becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +114,16 @@ impl Window {
         match self.kind {
             Pooling::Average => Tensor::stack(&elements, 0)?.mean(0),
             Pooling::Max => first_maximum(&elements),
+        }
+    }
+
+    fn element(&self) -> Element {
+        let Pool2d { kernel, stride, padding, .. } = self.geometry;
+        match self.kind {
+            Pooling::Average => Element::AveragePool { kernel, stride, padding },
+            Pooling::Max => {
+                Element::Other(format!("maximum pooling of {}×{}", kernel[0], kernel[1]))
+            }
         }
     }
 
@@ -259,6 +269,10 @@ macro_rules! pooling {
             fn output(&self) -> Features {
                 self.0.output()
             }
+
+            fn elements(&self) -> Vec<Element> {
+                vec![self.0.element()]
+            }
         }
     };
 }
@@ -298,5 +312,11 @@ impl Layer for GlobalAveragePool {
 
     fn output(&self) -> Features {
         Features::Vector { size: self.0.geometry.channels }
+    }
+
+    fn elements(&self) -> Vec<Element> {
+        let Pool2d { channels, .. } = self.0.geometry;
+        let pooled = Features::Map { height: 1, width: 1, channels };
+        vec![self.0.element(), Element::Flatten(pooled)]
     }
 }

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::block::Drive;
 use crate::buffer::Buffer;
 use crate::signal::{Filed, Pass, Pull, Signal, Values};
-use crate::{Context, Features, Layer, Normalization};
+use crate::{Context, Element, Features, Layer, Normalization};
 
 /// Neurons that never or nearly always fired in the passes that were counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -344,5 +344,9 @@ impl Layer for Spiking {
 
     fn spiking(&self) -> Vec<&Spiking> {
         vec![self]
+    }
+
+    fn elements(&self) -> Vec<Element> {
+        vec![Element::Neurons { name: self.name.clone(), features: self.features }]
     }
 }
