@@ -72,6 +72,9 @@ pub(crate) struct PlaceArguments {
     /// Compute threads; results do not depend on it [default: all]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// Writes an event file of TensorBoard into each run's directory
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -168,8 +168,7 @@ fn train_all(
             let Some(run) = next.filter(|_| !STOP.load(Ordering::Relaxed)) else {
                 return Ok(());
             };
-            let device = &arguments.place.device;
-            pool.install(|| run.train(place, device, threads, bars))
+            pool.install(|| run.train(place, &arguments.place, threads, bars))
                 .with_context(|| run.label.clone())?;
         }
     };

@@ -9,6 +9,7 @@ use candlewick::run::hash::sha256_hex;
 use candlewick::run::{RunDirectory, RunState};
 use candlewick::train::Ended;
 
+use crate::arguments::PlaceArguments;
 use crate::bars::Bars;
 use crate::{figures, place};
 
@@ -66,7 +67,7 @@ impl Planned {
     pub(crate) fn train(
         &self,
         place: &Place,
-        device: &str,
+        wanted: &PlaceArguments,
         threads: usize,
         bars: &Bars,
     ) -> Result<bool> {
@@ -77,10 +78,13 @@ impl Planned {
             RunState::Absent => {
                 let resolved = self.recipe.to_toml()?;
                 let hash = sha256_hex(resolved.as_bytes());
-                let manifest = place::manifest(&experiment, hash, device, threads);
+                let manifest = place::manifest(&experiment, hash, &wanted.device, threads);
                 RunDirectory::create(&self.path, manifest, &self.text, &resolved)?
             }
         };
+        if wanted.tensorboard {
+            directory.record_events()?;
+        }
         let mut bar = bars.run(self.label.clone());
         match experiment.train(Some(&mut directory), &mut bar, &STOP)? {
             Ended::Complete(_) => {

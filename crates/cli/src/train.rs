@@ -33,8 +33,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     } else {
         place::limit(threads)?;
         let pool = place::pool(threads)?;
-        let device = &arguments.place.device;
-        if !pool.install(|| planned.train(&place, device, threads, &bars))? {
+        if !pool.install(|| planned.train(&place, wanted, threads, &bars))? {
             bars.say("stopped; the same command goes on from here");
             return Ok(ExitCode::from(exit::INTERRUPTED));
         }

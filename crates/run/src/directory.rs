@@ -8,6 +8,7 @@
 //!   timing.jsonl                 one line per epoch: wall clock and memory
 //!   checkpoints/                 what the trainer needs to go on
 //!   snapshot.json                what figures need that is not in the metrics; may be missing
+//!   events.out.tfevents.*        the metrics and the timing for TensorBoard; there if they were asked for
 //!   flatness.json                the loss around the weights; there if it was asked for
 //!   summary.json                 written last and atomically: its presence means complete
 //! ```
@@ -23,6 +24,7 @@ use serde::de::DeserializeOwned;
 
 use crate::atomic::{replace_file, sync_parent};
 use crate::error::{Result, RunError};
+use crate::events::{self, Histogram};
 use crate::flatness::Flatness;
 use crate::json;
 use crate::lines;
@@ -188,7 +190,11 @@ impl RunDirectory {
     ///
     /// [`RunError::Unwritable`] if a number is not finite, [`RunError::Io`] if the file cannot be written.
     pub fn append_metrics(&self, metrics: &EpochMetrics) -> Result<()> {
-        lines::append(&self.path.join(METRICS), metrics)
+        lines::append(&self.path.join(METRICS), metrics)?;
+        match self.events() {
+            Some(events) => events::append_metrics(&events, events::now(), metrics),
+            None => Ok(()),
+        }
     }
 
     /// Appends the line of an epoch to `timing.jsonl` and syncs it.
@@ -197,7 +203,57 @@ impl RunDirectory {
     ///
     /// As [`append_metrics`](Self::append_metrics).
     pub fn append_timing(&self, timing: &Timing) -> Result<()> {
-        lines::append(&self.path.join(TIMING), timing)
+        lines::append(&self.path.join(TIMING), timing)?;
+        match self.events() {
+            Some(events) => events::append_timing(&events, events::now(), timing),
+            None => Ok(()),
+        }
+    }
+
+    /// From now on, writes what is appended into an event file of TensorBoard as well, and what was
+    /// appended before with it; a run that has such a file goes on with it.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Io`] if it cannot be written, and as [`metrics`](Self::metrics).
+    pub fn record_events(&self) -> Result<()> {
+        if self.events().is_some() {
+            return Ok(());
+        }
+        let path = self.events_path();
+        events::create(&path, events::now())?;
+        for metrics in self.metrics()? {
+            events::append_metrics(&path, events::now(), &metrics)?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is an event file, which wants histograms too.
+    pub fn records_events(&self) -> bool {
+        self.events().is_some()
+    }
+
+    /// Appends histograms by tag to the event file, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Io`] if it cannot be written.
+    pub fn append_histograms(&self, epoch: u32, histograms: &[(String, Histogram)]) -> Result<()> {
+        match self.events() {
+            Some(events) => events::append_histograms(&events, events::now(), epoch, histograms),
+            None => Ok(()),
+        }
+    }
+
+    /// The event file, if there is one.
+    fn events(&self) -> Option<PathBuf> {
+        Some(self.events_path()).filter(|path| path.is_file())
+    }
+
+    /// One name for one run, so that a run that goes on finds its file.
+    fn events_path(&self) -> PathBuf {
+        let started = self.manifest.started_at.unwrap_or(0);
+        self.path.join(format!("events.out.tfevents.{started}.candlewick"))
     }
 
     /// What the epochs measured, a torn last line left out.
@@ -218,7 +274,7 @@ impl RunDirectory {
         lines::read(&self.path.join(TIMING))
     }
 
-    /// Cuts `metrics.jsonl` and `timing.jsonl` back to the epoch of the checkpoint (0: to nothing), and
+    /// Cuts `metrics.jsonl`, `timing.jsonl` and the event file back to the epoch of the checkpoint (0: to nothing), and
     /// marks the run as running.
     ///
     /// # Errors
@@ -232,6 +288,13 @@ impl RunDirectory {
             if last != epoch {
                 let path = self.path.join(name);
                 return Err(RunError::MissingEpochs { path, wanted: epoch, found: last });
+            }
+        }
+        if let Some(events) = self.events() {
+            let last = events::rewind(&events, epoch)?;
+            // A power cut may have taken events that the metrics still have.
+            for metrics in self.metrics()?.iter().filter(|metrics| metrics.epoch > last) {
+                events::append_metrics(&events, events::now(), metrics)?;
             }
         }
         self.set_status(Status::Running)

@@ -6,6 +6,7 @@ pub mod atomic;
 pub mod comparison;
 pub mod directory;
 pub mod error;
+pub mod events;
 pub mod flatness;
 mod format;
 pub mod hash;
@@ -25,6 +26,7 @@ pub use atomic::{replace_file, replace_file_with};
 pub use comparison::Comparison;
 pub use directory::{RunDirectory, RunState};
 pub use error::RunError;
+pub use events::Histogram;
 pub use flatness::{Flatness, FlatnessPoint};
 pub use manifest::{DataHash, Manifest, Status};
 pub use metrics::{

@@ -7,9 +7,10 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use candle_core::Tensor;
+use candlewick_core::parameters::Parameters;
 use candlewick_encode::Batch;
 use candlewick_network::{Context, Outputs};
-use candlewick_run::{EpochMetrics, Status, Timing};
+use candlewick_run::{EpochMetrics, Histogram, Status, Timing};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
@@ -244,6 +245,9 @@ impl<'a> Trainer<'a> {
         if let Some(run) = &self.task.run {
             run.append_metrics(&metrics)?;
             run.append_timing(&timing)?;
+            if run.records_events() {
+                run.append_histograms(epoch, &histograms(self.task.model.parameters())?)?;
+            }
         }
         self.task.progress.event(&Event::Epoch { metrics: &metrics, timing: &timing });
         let best = self.history.is_best(&metrics, settings.time_steps());
@@ -309,6 +313,17 @@ fn mixed_loss(
     let partner = objective.loss(outputs, &mixed.labels, moment)?;
     let share = f64::from(mixed.share);
     Ok(((loss * share)? + (partner * (1.0 - share))?)?)
+}
+
+/// How the values of each parameter are distributed.
+fn histograms(parameters: &Parameters) -> Result<Vec<(String, Histogram)>> {
+    let mut all = Vec::new();
+    for parameter in parameters.learned() {
+        let values = parameter.variable.flatten_all()?.to_vec1::<f32>()?;
+        let tag = format!("parameters/{}", parameter.name);
+        all.extend(Histogram::of(&values).map(|histogram| (tag, histogram)));
+    }
+    Ok(all)
 }
 
 /// An error with its causes.

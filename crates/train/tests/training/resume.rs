@@ -92,6 +92,49 @@ fn mixed_samples_train_and_resume() -> Result<()> {
     Ok(())
 }
 
+/// The sizes of the event files in a run's directory.
+fn event_files(path: &Path) -> Result<Vec<u64>> {
+    let mut sizes = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("events.out.tfevents.") {
+            sizes.push(entry.metadata()?.len());
+        }
+    }
+    Ok(sizes)
+}
+
+/// All fields of events have fixed lengths: the same size means that nothing is missing or twice.
+#[test]
+fn an_event_file_changes_no_result_and_goes_on_without_repeating() -> Result<()> {
+    let training = Training::small(settings(vec![Stage::new(3, 2)]))?;
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("plain");
+    let plain = training.record(&path)?;
+    assert!(event_files(&path)?.is_empty());
+
+    let path = directory.path().join("whole");
+    let mut run = run_directory(&path)?;
+    run.record_events()?;
+    training.run(Some(&mut run), &mut Silent, &AtomicBool::new(false))?;
+    Record::read(&path)?.assert_equals(&plain, "with events");
+    let sizes = event_files(&path)?;
+    assert_eq!(sizes.len(), 1);
+    assert!(sizes[0] > 3 * 1000, "{sizes:?}");
+
+    let path = directory.path().join("cut");
+    let mut run = run_directory(&path)?;
+    run.record_events()?;
+    let stop = AtomicBool::new(false);
+    let mut ears = StopAt { stop: &stop, moment: (2, 4), in_evaluation: false, epoch: 0 };
+    training.run(Some(&mut run), &mut ears, &stop)?;
+    drop(run);
+    assert!(event_files(&path)?[0] < sizes[0]);
+    resume(&training, &path)?.assert_equals(&plain, "cut off with events");
+    assert_eq!(event_files(&path)?, sizes);
+    Ok(())
+}
+
 /// A stage that begins anew and one that does not, so that all parts of the place matter.
 fn staged() -> Result<Training> {
     let mut last = Stage::new(1, 1);
