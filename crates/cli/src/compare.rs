@@ -9,16 +9,15 @@ use candlewick::run::{Comparison, RunDirectory, RunRecord, replace_file, report}
 
 use crate::arguments::CompareArguments;
 
-#[expect(clippy::print_stdout, reason = "this is where the command speaks")]
 pub(crate) fn run(arguments: &CompareArguments) -> Result<ExitCode> {
     let (first, settings_of_first) = read(&arguments.first)?;
     let (second, settings_of_second) = read(&arguments.second)?;
     let comparison =
         Comparison { runs: [first, second], settings: [settings_of_first, settings_of_second] };
-    print!("{}", report::comparison_text(&comparison));
+    out!("{}", report::comparison_text(&comparison));
     if let Some(path) = &arguments.html {
         replace_file(path, report::comparison_html(&comparison).as_bytes())?;
-        println!("\n{}", path.display());
+        outln!("\n{}", path.display());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -68,7 +68,8 @@ pub(crate) fn announce(
     let budget = BUDGET / open.len().max(1) as u32;
     let mut all = 0.0;
     for (run, runs) in open {
-        let seconds = pool.install(|| pacer.seconds(&run.recipe, &run.name, budget))?;
+        let seconds =
+            pool.install(|| anyhow::Ok(pacer.seconds(&run.recipe, &run.name, budget)?))?;
         all += seconds * runs as f64;
         bars.say(&format!("  {}: {runs} × {}", run.row, about(seconds)));
     }

@@ -39,13 +39,11 @@ impl<'a> Pacer<'a> {
     /// If the data is not there, or damaged.
     pub fn open(&mut self, recipe: &Recipe) -> Result<&[Arc<dyn Dataset>; 2]> {
         let name = recipe.data.name_for(recipe.seed);
-        let index = match self.sets.iter().position(|(known, _)| *known == name) {
-            Some(index) => index,
-            None => {
-                self.sets.push((name, open(recipe, self.place)?));
-                self.sets.len() - 1
-            }
-        };
+        let known = self.sets.iter().position(|(known, _)| *known == name);
+        let index = known.unwrap_or(self.sets.len());
+        if known.is_none() {
+            self.sets.push((name, open(recipe, self.place)?));
+        }
         Ok(&self.sets[index].1)
     }
 
@@ -65,16 +63,15 @@ impl<'a> Pacer<'a> {
         let mut epoch = 0;
         for stage in &settings.stages {
             let time_steps = stage.time_steps;
-            let [train, evaluation] =
-                match known.iter().find(|(measured, _)| *measured == time_steps) {
-                    Some((_, seconds)) => *seconds,
-                    None => {
-                        let share = budget / distinct(settings);
-                        let seconds = per_sample(&experiment, time_steps, share)?;
-                        known.push((time_steps, seconds));
-                        seconds
-                    }
-                };
+            let measured = known.iter().find(|(known, _)| *known == time_steps).copied();
+            let [train, evaluation] = if let Some((_, seconds)) = measured {
+                seconds
+            } else {
+                let share = budget / distinct(settings);
+                let seconds = per_sample(&experiment, time_steps, share)?;
+                known.push((time_steps, seconds));
+                seconds
+            };
             let evaluations = evaluations(settings, epoch, stage.epochs);
             epoch += stage.epochs;
             let trained = samples(&experiment.train, time_steps);
