@@ -1,7 +1,7 @@
 //! Event files of TensorBoard: what an epoch measured, as scalars and histograms.
 //!
 //! A file is a sequence of `TFRecords`, each a length and a message of the protocol buffer `Event`, both with
-//! a masked CRC-32C. The few fields that are needed are written by hand in [`wire`].
+//! a masked CRC-32C. The few fields that are needed are written by hand in `wire.rs`.
 //! Unlike `metrics.jsonl`, the file holds the wall clock. Its step is the number of epochs done.
 
 mod wire;
