@@ -93,9 +93,14 @@ impl Difference {
         })
     }
 
-    /// What the interval lets one say.
+    /// What the interval lets one say: nothing where it has no width, since the same difference in every
+    /// seed is a coincidence of few seeds and few test samples, not a certainty.
     pub fn verdict(&self) -> Verdict {
-        if self.low > 0.0 {
+        /// Far below the share of one test sample, far above rounding.
+        const NO_WIDTH: f64 = 1e-9;
+        if self.high - self.low < NO_WIDTH {
+            Verdict::NoMeasurableDifference
+        } else if self.low > 0.0 {
             Verdict::Higher
         } else if self.high < 0.0 {
             Verdict::Lower
@@ -195,6 +200,14 @@ mod tests {
         assert_eq!(Difference::paired(&up).unwrap().verdict(), Verdict::Higher);
         let down = up.map(|(value, baseline)| (baseline, value));
         assert_eq!(Difference::paired(&down).unwrap().verdict(), Verdict::Lower);
+    }
+
+    /// Two seeds of 1,000 test samples that both gain 5 samples.
+    #[test]
+    fn an_interval_without_width_tells_nothing() {
+        let difference = Difference::paired(&[(0.860, 0.855), (0.852, 0.847)]).unwrap();
+        assert!((difference.mean - 0.005).abs() < 1e-12);
+        assert_eq!(difference.verdict(), Verdict::NoMeasurableDifference);
     }
 
     #[test]
