@@ -393,6 +393,18 @@ pub(crate) enum Phase {
     Both,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Instructions {
+    /// What every machine of this kind has
+    Portable,
+    /// AVX2 and FMA
+    Avx2,
+    /// The widest vectors of this machine
+    Vectors,
+    /// Also its matrix unit (AMX), if it has one
+    Best,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct StepArguments {
     /// convnet, resnet-19 or vggsnn
@@ -422,6 +434,10 @@ pub(crate) struct StepArguments {
     /// Times every layer by itself instead, on spikes of this density
     #[arg(long, value_name = "SHARE", conflicts_with_all = ["phase", "weights", "data"])]
     pub(crate) density: Option<f32>,
+    /// The instructions that kernels may use at most; matrix products without a kernel of ours use
+    /// the best ones always
+    #[arg(long, value_enum, default_value = "best", value_name = "SET")]
+    pub(crate) instructions: Instructions,
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,

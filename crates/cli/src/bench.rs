@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use candlewick::experiment::step::{self, LayerTimes, StepBench, StepReport};
 
-use crate::arguments::{Format, Phase, StepArguments};
+use crate::arguments::{Format, Instructions, Phase, StepArguments};
 use crate::place;
 
 /// Times a step and prints what was found.
@@ -26,6 +26,12 @@ fn measured(arguments: &StepArguments) -> Result<String> {
         train: arguments.phase != Phase::Infer,
         weights: arguments.weights.clone(),
         data: arguments.data.clone(),
+        instructions: match arguments.instructions {
+            Instructions::Portable => step::Instructions::Portable,
+            Instructions::Avx2 => step::Instructions::Avx2,
+            Instructions::Vectors => step::Instructions::Vectors,
+            Instructions::Best => step::Instructions::Best,
+        },
     };
     if let Some(density) = arguments.density {
         ensure!(

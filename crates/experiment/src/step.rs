@@ -12,6 +12,8 @@ use candle_core::{Device, Tensor};
 use candlewick_core::{Key, Result as CoreResult};
 use candlewick_kernels::choice::Path as KernelPath;
 use candlewick_kernels::convolution::Conv2d;
+pub use candlewick_kernels::simd::Level as Instructions;
+use candlewick_kernels::simd;
 use candlewick_kernels::spikes::Spikes;
 use candlewick_network::{Context, Features, Network, Paths};
 use candlewick_train::{Checkpoint, Gradients, Optimizer};
@@ -47,6 +49,8 @@ pub struct StepBench {
     /// Real images instead of random numbers: the folder of the data sets (`vggsnn` uses an embedded
     /// one).
     pub data: Option<PathBuf>,
+    /// The instructions that may be used; changes those of the whole process.
+    pub instructions: Instructions,
 }
 
 /// What was measured. Times are in seconds, sizes in MiB.
@@ -175,6 +179,7 @@ fn random_batch(recipe: &Recipe, net: &str) -> CoreResult<(Features, Tensor, Ten
 /// # Errors
 /// If there is no such network, data or checkpoint.
 pub fn measure(bench: &StepBench) -> Result<StepReport> {
+    simd::limit(bench.instructions);
     let base = memory("VmRSS:");
     let recipe = recipe(bench)?;
     let (batch, time_steps) = (recipe.input.batch_size, recipe.train.stages[0].time_steps);
@@ -319,6 +324,7 @@ pub struct LayerTimes {
 /// # Errors
 /// If there is no such network.
 pub fn measure_layers(bench: &StepBench, density: f32) -> Result<Vec<LayerTimes>> {
+    simd::limit(bench.instructions);
     let recipe = recipe(bench)?;
     let (batch, steps) = (recipe.input.batch_size, recipe.train.stages[0].time_steps);
     let failed = |source| Error::Network { name: bench.net.clone(), source };
@@ -352,6 +358,7 @@ pub fn measure_layers(bench: &StepBench, density: f32) -> Result<Vec<LayerTimes>
         for path in [paths[0], KernelPath::Dense] {
             times.push(time(bench.steps, || match path {
                 KernelPath::Sparse => geometry.sparse_forward(&spikes, &weight, None, &mut output),
+                KernelPath::Tiles => geometry.tile_forward(&spikes, &weight, None, &mut output),
                 KernelPath::Winograd => {
                     geometry.winograd_forward(&values, &weight, None, &mut output);
                 }
@@ -409,6 +416,7 @@ mod tests {
                 train: *net == "convnet",
                 weights: None,
                 data: None,
+                instructions: Instructions::Best,
             };
             let report = measure(&bench)?;
             assert_eq!(report.layers.len(), layers, "{net}");

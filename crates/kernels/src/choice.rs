@@ -6,6 +6,7 @@
 //! A wrong guess costs time, never more than rounding in the result.
 
 use crate::convolution::Conv2d;
+use crate::simd::has_matrix_unit;
 use crate::spikes::{PER_WORD, STEPS, Spikes};
 use crate::vector::lanes;
 use crate::winograd::{PRODUCTS, tiles_per_pixel, tiles_per_task};
@@ -20,6 +21,8 @@ pub enum Path {
     Sparse,
     /// Every product that Winograd's minimal filtering leaves.
     Winograd,
+    /// Every product, by the matrix unit.
+    Tiles,
 }
 
 impl fmt::Display for Path {
@@ -28,6 +31,7 @@ impl fmt::Display for Path {
             Self::Dense => "dense",
             Self::Sparse => "sparse",
             Self::Winograd => "winograd",
+            Self::Tiles => "tiles",
         })
     }
 }
@@ -127,7 +131,34 @@ impl Conv2d {
         if self.has_winograd() {
             paths.push((Path::Winograd, self.winograd(&work, self.output_size())));
         }
+        if has_matrix_unit() {
+            paths.push((Path::Tiles, self.tile_forward_cycles(&work)));
+        }
         fastest(&paths)
+    }
+
+    /// The forward pass by the matrix unit.
+    fn tile_forward_cycles(&self, work: &Work) -> f64 {
+        let pixels = (self.output_len() / self.out_channels.max(1)).max(1) as f64;
+        let depth = (self.taps() * self.in_channels.div_ceil(64)) as f64;
+        let columns = self.out_channels.div_ceil(16) as f64;
+        let products = depth * columns * 3.0 * 34.0 / 16.0;
+        let windows = 2.0 * depth;
+        let sums = 8.0 * columns;
+        let digits = work.rows * columns * 16.0 / pixels;
+        let filled = (pixels / 32.0).ceil() * 32.0 / pixels;
+        ((products + windows + sums) * filled + digits) * work.steps
+    }
+
+    /// The gradient of the input by the matrix unit.
+    fn tile_input_gradient_cycles(&self, work: &Work) -> f64 {
+        let pixels = (self.output_len() / self.out_channels.max(1)).max(1) as f64;
+        let depth = (self.taps() * self.out_channels.div_ceil(32)) as f64;
+        let columns = self.in_channels.div_ceil(32) as f64;
+        let products = depth * columns * 6.0 * 28.0 / 16.0;
+        let windows = 4.0 * depth;
+        let halves = work.rows * columns * 32.0 / pixels;
+        (products + windows + halves) * work.steps
     }
 
     /// The faster path of the gradient of the weight.
@@ -150,6 +181,9 @@ impl Conv2d {
         let mut paths = vec![(Path::Dense, work.dense())];
         if self.has_winograd() {
             paths.push((Path::Winograd, self.winograd(&work, [self.height, self.width])));
+        }
+        if has_matrix_unit() {
+            paths.push((Path::Tiles, self.tile_input_gradient_cycles(&work)));
         }
         if mask.is_some() {
             paths.push((Path::Sparse, work.masked()));

@@ -27,5 +27,6 @@ mod sparse_gradient;
 mod spike_lists;
 mod spike_pool;
 pub mod spikes;
+mod tiles;
 mod vector;
 mod winograd;

@@ -15,11 +15,13 @@ pub enum Level {
     Portable,
     /// AVX2 and FMA on x86-64.
     Avx2,
-    /// The best that the machine offers: AVX-512 on x86-64, NEON on aarch64.
+    /// The widest vectors that the machine offers: AVX-512 on x86-64, NEON on aarch64.
+    Vectors,
+    /// Also a matrix unit where the machine has one: AMX on x86-64 with Linux.
     Best,
 }
 
-static LIMIT: AtomicU8 = AtomicU8::new(2);
+static LIMIT: AtomicU8 = AtomicU8::new(Level::Best as u8);
 
 /// Limits every later [`dispatch`] of this process to `level`; for tests and benches.
 pub fn limit(level: Level) {
@@ -31,8 +33,14 @@ pub fn limited_to() -> Level {
     match LIMIT.load(Ordering::Relaxed) {
         0 => Level::Portable,
         1 => Level::Avx2,
+        2 => Level::Vectors,
         _ => Level::Best,
     }
+}
+
+/// Whether kernels may use a matrix unit: this machine has one, and the level is [`Level::Best`].
+pub fn has_matrix_unit() -> bool {
+    limited_to() == Level::Best && crate::tiles::unit::is_available()
 }
 
 /// Runs `kernel` compiled for the widest instruction set of this machine.
@@ -53,7 +61,7 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
 #[inline]
 pub fn dispatch_counting<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
-    if limited_to() == Level::Best
+    if matches!(limited_to(), Level::Vectors | Level::Best)
         && pulp::x86::V4::is_available()
         && is_x86_feature_detected!("avx512vpopcntdq")
     {

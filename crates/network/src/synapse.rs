@@ -98,6 +98,9 @@ pub(crate) fn run(
             (Values::Spikes(spikes), Path::Sparse) => {
                 convolution.sparse_forward(spikes, &weight, bias, &mut output);
             }
+            (Values::Spikes(spikes), Path::Tiles) => {
+                convolution.tile_forward(spikes, &weight, bias, &mut output);
+            }
             (_, Path::Winograd) => {
                 convolution.winograd_forward(&x.dense(&pass.pool), &weight, bias, &mut output);
             }
@@ -141,6 +144,9 @@ pub(crate) fn run(
             match (&x.support, path) {
                 (Some(support), Path::Sparse) => {
                     convolution.masked_input_gradient(&gradient, &weight, support, &mut by_input);
+                }
+                (_, Path::Tiles) => {
+                    convolution.tile_input_gradient(&gradient, &weight, &mut by_input);
                 }
                 (_, Path::Winograd) => {
                     convolution.winograd_input_gradient(&gradient, &weight, &mut by_input);

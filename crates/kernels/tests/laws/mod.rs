@@ -8,6 +8,7 @@ pub(crate) mod optimizer;
 pub(crate) mod pool;
 pub(crate) mod sparse;
 pub(crate) mod spikes;
+pub(crate) mod tiles;
 
 use candlewick_kernels::random::Key;
 
@@ -49,6 +50,7 @@ macro_rules! test_laws {
             spikes_refusals => spikes::other_values_are_refused,
             sparse_convolution => sparse::forward_and_weight_gradient_match_the_definition,
             coincidences => sparse::coincidences_are_the_correlations_of_weighted_sums,
+            tile_convolution => tiles::all_passes_match_the_definition,
             masked_gradient => sparse::the_masked_gradient_is_exact_where_the_mask_is_set,
             choice_of_a_path => choice::the_path_turns_dense_at_most_once,
             dense_linear => linear::all_passes_match_the_definition,

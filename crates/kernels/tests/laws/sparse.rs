@@ -7,7 +7,7 @@ use candlewick_kernels::convolution::Conv2d;
 use candlewick_kernels::spikes::Spikes;
 
 /// Calls `body(shape, time steps, density)` with all geometries, in a few seconds.
-fn for_each_case(mut body: impl FnMut(Conv2d, usize, f32)) {
+pub(crate) fn for_each_case(mut body: impl FnMut(Conv2d, usize, f32)) {
     const TIME_STEPS: [usize; 7] = [1, 2, 3, 4, 5, 7, 8];
     const DENSITIES: [f32; 5] = [0.0, 0.01, 0.1, 0.5, 1.0];
     let mut visited = 0;
@@ -26,7 +26,7 @@ fn for_each_case(mut body: impl FnMut(Conv2d, usize, f32)) {
     assert_eq!(visited, 147 * 5 + 1);
 }
 
-fn encode(shape: &Conv2d, time_steps: usize, values: &[f32], unit: f32, levels: u32) -> Spikes {
+pub(crate) fn encode(shape: &Conv2d, time_steps: usize, values: &[f32], unit: f32, levels: u32) -> Spikes {
     let pixels = shape.images / time_steps * shape.height * shape.width;
     let shape = [time_steps, pixels, shape.in_channels];
     Spikes::multiples(shape, values, unit, levels).expect("multiples of the unit")
