@@ -87,19 +87,21 @@ fn layers_text(layers: &[LayerTimes]) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     writeln!(
         text,
-        "{:<width$}  density   forward (dense)   weight gradient (dense)  kernels",
+        "{:<width$}  density   forward (dense)   weight gradient (dense)   input gradient (dense)  kernels",
         "layer"
     )?;
     for layer in layers {
         writeln!(
             text,
-            "{:<width$}  {:>5.1} %  {:>6.1} ({:>5.1}) ms  {:>14.1} ({:>5.1}) ms  {}",
+            "{:<width$}  {:>5.1} %  {:>6.1} ({:>5.1}) ms  {:>14.1} ({:>5.1}) ms  {:>13.1} ({:>5.1}) ms  {}",
             layer.name,
             100.0 * layer.density,
             1e3 * layer.forward_s,
             1e3 * layer.dense_forward_s,
             1e3 * layer.weight_gradient_s,
             1e3 * layer.dense_weight_gradient_s,
+            1e3 * layer.input_gradient_s,
+            1e3 * layer.dense_input_gradient_s,
             layer.path
         )?;
     }

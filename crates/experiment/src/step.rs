@@ -315,6 +315,10 @@ pub struct LayerTimes {
     pub weight_gradient_s: f64,
     /// Weight gradient by the dense kernel.
     pub dense_weight_gradient_s: f64,
+    /// Gradient by the input, needed everywhere, by the chosen kernel.
+    pub input_gradient_s: f64,
+    /// The same by the dense kernel.
+    pub dense_input_gradient_s: f64,
     /// The chosen kernels.
     pub path: String,
 }
@@ -353,6 +357,7 @@ pub fn measure_layers(bench: &StepBench, density: f32) -> Result<Vec<LayerTimes>
         let paths = [
             geometry.forward_path(spikes.activity()),
             geometry.weight_gradient_path(spikes.activity()),
+            geometry.input_gradient_path(None),
         ];
         let mut times = Vec::new();
         for path in [paths[0], KernelPath::Dense] {
@@ -373,6 +378,16 @@ pub fn measure_layers(bench: &StepBench, density: f32) -> Result<Vec<LayerTimes>
                 _ => geometry.weight_gradient(&values, &grad, &mut by_weight),
             }));
         }
+        let mut by_input = vec![0.0; geometry.input_len()];
+        for path in [paths[2], KernelPath::Dense] {
+            times.push(time(bench.steps, || match path {
+                KernelPath::Winograd => {
+                    geometry.winograd_input_gradient(&grad, &weight, &mut by_input);
+                }
+                KernelPath::Tiles => geometry.tile_input_gradient(&grad, &weight, &mut by_input),
+                _ => geometry.input_gradient(&grad, &weight, &mut by_input),
+            }));
+        }
         all.push(LayerTimes {
             name: synapse.name,
             density: spikes.density(),
@@ -380,7 +395,9 @@ pub fn measure_layers(bench: &StepBench, density: f32) -> Result<Vec<LayerTimes>
             dense_forward_s: times[1],
             weight_gradient_s: times[2],
             dense_weight_gradient_s: times[3],
-            path: format!("{}/{}", paths[0], paths[1]),
+            input_gradient_s: times[4],
+            dense_input_gradient_s: times[5],
+            path: format!("{}/{}/{}", paths[0], paths[1], paths[2]),
         });
     }
     Ok(all)

@@ -1,12 +1,12 @@
 //! Numbers as three digits to base 256, with one scale per channel.
 //!
-//! With `m` the largest magnitude of a channel, `x ≈ (65536 a + 256 b + c) · m / (127 · 65536)` for
-//! digits from −128 to 127: an error of at most 2⁻²⁴ m.
+//! `x ≈ (65536 a + 256 b + c) · s` for digits from −128 to 127, with the least power of two `s` for which
+//! that reaches the largest magnitude `m` of the channel: an error of at most 2⁻²³ m.
 
 use super::unit::{DIGITS, ROWS, Sums, Tile};
 
-/// The largest multiple of a scale that three digits can write for both signs.
-const LARGEST: f32 = 127.0 * 65536.0;
+/// Three digits reach 127 · 65536 multiples of a scale: that is 2²³ multiples less this share.
+const REACH: f32 = 127.0 / 128.0;
 /// Makes the digits of a number that is not negative out of its bytes, and back.
 const MIDDLE: u32 = 0x80_8080;
 
@@ -33,9 +33,12 @@ impl Scales {
         }
         let (mut scale, mut inverse) = ([0.0; ROWS], [0.0; ROWS]);
         for channel in 0..ROWS {
-            scale[channel] = largest[channel] / LARGEST + taint[channel];
-            let quotient = LARGEST / largest[channel];
-            inverse[channel] = if quotient.is_finite() { quotient } else { 0.0 };
+            let exponent = (largest[channel] / REACH).to_bits() >> 23;
+            // Channels without a number above 2⁻¹⁰⁴ count as zeros.
+            let some = exponent > 22;
+            let power = |exponent: u32| if some { f32::from_bits(exponent << 23) } else { 0.0 };
+            scale[channel] = power(exponent.wrapping_sub(22)) + taint[channel];
+            inverse[channel] = power(276_u32.wrapping_sub(exponent));
         }
         Self { scale, inverse }
     }

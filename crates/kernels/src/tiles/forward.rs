@@ -1,9 +1,9 @@
 //! The forward pass: spikes as bytes, the weight as digits.
 
 use super::digits::{Scales, sixteen, total};
+use super::plane::Plane;
 use super::unit::{BLOCK, DIGITS, Line, ROWS, Rows, Sums, Tile, Unit};
-use super::windows::{Grid, Windows};
-use super::FLOATS;
+use super::{FLOATS, part_of};
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::shared::Shared;
@@ -11,17 +11,11 @@ use crate::simd::{Kernel, dispatch};
 use crate::spikes::{PER_WORD, STEPS, Spikes};
 use pulp::bytemuck::{cast_slice, cast_slice_mut};
 use rayon::prelude::*;
-use std::ops::Range;
 
 /// Input channels of a line.
 const CHANNELS: usize = size_of::<Line>();
-/// Blocks of pixels per task, at most.
+/// Blocks of results per task.
 const BLOCKS: usize = 8;
-/// Depths at a time, unless there are few.
-const DEPTH: usize = 6;
-const FEW: usize = 10;
-/// Bytes of the windows of a task, about.
-const WINDOW_BYTES: usize = 5 << 18;
 /// Tasks into which the work is cut, at least, where the columns allow it.
 const TASKS: usize = 16;
 
@@ -50,107 +44,61 @@ impl Conv2d {
             return;
         }
         let chunks = self.in_channels.div_ceil(CHANNELS);
-        let depth = self.taps() * chunks;
         let columns = self.out_channels.div_ceil(ROWS);
-        let pixels = output.len() / self.out_channels;
-        let blocks = (WINDOW_BYTES / (depth * BLOCK * CHANNELS).max(1)).clamp(1, BLOCKS);
-        let strip = blocks * BLOCK;
-        let strips = pixels.div_ceil(strip);
+        let map = SpikeMap::new(self);
+        let depths = map.depths(chunks);
+        let part = part_of(self.taps(), depths.len());
+        let strip = BLOCKS * BLOCK;
+        let strips = map.plane.results_len().div_ceil(strip);
         let parts = TASKS.div_ceil(strips).min(columns);
         let output = Shared::new(output);
-        let [time_steps, of_step, _] = input.shape();
-        // One more pixel, of zeros.
-        with_floats((of_step + 1) * time_steps * chunks * FLOATS, |bytes| {
-            expand(input, bytes);
-            let bytes: &[Line] = cast_slice(bytes);
-            with_floats(columns * depth * DIGITS * ROWS * FLOATS, |registers| {
+        with_floats(chunks * map.phases.len() * map.plane.len() * FLOATS, |lines| {
+            map.expand(self, input, lines);
+            let bytes: &[u8] = cast_slice(lines);
+            with_floats(columns * depths.len() * DIGITS * ROWS * FLOATS, |registers| {
                 let mut scales = self.weight_digits(weight, chunks, registers);
-            scales.as_flattened_mut().iter_mut().for_each(|scale| *scale *= input.weight_of(0));
+                scales.as_flattened_mut().iter_mut().for_each(|scale| *scale *= input.weight_of(0));
                 let registers: &[[Tile; DIGITS]] = cast_slice(registers);
                 (0..strips * parts).into_par_iter().for_each(|task| {
-                    let (first, part) = (task % strips * strip, task / strips);
-                    with_floats(blocks * depth * BLOCK * FLOATS, |packed| {
-                        let packed: &mut [Line] = cast_slice_mut(packed);
-                        let count = strip.min(pixels - first);
-                        self.pack_windows(input, bytes, first..first + count, packed);
-                        let filled = count.div_ceil(BLOCK);
-                        let columns = part * columns / parts..(part + 1) * columns / parts;
-                        Unit::with(|unit| {
-                            let mut sums = [[[[[0; ROWS]; ROWS]; DIGITS]; 2]; BLOCKS];
-                            let part = if depth > FEW { DEPTH } else { depth };
-                            for column in columns {
-                                let right = &registers[column * depth..][..depth];
-                                // The registers of a few depths stay in the level-1 cache for all
-                                // blocks.
-                                for start in (0..depth).step_by(part) {
-                                    let right = &right[start..depth.min(start + part)];
-                                    let blocks = packed.chunks_exact(depth * BLOCK);
-                                    for (packed, sums) in blocks.zip(&mut sums).take(filled) {
-                                        let rows = Rows::packed(&packed[start * BLOCK..]);
-                                        unit.digits(rows, right, start > 0, sums);
-                                    }
-                                }
-                                for (block, sums) in sums.iter().enumerate().take(filled) {
-                                    let start = block * BLOCK;
-                                    dispatch(Store {
-                                        sums,
-                                        scale: scales[column],
-                                        bias,
-                                        column: column * ROWS,
-                                        channels: self.out_channels,
-                                        first: first + start,
-                                        pixels: BLOCK.min(count - start),
-                                        output,
-                                    });
+                    let first = task % strips * strip;
+                    let count = strip.min(map.plane.results_len() - first);
+                    let columns = task / strips * columns / parts..(task / strips + 1) * columns / parts;
+                    Unit::with(|unit| {
+                        let mut sums = [[[[[0; ROWS]; ROWS]; DIGITS]; 2]; BLOCKS];
+                        for column in columns {
+                            let right = &registers[column * depths.len()..][..depths.len()];
+                            // A part of the registers stays in the level-1 cache for all blocks.
+                            for start in (0..depths.len()).step_by(part) {
+                                let end = depths.len().min(start + part);
+                                for (block, sums) in (0..count).step_by(BLOCK).zip(&mut sums) {
+                                    let rows = Rows {
+                                        bytes: &bytes[(first + block) * size_of::<Line>()..],
+                                        row: size_of::<Line>(),
+                                        depths: &depths[start..end],
+                                    };
+                                    unit.digits(rows, &right[start..end], start > 0, sums);
                                 }
                             }
-                        });
+                            for (block, sums) in (0..count).step_by(BLOCK).zip(&sums) {
+                                dispatch(Store {
+                                    sums,
+                                    scale: scales[column],
+                                    bias,
+                                    column: column * ROWS,
+                                    channels: self.out_channels,
+                                    plane: &map.plane,
+                                    first: first + block,
+                                    output,
+                                });
+                            }
+                        }
                     });
                 });
             });
         });
     }
 
-    /// Copies the bytes that the output pixels see to `[blocks, taps, chunks, BLOCK]`.
-    fn pack_windows(
-        &self,
-        input: &Spikes,
-        lines: &[Line],
-        pixels: Range<usize>,
-        packed: &mut [Line],
-    ) {
-        let [time_steps, of_step, _] = input.shape();
-        let batch = self.images / time_steps;
-        let depth = self.in_channels.div_ceil(CHANNELS);
-        let taps: Vec<[i32; 2]> = (0..self.taps())
-            .map(|tap| {
-                let tap = [tap / self.kernel[1], tap % self.kernel[1]];
-                [0, 1].map(|axis| tap[axis] as i32 - self.padding[axis] as i32)
-            })
-            .collect();
-        let blocks = packed.chunks_exact_mut(self.taps() * depth * BLOCK);
-        for (first, packed) in pixels.clone().step_by(BLOCK).zip(blocks) {
-            dispatch(Windows {
-                grid: Grid {
-                    size: self.output_size(),
-                    stride: self.stride,
-                    taps: &taps,
-                    map: [self.height, self.width],
-                },
-                results: first..pixels.end.min(first + BLOCK),
-                image: &|image| {
-                    image % batch * self.height * self.width * time_steps + image / batch
-                },
-                step: time_steps,
-                none: of_step * time_steps,
-                lines,
-                depth,
-                packed,
-            });
-        }
-    }
-
-    /// Writes the weight as registers `[columns, taps, chunks, DIGITS]`; returns the scales of the
+    /// Writes the weight as registers `[columns, chunks, taps, DIGITS]`; returns the scales of the
     /// columns.
     fn weight_digits(
         &self,
@@ -164,28 +112,82 @@ impl Conv2d {
             .par_chunks_exact_mut(depth)
             .enumerate()
             .map(|(column, registers)| {
-                dispatch(WeightDigits { shape: self, weight, chunks, column, registers })
+                dispatch(WeightDigits { shape: self, weight, column, registers })
             })
             .collect()
     }
 }
 
-/// Writes spikes as bytes, `[pixels, time, chunks]` lines, and zeros for a last pixel.
-fn expand(input: &Spikes, bytes: &mut [f32]) {
-    const PIXELS: usize = 64;
-    let [time_steps, pixels, channels] = input.shape();
-    let lines = time_steps * channels.div_ceil(CHANNELS);
-    let (bytes, zeros) = bytes.split_at_mut(pixels * lines * FLOATS);
-    zeros.fill(0.0);
-    bytes.par_chunks_mut(PIXELS * lines * FLOATS).enumerate().for_each(|(index, bytes)| {
-        dispatch(Expand { input, first: index * PIXELS, lines: cast_slice_mut(bytes) });
-    });
+/// Where the bytes of spikes lie: in a plane for each position modulo the stride that a tap meets,
+/// `[chunks, phases, places]`.
+struct SpikeMap {
+    plane: Plane,
+    stride: [usize; 2],
+    phases: Vec<[usize; 2]>,
+    /// The phase of each tap, and where it lies there.
+    taps: Vec<(usize, [i32; 2])>,
 }
 
+impl SpikeMap {
+    fn new(shape: &Conv2d) -> Self {
+        let stride = shape.stride;
+        let mut phases = Vec::new();
+        let mut taps = Vec::new();
+        for tap in 0..shape.taps() {
+            let tap = [tap / shape.kernel[1], tap % shape.kernel[1]];
+            let from = [0, 1].map(|axis| tap[axis] as i32 - shape.padding[axis] as i32);
+            let phase = [0, 1].map(|axis| from[axis].rem_euclid(stride[axis] as i32) as usize);
+            let index = phases.iter().position(|found| *found == phase).unwrap_or_else(|| {
+                phases.push(phase);
+                phases.len() - 1
+            });
+            taps.push((index, [0, 1].map(|axis| from[axis].div_euclid(stride[axis] as i32))));
+        }
+        let size = [shape.height.div_ceil(stride[0]), shape.width.div_ceil(stride[1])];
+        let places: Vec<[i32; 2]> = taps.iter().map(|(_, tap)| *tap).collect();
+        let plane = Plane::new(shape.images, size, shape.output_size(), &places);
+        Self { plane, stride, phases, taps }
+    }
+
+    /// Where the first row of a product lies, in bytes: `[chunks, taps]`.
+    fn depths(&self, chunks: usize) -> Vec<usize> {
+        let places = (0..chunks).flat_map(|chunk| {
+            self.taps.iter().map(move |(phase, tap)| {
+                (chunk * self.phases.len() + phase) * self.plane.len() + self.plane.offset(*tap)
+            })
+        });
+        places.map(|place| place * size_of::<Line>()).collect()
+    }
+
+    /// Writes the bytes, and zeros everywhere else.
+    fn expand(&self, shape: &Conv2d, input: &Spikes, lines: &mut [f32]) {
+        let plane = &self.plane;
+        for part in lines.chunks_exact_mut(plane.len() * FLOATS) {
+            part[..plane.row(0, 0) * FLOATS].fill(0.0);
+            part[plane.row(plane.images, 0) * FLOATS..].fill(0.0);
+        }
+        let batch = shape.images / input.shape()[0];
+        let lines = Shared::new(lines);
+        (0..batch * plane.rows).into_par_iter().for_each(|task| {
+            let (image, row) = (task / plane.rows, task % plane.rows);
+            for (phase, offset) in self.phases.iter().enumerate() {
+                let y = row * self.stride[0] + offset[0];
+                dispatch(Expand { map: self, shape, input, image, row, y, phase, lines });
+            }
+        });
+    }
+}
+
+/// One row of one phase of one image, at all steps.
 struct Expand<'a> {
+    map: &'a SpikeMap,
+    shape: &'a Conv2d,
     input: &'a Spikes,
-    first: usize,
-    lines: &'a mut [Line],
+    image: usize,
+    row: usize,
+    y: usize,
+    phase: usize,
+    lines: Shared<'a>,
 }
 
 impl Kernel for Expand<'_> {
@@ -195,35 +197,45 @@ impl Kernel for Expand<'_> {
     fn call(self) {
         const WORDS: usize = CHANNELS / PER_WORD;
         const BIT: u64 = 0x0101_0101_0101_0101;
-        let Self { input, first, lines } = self;
-        let [time_steps, _, channels] = input.shape();
-        let chunks = channels.div_ceil(CHANNELS);
-        for (pixel, lines) in lines.chunks_exact_mut(time_steps * chunks).enumerate() {
-            for group in 0..input.groups() {
-                let steps = input.steps(group);
-                for chunk in 0..chunks {
+        let Self { map, shape, input, image, row, y, phase, lines } = self;
+        let plane = &map.plane;
+        let batch = shape.images / input.shape()[0];
+        let chunks = shape.in_channels.div_ceil(CHANNELS);
+        for group in 0..input.groups() {
+            let steps = input.steps(group);
+            for chunk in 0..chunks {
+                let start = (chunk * map.phases.len() + phase) * plane.len();
+                for place in 0..plane.pitch {
+                    let x = place * map.stride[1] + map.phases[phase][1];
                     let mut values = [[0_u64; 2 * WORDS]; STEPS];
-                    for plane in 0..input.planes() {
-                        let words = &input.patterns(first + pixel, group, plane)[chunk * WORDS..];
-                        let mut halves = [0_u64; 2 * WORDS];
-                        for (halves, word) in halves.as_chunks_mut::<2>().0.iter_mut().zip(words) {
-                            *halves = [word & 0xFFFF_FFFF, word >> 32];
-                        }
-                        // From four bits per channel to eight.
-                        for half in &mut halves {
-                            *half = (*half | *half << 16) & 0x0000_FFFF_0000_FFFF;
-                            *half = (*half | *half << 8) & 0x00FF_00FF_00FF_00FF;
-                            *half = (*half | *half << 4) & 0x0F0F_0F0F_0F0F_0F0F;
-                        }
-                        for (step, values) in values.iter_mut().enumerate() {
-                            for (value, half) in values.iter_mut().zip(&halves) {
-                                *value |= (half >> step & BIT) << plane;
+                    if y < shape.height && x < shape.width {
+                        let pixel = (image * shape.height + y) * shape.width + x;
+                        for number in 0..input.planes() {
+                            let words = &input.patterns(pixel, group, number)[chunk * WORDS..];
+                            let mut halves = [0_u64; 2 * WORDS];
+                            let pairs = halves.as_chunks_mut::<2>().0;
+                            for (halves, word) in pairs.iter_mut().zip(words) {
+                                *halves = [word & 0xFFFF_FFFF, word >> 32];
+                            }
+                            // From four bits per channel to eight.
+                            for half in &mut halves {
+                                *half = (*half | *half << 16) & 0x0000_FFFF_0000_FFFF;
+                                *half = (*half | *half << 8) & 0x00FF_00FF_00FF_00FF;
+                                *half = (*half | *half << 4) & 0x0F0F_0F0F_0F0F_0F0F;
+                            }
+                            for (step, values) in values.iter_mut().enumerate() {
+                                for (value, half) in values.iter_mut().zip(&halves) {
+                                    *value |= (half >> step & BIT) << number;
+                                }
                             }
                         }
                     }
                     for (t, values) in steps.clone().zip(&values) {
-                        let line = &mut lines[t * chunks + chunk];
-                        for (bytes, value) in line.as_chunks_mut::<8>().0.iter_mut().zip(values) {
+                        let line = start + plane.row(t * batch + image, row) + place;
+                        // SAFETY: each task has its own rows, and visits each line once.
+                        let line = unsafe { lines.part(line * FLOATS..(line + 1) * FLOATS) };
+                        let bytes: &mut [[u8; 8]] = cast_slice_mut(line);
+                        for (bytes, value) in bytes.iter_mut().zip(values) {
                             *bytes = value.to_le_bytes();
                         }
                     }
@@ -237,7 +249,6 @@ impl Kernel for Expand<'_> {
 struct WeightDigits<'a> {
     shape: &'a Conv2d,
     weight: &'a [f32],
-    chunks: usize,
     column: usize,
     registers: &'a mut [[Tile; DIGITS]],
 }
@@ -247,14 +258,14 @@ impl Kernel for WeightDigits<'_> {
 
     #[inline(always)]
     fn call(self) -> [f32; ROWS] {
-        let Self { shape, weight, chunks, column, registers } = self;
+        let Self { shape, weight, column, registers } = self;
         let (inputs, outputs) = (shape.in_channels, shape.out_channels);
         let first = column * ROWS;
         let count = ROWS.min(outputs - first);
         let rows = (0..shape.patch_len()).map(|row| sixteen(weight, row * outputs + first, count));
         let scales = Scales::of(rows);
         for (index, registers) in registers.iter_mut().enumerate() {
-            let (tap, chunk) = (index / chunks, index % chunks);
+            let (chunk, tap) = (index / shape.taps(), index % shape.taps());
             for line in 0..ROWS {
                 let mut rows = [[0.0; ROWS]; 4];
                 for (place, row) in rows.iter_mut().enumerate() {
@@ -270,15 +281,15 @@ impl Kernel for WeightDigits<'_> {
     }
 }
 
-/// Writes the sums of a block of pixels to sixteen columns of the output.
+/// Writes the sums of a block of results to sixteen columns of the output.
 struct Store<'a> {
     sums: &'a [[Sums<i32>; DIGITS]; 2],
     scale: [f32; ROWS],
     bias: Option<&'a [f32]>,
     column: usize,
     channels: usize,
+    plane: &'a Plane,
     first: usize,
-    pixels: usize,
     output: Shared<'a>,
 }
 
@@ -287,21 +298,26 @@ impl Kernel for Store<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { sums, scale, bias, column, channels, first, pixels, output } = self;
+        let Self { sums, scale, bias, column, channels, plane, first, output } = self;
         let count = ROWS.min(channels - column);
         let bias = bias.map_or([0.0; ROWS], |bias| sixteen(bias, column, count));
-        for pixel in 0..pixels {
-            let mut values = total(&sums[pixel / ROWS], pixel % ROWS);
-            for ((value, scale), bias) in values.iter_mut().zip(&scale).zip(&bias) {
-                *value = *value * scale + bias;
-            }
-            let start = (first + pixel) * channels + column;
-            // SAFETY: each task has its own pixels and columns, and visits each once.
-            let output = unsafe { output.part(start..start + count) };
-            if let Ok(output) = <&mut [f32; ROWS]>::try_from(&mut *output) {
-                *output = values;
-            } else {
-                output.copy_from_slice(&values[..count]);
+        let [height, width] = plane.results;
+        for run in plane.runs(first, BLOCK) {
+            let pixel = (run.image * height + run.y) * width + run.x;
+            for place in 0..run.count {
+                let index = run.index + place;
+                let mut values = total(&sums[index / ROWS], index % ROWS);
+                for ((value, scale), bias) in values.iter_mut().zip(&scale).zip(&bias) {
+                    *value = *value * scale + bias;
+                }
+                let start = (pixel + place) * channels + column;
+                // SAFETY: each task has its own results and columns, and visits each once.
+                let output = unsafe { output.part(start..start + count) };
+                if let Ok(output) = <&mut [f32; ROWS]>::try_from(&mut *output) {
+                    *output = values;
+                } else {
+                    output.copy_from_slice(&values[..count]);
+                }
             }
         }
     }

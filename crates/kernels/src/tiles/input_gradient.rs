@@ -3,27 +3,22 @@
 //! Input pixels fall into classes by their position modulo the stride; each class sees its own taps.
 
 use super::halves::halves;
+use super::plane::Plane;
 use super::unit::{BLOCK, HALVES, Line, ROWS, Rows, Sums, Tile, Unit};
-use super::windows::{Grid, Windows};
-use super::FLOATS;
+use super::{FLOATS, part_of};
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::shared::Shared;
 use crate::simd::{Kernel, dispatch};
 use pulp::bytemuck::{cast_slice, cast_slice_mut};
 use rayon::prelude::*;
-use std::ops::Range;
 
 /// Output channels of a line.
 const CHANNELS: usize = size_of::<Line>() / 2;
 /// Input channels of a product: two registers of columns.
 const COLUMNS: usize = 2 * ROWS;
-/// Blocks of pixels per task, at most.
+/// Blocks of results per task.
 const BLOCKS: usize = 8;
-/// Depths at a time.
-const DEPTH: usize = 4;
-/// Bytes of the windows of a task, about.
-const WINDOW_BYTES: usize = 5 << 18;
 /// Tasks into which a class is cut, at least, where the columns allow it.
 const TASKS: usize = 16;
 
@@ -81,23 +76,21 @@ impl Conv2d {
         }
         let chunks = self.out_channels.div_ceil(CHANNELS);
         let columns = self.in_channels.div_ceil(COLUMNS);
-        let pixels = grad_output.len() / self.out_channels;
+        let offsets = (0..self.stride[0]).flat_map(|y| (0..self.stride[1]).map(move |x| [y, x]));
+        let classes: Vec<Class> = offsets.map(|offset| Class::new(self, offset)).collect();
+        let taps: Vec<[i32; 2]> = classes.iter().flat_map(|class| class.taps.clone()).collect();
+        let plane = Plane::new(self.images, self.output_size(), classes[0].size, &taps);
         let grad_input = Shared::new(grad_input);
-        // One more pixel, of zeros.
-        with_floats((pixels + 1) * chunks * HALVES * FLOATS, |lines| {
-            self.gradient_halves(grad_output, lines);
-            let lines: &[Line] = cast_slice(lines);
+        with_floats(chunks * HALVES * plane.len() * FLOATS, |lines| {
+            self.gradient_halves(&plane, grad_output, lines);
+            let bytes: &[u8] = cast_slice(lines);
             let size = columns * self.taps() * chunks * size_of::<Pair>() / size_of::<f32>();
             with_floats(size, |registers| {
-                for y in 0..self.stride[0] {
-                    for x in 0..self.stride[1] {
-                        let class = Class::new(self, [y, x]);
-                        let depth = class.taps.len() * chunks;
-                        let registers: &mut [Pair] = cast_slice_mut(registers);
-                        let registers = &mut registers[..columns * depth];
-                        self.weight_halves(weight, &class, registers);
-                        self.class_gradient(&class, lines, registers, grad_input);
-                    }
+                for class in &classes {
+                    let registers: &mut [Pair] = cast_slice_mut(registers);
+                    let registers = &mut registers[..columns * chunks * class.taps.len()];
+                    self.weight_halves(weight, class, registers);
+                    self.class_gradient(class, &plane, bytes, registers, grad_input);
                 }
             });
         });
@@ -107,103 +100,67 @@ impl Conv2d {
     fn class_gradient(
         &self,
         class: &Class,
-        lines: &[Line],
+        plane: &Plane,
+        bytes: &[u8],
         registers: &[Pair],
         grad_input: Shared<'_>,
     ) {
         let chunks = self.out_channels.div_ceil(CHANNELS);
         let columns = self.in_channels.div_ceil(COLUMNS);
-        let depth = class.taps.len() * chunks;
-        let results = self.images * class.size[0] * class.size[1];
-        if results == 0 {
-            return;
-        }
-        let blocks = WINDOW_BYTES / (depth * HALVES * BLOCK * size_of::<Line>()).max(1);
-        let strip = blocks.clamp(1, BLOCKS) * BLOCK;
-        let strips = results.div_ceil(strip);
+        let distance = plane.len() * size_of::<Line>();
+        let depths: Vec<usize> = (0..chunks)
+            .flat_map(|chunk| {
+                let offsets = class.taps.iter().map(|tap| plane.offset(*tap) * size_of::<Line>());
+                offsets.map(move |offset| chunk * HALVES * distance + offset)
+            })
+            .collect();
+        let part = part_of(class.taps.len(), depths.len());
+        let strip = BLOCKS * BLOCK;
+        let strips = plane.results_len().div_ceil(strip);
         let parts = TASKS.div_ceil(strips).min(columns);
         (0..strips * parts).into_par_iter().for_each(|task| {
-            let (first, part) = (task % strips * strip, task / strips);
-            let count = strip.min(results - first);
-            let of_block = depth * HALVES * BLOCK;
-            with_floats(count.div_ceil(BLOCK) * of_block * FLOATS, |packed| {
-                let packed: &mut [Line] = cast_slice_mut(packed);
-                self.pack_outputs(class, lines, first..first + count, packed);
-                let columns = part * columns / parts..(part + 1) * columns / parts;
-                Unit::with(|unit| {
-                    let mut sums = [[[[[0.0; ROWS]; ROWS]; 2]; 2]; BLOCKS];
-                    for column in columns {
-                        let right = &registers[column * depth..][..depth];
-                        if depth == 0 {
-                            sums = [[[[[0.0; ROWS]; ROWS]; 2]; 2]; BLOCKS];
-                        }
-                        // The registers of a few depths stay in the level-1 cache for all blocks.
-                        for start in (0..depth).step_by(DEPTH) {
-                            let right = &right[start..depth.min(start + DEPTH)];
-                            for (packed, sums) in packed.chunks_exact(of_block).zip(&mut sums) {
-                                let rows = Rows::halves(&packed[start * HALVES * BLOCK..]);
-                                unit.halves(rows, right, start > 0, sums);
-                            }
-                        }
-                        for (start, sums) in (0..count).step_by(BLOCK).zip(&sums) {
-                            let results = first + start..first + count.min(start + BLOCK);
-                            let column = column * COLUMNS;
-                            dispatch(Store { shape: self, class, sums, results, column, grad_input });
+            let first = task % strips * strip;
+            let count = strip.min(plane.results_len() - first);
+            let columns = task / strips * columns / parts..(task / strips + 1) * columns / parts;
+            Unit::with(|unit| {
+                let mut sums = [[[[[0.0; ROWS]; ROWS]; 2]; 2]; BLOCKS];
+                for column in columns {
+                    let right = &registers[column * depths.len()..][..depths.len()];
+                    // A part of the registers stays in the level-1 cache for all blocks.
+                    for start in (0..depths.len()).step_by(part) {
+                        let end = depths.len().min(start + part);
+                        for (block, sums) in (0..count).step_by(BLOCK).zip(&mut sums) {
+                            let rows = Rows {
+                                bytes: &bytes[(first + block) * size_of::<Line>()..],
+                                row: size_of::<Line>(),
+                                depths: &depths[start..end],
+                            };
+                            unit.halves(rows, distance, &right[start..end], start > 0, sums);
                         }
                     }
-                });
+                    for (block, sums) in (0..count).step_by(BLOCK).zip(&sums) {
+                        let (first, column) = (first + block, column * COLUMNS);
+                        dispatch(Store { shape: self, class, plane, sums, first, column, grad_input });
+                    }
+                }
             });
         });
     }
 
-    /// Copies the halves that results of a class are made of to `[blocks, taps, chunks, HALVES, BLOCK]`.
-    fn pack_outputs(
-        &self,
-        class: &Class,
-        lines: &[Line],
-        results: Range<usize>,
-        packed: &mut [Line],
-    ) {
-        let [height, width] = self.output_size();
-        let depth = self.out_channels.div_ceil(CHANNELS) * HALVES;
-        let of_block = class.taps.len() * depth * BLOCK;
-        if of_block == 0 {
-            return;
+    /// Writes output gradients as halves, `[chunks, HALVES, places]` lines, and zeros everywhere else.
+    fn gradient_halves(&self, plane: &Plane, grad_output: &[f32], lines: &mut [f32]) {
+        for part in lines.chunks_exact_mut(plane.len() * FLOATS) {
+            part[..plane.row(0, 0) * FLOATS].fill(0.0);
+            part[plane.row(plane.images, 0) * FLOATS..].fill(0.0);
         }
-        let blocks = results.clone().step_by(BLOCK).zip(packed.chunks_exact_mut(of_block));
-        for (first, packed) in blocks {
-            dispatch(Windows {
-                grid: Grid {
-                    size: class.size,
-                    stride: [1, 1],
-                    taps: &class.taps,
-                    map: [height, width],
-                },
-                results: first..results.end.min(first + BLOCK),
-                image: &|image| image * height * width,
-                step: 1,
-                none: self.images * height * width,
-                lines,
-                depth,
-                packed,
-            });
-        }
-    }
-
-    /// Writes output gradients as halves, `[pixels, chunks, HALVES]` lines, and zeros for a last pixel.
-    fn gradient_halves(&self, grad_output: &[f32], lines: &mut [f32]) {
-        const PIXELS: usize = 64;
-        let outputs = self.out_channels;
-        let of_pixel = outputs.div_ceil(CHANNELS) * HALVES * FLOATS;
-        let (lines, zeros) = lines.split_at_mut(grad_output.len() / outputs * of_pixel);
-        zeros.fill(0.0);
-        let tasks = lines.par_chunks_mut(PIXELS * of_pixel);
-        tasks.zip(grad_output.par_chunks(PIXELS * outputs)).for_each(|(lines, values)| {
-            dispatch(GradientHalves { outputs, values, lines: cast_slice_mut(lines) });
+        let lines = Shared::new(lines);
+        (0..plane.images * plane.rows).into_par_iter().for_each(|task| {
+            let (image, y) = (task / plane.rows, task % plane.rows);
+            dispatch(GradientHalves { shape: self, plane, grad_output, image, y, lines });
         });
     }
 
-    /// Writes the weight of a class as registers `[columns, taps, chunks]`.
+    /// Writes the weight of a class as registers `[columns, chunks, taps]`.
     fn weight_halves(&self, weight: &[f32], class: &Class, registers: &mut [Pair]) {
         let depth = class.taps.len() * self.out_channels.div_ceil(CHANNELS);
         if depth == 0 {
@@ -215,10 +172,14 @@ impl Conv2d {
     }
 }
 
+/// One row of output gradients of one image.
 struct GradientHalves<'a> {
-    outputs: usize,
-    values: &'a [f32],
-    lines: &'a mut [Line],
+    shape: &'a Conv2d,
+    plane: &'a Plane,
+    grad_output: &'a [f32],
+    image: usize,
+    y: usize,
+    lines: Shared<'a>,
 }
 
 impl Kernel for GradientHalves<'_> {
@@ -226,20 +187,31 @@ impl Kernel for GradientHalves<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { outputs, values, lines } = self;
-        let of_pixel = outputs.div_ceil(CHANNELS) * HALVES;
-        for (values, lines) in values.chunks_exact(outputs).zip(lines.chunks_exact_mut(of_pixel)) {
-            let pairs = lines.as_chunks_mut::<HALVES>().0;
-            for (values, [first, second]) in values.chunks(CHANNELS).zip(pairs) {
-                let mut row = [0.0; CHANNELS];
-                if let Ok(values) = <&[f32; CHANNELS]>::try_from(values) {
-                    row = *values;
-                } else {
-                    row[..values.len()].copy_from_slice(values);
+        let Self { shape, plane, grad_output, image, y, lines } = self;
+        let outputs = shape.out_channels;
+        let [height, width] = plane.map;
+        for chunk in 0..outputs.div_ceil(CHANNELS) {
+            let channel = chunk * CHANNELS;
+            let count = CHANNELS.min(outputs - channel);
+            let row = plane.row(image, y);
+            let [first, second] = [0, 1].map(|half| {
+                let start = ((chunk * HALVES + half) * plane.len() + row) * FLOATS;
+                // SAFETY: each task has its own row.
+                let lines = unsafe { lines.part(start..start + plane.pitch * FLOATS) };
+                cast_slice_mut::<f32, [[u8; 2]; CHANNELS]>(lines)
+            });
+            for (x, (first, second)) in first.iter_mut().zip(second).enumerate() {
+                let mut values = [0.0; CHANNELS];
+                if y < height && x < width {
+                    let start = ((image * height + y) * width + x) * outputs + channel;
+                    let source = &grad_output[start..start + count];
+                    if let Ok(source) = <&[f32; CHANNELS]>::try_from(source) {
+                        values = *source;
+                    } else {
+                        values[..count].copy_from_slice(source);
+                    }
                 }
-                let first = first.as_chunks_mut::<2>().0;
-                let second = second.as_chunks_mut::<2>().0;
-                for ((first, second), value) in first.iter_mut().zip(second).zip(row) {
+                for ((first, second), value) in first.iter_mut().zip(second).zip(values) {
                     let [high, low] = halves(value);
                     *first = (high as u16).to_le_bytes();
                     *second = (low as u16).to_le_bytes();
@@ -265,11 +237,10 @@ impl Kernel for WeightHalves<'_> {
     fn call(self) {
         let Self { shape, weight, class, column, registers } = self;
         let (inputs, outputs) = (shape.in_channels, shape.out_channels);
-        let chunks = outputs.div_ceil(CHANNELS);
         for (index, pair) in registers.iter_mut().enumerate() {
-            let [ky, kx] = class.kernel[index / chunks];
+            let [ky, kx] = class.kernel[index % class.kernel.len()];
             let tap = ky * shape.kernel[1] + kx;
-            let first = index % chunks * CHANNELS;
+            let first = index / class.kernel.len() * CHANNELS;
             let count = CHANNELS.min(outputs - first);
             for place in 0..COLUMNS {
                 let channel = column * COLUMNS + place;
@@ -299,8 +270,9 @@ impl Kernel for WeightHalves<'_> {
 struct Store<'a> {
     shape: &'a Conv2d,
     class: &'a Class,
+    plane: &'a Plane,
     sums: &'a [[Sums<f32>; 2]; 2],
-    results: Range<usize>,
+    first: usize,
     column: usize,
     grad_input: Shared<'a>,
 }
@@ -310,28 +282,28 @@ impl Kernel for Store<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { shape, class, sums, results, column, grad_input } = self;
+        let Self { shape, class, plane, sums, first, column, grad_input } = self;
         let count = COLUMNS.min(shape.in_channels - column);
-        let [height, width] = class.size;
-        let first = results.start;
-        let (mut x, mut y) = (first % width, first / width % height);
-        let mut image = first / width / height;
-        for index in 0..results.len() {
-            let row = y * shape.stride[0] + class.offset[0];
-            let pixel = x * shape.stride[1] + class.offset[1];
-            let pixel = (image * shape.height + row) * shape.width + pixel;
-            let start = pixel * shape.in_channels + column;
-            // SAFETY: each task has its own pixels and columns, and visits each once.
-            let target = unsafe { grad_input.part(start..start + count) };
-            let sums = [0, 1].map(|register| &sums[index / ROWS][register][index % ROWS]);
-            for (target, sums) in target.chunks_mut(ROWS).zip(sums) {
-                target.copy_from_slice(&sums[..target.len()]);
+        for run in plane.runs(first, BLOCK) {
+            if run.y >= class.size[0] {
+                continue;
             }
-            x += 1;
-            if x == width {
-                (x, y) = (0, y + 1);
-                if y == height {
-                    (y, image) = (0, image + 1);
+            let row = run.y * shape.stride[0] + class.offset[0];
+            let row = (run.image * shape.height + row) * shape.width + class.offset[1];
+            for place in 0..run.count.min(class.size[1].saturating_sub(run.x)) {
+                let index = run.index + place;
+                let pixel = row + (run.x + place) * shape.stride[1];
+                let start = pixel * shape.in_channels + column;
+                // SAFETY: each task has its own pixels and columns, and visits each once.
+                let target = unsafe { grad_input.part(start..start + count) };
+                let [left, right] = &sums[index / ROWS];
+                let sums = [&left[index % ROWS], &right[index % ROWS]];
+                for (target, sums) in target.chunks_mut(ROWS).zip(sums) {
+                    if let Ok(target) = <&mut [f32; ROWS]>::try_from(&mut *target) {
+                        *target = *sums;
+                    } else {
+                        target.copy_from_slice(&sums[..target.len()]);
+                    }
                 }
             }
         }

@@ -35,27 +35,17 @@ pub(crate) struct Rows<'a> {
     pub(crate) bytes: &'a [u8],
     /// Bytes from a row to the next.
     pub(crate) row: usize,
-    /// Bytes from the first row to the sixteenth after it.
-    pub(crate) tile: usize,
-    /// Bytes from a depth to the next.
-    pub(crate) step: usize,
+    /// Where the first row lies at each depth.
+    pub(crate) depths: &'a [usize],
 }
 
-impl<'a> Rows<'a> {
-    /// Rows of lines in the order `[depth, BLOCK]`.
-    pub(crate) fn packed(lines: &'a [Line]) -> Self {
-        let line = size_of::<Line>();
-        Self { bytes: lines.as_flattened(), row: line, tile: ROWS * line, step: BLOCK * line }
-    }
-
-    /// Rows of lines in the order `[depth, HALVES, BLOCK]`.
-    pub(crate) fn halves(lines: &'a [Line]) -> Self {
-        Self { step: HALVES * BLOCK * size_of::<Line>(), ..Self::packed(lines) }
-    }
-
-    fn check(&self, depth: usize) {
-        let last = (ROWS - 1) * self.row + self.tile + depth.saturating_sub(1) * self.step;
-        assert!(last + size_of::<Line>() <= self.bytes.len(), "rows reach beyond their bytes");
+impl Rows<'_> {
+    /// Checks that the rows lie inside their bytes, and behind each a second one at `distance`.
+    fn check(&self, depth: usize, distance: usize) {
+        assert_eq!(depth, self.depths.len(), "depths of a product");
+        let first = self.depths.iter().max().unwrap_or(&0);
+        let last = first + distance + (BLOCK - 1) * self.row + size_of::<Line>();
+        assert!(depth == 0 || last <= self.bytes.len(), "rows reach beyond their bytes");
     }
 }
 
@@ -88,7 +78,7 @@ impl Unit {
         accumulate: bool,
         sums: &mut [[Sums<i32>; DIGITS]; 2],
     ) {
-        rows.check(right.len());
+        rows.check(right.len(), 0);
         if right.is_empty() {
             if !accumulate {
                 *sums = [[[[0; ROWS]; ROWS]; DIGITS]; 2];
@@ -104,20 +94,20 @@ impl Unit {
     }
 
     /// `sums[i][j] = Σ rows[i] · right[j]`, for halves of numbers on both sides: two registers of rows
-    /// and of columns; added to `sums` with `accumulate`.
+    /// and of columns; added to `sums` with `accumulate`. The second half of a row lies `distance` bytes
+    /// behind the first.
     ///
     /// A register of the right side has, in row `k` and column `j`, the numbers `2k` and `2k + 1` of
     /// column `j`; the order is `[depth, HALVES, columns]`.
     pub(crate) fn halves(
         &mut self,
         rows: Rows<'_>,
+        distance: usize,
         right: &[[[Tile; 2]; HALVES]],
         accumulate: bool,
         sums: &mut [[Sums<f32>; 2]; 2],
     ) {
-        // The second halves lie behind the first.
-        rows.check(right.len());
-        assert!(rows.bytes.len() >= right.len() * rows.step, "rows reach beyond their bytes");
+        rows.check(right.len(), distance);
         if right.is_empty() {
             if !accumulate {
                 *sums = [[[[0.0; ROWS]; ROWS]; 2]; 2];
@@ -128,7 +118,7 @@ impl Unit {
         // depths lie inside their slices, as was just checked.
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         unsafe {
-            amx::halves(rows, right, accumulate, sums);
+            amx::halves(rows, distance, right, accumulate, sums);
         }
     }
 }
@@ -221,6 +211,9 @@ mod amx {
                 "tileloadd tmm4, [{sums} + {line} + 4096]",
                 "tileloadd tmm5, [{sums} + {line} + 5120]",
                 "2:",
+                "mov {first}, [{depths}]",
+                "add {first}, {bytes}",
+                "lea {second}, [{first} + {tile}]",
                 "tileloadd tmm7, [{right} + {line}]",
                 "tileloadd tmm6, [{first} + {row}]",
                 "tdpbssd tmm0, tmm6, tmm7",
@@ -234,8 +227,7 @@ mod amx {
                 "tdpbssd tmm2, tmm6, tmm7",
                 "tileloadd tmm6, [{second} + {row}]",
                 "tdpbssd tmm5, tmm6, tmm7",
-                "add {first}, {step}",
-                "add {second}, {step}",
+                "add {depths}, 8",
                 "add {right}, 3072",
                 "dec {depth}",
                 "jnz 2b",
@@ -245,14 +237,16 @@ mod amx {
                 "tilestored [{sums} + {line} + 3072], tmm3",
                 "tilestored [{sums} + {line} + 4096], tmm4",
                 "tilestored [{sums} + {line} + 5120], tmm5",
-                first = inout(reg) rows.bytes.as_ptr() => _,
-                second = inout(reg) rows.bytes.as_ptr().wrapping_add(rows.tile) => _,
+                first = out(reg) _,
+                second = out(reg) _,
+                bytes = in(reg) rows.bytes.as_ptr(),
+                depths = inout(reg) rows.depths.as_ptr() => _,
+                tile = in(reg) ROWS * rows.row,
                 right = inout(reg) right.as_ptr() => _,
                 depth = inout(reg) right.len() => _,
                 sums = in(reg) sums.as_mut_ptr(),
                 accumulate = in(reg) u32::from(accumulate),
                 row = in(reg) rows.row,
-                step = in(reg) rows.step,
                 line = in(reg) size_of::<Line>(),
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
@@ -266,11 +260,12 @@ mod amx {
     /// all depths.
     pub(super) unsafe fn halves(
         rows: Rows<'_>,
+        distance: usize,
         right: &[[[Tile; 2]; HALVES]],
         accumulate: bool,
         sums: &mut [[Sums<f32>; 2]; 2],
     ) {
-        const { assert!(BLOCK * size_of::<Line>() == 2048 && HALVES == 2) };
+        const { assert!(BLOCK == 2 * ROWS && size_of::<Tile>() == 1024 && HALVES == 2) };
         // SAFETY: reads what the caller vouches for and writes the four registers of sums.
         unsafe {
             asm!(
@@ -285,13 +280,16 @@ mod amx {
                 "tileloadd tmm2, [{sums} + {line} + 2048]",
                 "tileloadd tmm3, [{sums} + {line} + 3072]",
                 "2:",
+                "mov {first}, [{depths}]",
+                "add {first}, {bytes}",
+                "lea {second}, [{first} + {tile}]",
                 // First halves of both.
-                "tileloadd tmm4, [{rows} + {line}]",
+                "tileloadd tmm4, [{first} + {row}]",
                 "tileloadd tmm6, [{right} + {line}]",
                 "tdpbf16ps tmm0, tmm4, tmm6",
                 "tileloadd tmm7, [{right} + {line} + 1024]",
                 "tdpbf16ps tmm1, tmm4, tmm7",
-                "tileloadd tmm5, [{rows} + {line} + 1024]",
+                "tileloadd tmm5, [{second} + {row}]",
                 "tdpbf16ps tmm2, tmm5, tmm6",
                 "tdpbf16ps tmm3, tmm5, tmm7",
                 // Second halves of the right side.
@@ -302,15 +300,17 @@ mod amx {
                 "tdpbf16ps tmm2, tmm5, tmm6",
                 "tdpbf16ps tmm3, tmm5, tmm7",
                 // Second halves of the left side.
-                "tileloadd tmm4, [{rows} + {line} + 2048]",
+                "add {first}, {distance}",
+                "add {second}, {distance}",
+                "tileloadd tmm4, [{first} + {row}]",
                 "tileloadd tmm6, [{right} + {line}]",
                 "tdpbf16ps tmm0, tmm4, tmm6",
                 "tileloadd tmm7, [{right} + {line} + 1024]",
                 "tdpbf16ps tmm1, tmm4, tmm7",
-                "tileloadd tmm5, [{rows} + {line} + 3072]",
+                "tileloadd tmm5, [{second} + {row}]",
                 "tdpbf16ps tmm2, tmm5, tmm6",
                 "tdpbf16ps tmm3, tmm5, tmm7",
-                "add {rows}, {step}",
+                "add {depths}, 8",
                 "add {right}, 4096",
                 "dec {depth}",
                 "jnz 2b",
@@ -318,12 +318,17 @@ mod amx {
                 "tilestored [{sums} + {line} + 1024], tmm1",
                 "tilestored [{sums} + {line} + 2048], tmm2",
                 "tilestored [{sums} + {line} + 3072], tmm3",
-                rows = inout(reg) rows.bytes.as_ptr() => _,
+                first = out(reg) _,
+                second = out(reg) _,
+                bytes = in(reg) rows.bytes.as_ptr(),
+                depths = inout(reg) rows.depths.as_ptr() => _,
+                tile = in(reg) ROWS * rows.row,
+                distance = in(reg) distance,
                 right = inout(reg) right.as_ptr() => _,
                 depth = inout(reg) right.len() => _,
                 sums = in(reg) sums.as_mut_ptr(),
                 accumulate = in(reg) u32::from(accumulate),
-                step = in(reg) rows.step,
+                row = in(reg) rows.row,
                 line = in(reg) size_of::<Line>(),
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
