@@ -425,6 +425,9 @@ pub(crate) struct StepArguments {
     /// What to time
     #[arg(long, value_enum, default_value = "both")]
     pub(crate) phase: Phase,
+    /// Computes the currents once more in the backward pass, for less memory
+    #[arg(long)]
+    pub(crate) recompute: bool,
     /// A checkpoint of the network, whose firing rates are those of a trained one
     #[arg(long, value_name = "CHECKPOINT")]
     pub(crate) weights: Option<PathBuf>,
@@ -432,7 +435,7 @@ pub(crate) struct StepArguments {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
     /// Times every layer by itself instead, on spikes of this density
-    #[arg(long, value_name = "SHARE", conflicts_with_all = ["phase", "weights", "data"])]
+    #[arg(long, value_name = "SHARE", conflicts_with_all = ["phase", "recompute", "weights", "data"])]
     pub(crate) density: Option<f32>,
     /// The instructions that kernels may use at most; matrix products without a kernel of ours use
     /// the best ones always

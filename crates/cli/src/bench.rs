@@ -24,6 +24,7 @@ fn measured(arguments: &StepArguments) -> Result<String> {
         steps: arguments.steps as usize,
         infer: arguments.phase != Phase::Train,
         train: arguments.phase != Phase::Infer,
+        recompute: arguments.recompute,
         weights: arguments.weights.clone(),
         data: arguments.data.clone(),
         instructions: match arguments.instructions {
@@ -71,6 +72,7 @@ fn report_text(report: &StepReport) -> Result<String, std::fmt::Error> {
     if let (Some(base), Some(peak)) = (report.rss_base_mib, report.rss_peak_mib) {
         writeln!(text, "memory         {peak:>9.1} MiB at the peak, {base:.1} MiB before")?;
     }
+    writeln!(text, "buffers        {:>9.1} MiB at the peak", report.buffers_peak_mib)?;
     let width = report.layers.iter().map(|layer| layer.name.len()).max().unwrap_or(0).max(5);
     writeln!(text, "\n{:<width$}  density  firing rate  kernels (forward/weight/input)", "layer")?;
     for layer in &report.layers {

@@ -165,7 +165,9 @@ fn backward(
     (input, labels): &Part,
     time_steps: usize,
 ) -> candlewick_core::Result<GradStore> {
-    let context = Context::training(time_steps, Key::new(0).named("pace"));
+    let recompute = experiment.recipe().train.recompute;
+    let key = Key::new(0).named("pace");
+    let context = Context { recompute, ..Context::training(time_steps, key) };
     let outputs = experiment.network().forward(input, &context)?;
     let moment = Moment { epoch: 0, step: 0, progress: 0.0, training: true };
     let loss = experiment.objective().loss(&outputs, labels, &moment)?;

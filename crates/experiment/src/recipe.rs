@@ -327,10 +327,13 @@ stages = [{ epochs = 1, time_steps = 2 }]
 
     #[test]
     fn a_resolved_recipe_resolves_to_itself() -> Result<()> {
-        let recipe = Recipe::parse(SMALL, "small")?;
-        let text = recipe.to_toml()?;
-        assert_eq!(Recipe::parse(&text, "resolved")?, recipe);
-        assert_eq!(Recipe::parse(&text, "resolved")?.to_toml()?, text);
+        for recompute in [false, true] {
+            let recipe = Recipe::parse(&format!("{SMALL}recompute = {recompute}"), "small")?;
+            assert_eq!(recipe.train.recompute, recompute);
+            let text = recipe.to_toml()?;
+            assert_eq!(Recipe::parse(&text, "resolved")?, recipe);
+            assert_eq!(Recipe::parse(&text, "resolved")?.to_toml()?, text);
+        }
         Ok(())
     }
 
@@ -382,6 +385,8 @@ stages = [{ epochs = 1, time_steps = 2 }]
             ),
             ("[methods.masked_surrogate]\nsite = \"weight\"\n[methods.gradient_scaling]", "site"),
             ("[input]\nbatch_size = 0", "input.batch_size"),
+            ("[train]\nrecompute = \"always\"", "line 2"),
+            ("[train]\nrecomputed = true", "recomputed"),
             ("preset = \"nengo\"", "preset: expected one of msg"),
             (
                 "[neuron.lif.firing]\nv_threshold = 0\n[methods.potential_distribution]",
@@ -397,7 +402,7 @@ stages = [{ epochs = 1, time_steps = 2 }]
             assert!(error.starts_with("row: ") && error.contains(words), "{mistake}: {error}");
             visited += 1;
         }
-        assert_eq!(visited, 13);
+        assert_eq!(visited, 15);
         let empty = RawRecipe::default().resolve("empty").unwrap_err().to_string();
         assert_eq!(empty, "empty: data: expected a table [data] with the key `name`");
     }

@@ -44,6 +44,8 @@ pub struct StepBench {
     pub infer: bool,
     /// Whether to time training.
     pub train: bool,
+    /// Whether the backward pass computes the currents once more, for less memory.
+    pub recompute: bool,
     /// A checkpoint of the network: firing rates of a trained one instead of a fresh one.
     pub weights: Option<PathBuf>,
     /// Real images instead of random numbers: the folder of the data sets (`vggsnn` uses an embedded
@@ -84,6 +86,8 @@ pub struct StepReport {
     pub rss_base_mib: Option<f64>,
     /// Peak of the resident memory.
     pub rss_peak_mib: Option<f64>,
+    /// The most that activations and gradients by them took at once, without the bits of spikes.
+    pub buffers_peak_mib: f64,
     /// Loss of the first training step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<f64>,
@@ -141,6 +145,7 @@ fn recipe(bench: &StepBench) -> Result<Recipe> {
             stage.time_steps = time_steps;
         }
     }
+    recipe.train.recompute = bench.recompute;
     recipe.check(name)?;
     Ok(recipe)
 }
@@ -216,6 +221,7 @@ pub fn measure(bench: &StepBench) -> Result<StepReport> {
         images_per_s: 0.0,
         rss_base_mib: base,
         rss_peak_mib: None,
+        buffers_peak_mib: 0.0,
         loss: None,
         layers: Vec::new(),
     };
@@ -237,7 +243,8 @@ pub fn measure(bench: &StepBench) -> Result<StepReport> {
         for (number, timed) in repetitions().enumerate() {
             let start = Instant::now();
             let key = Key::new(recipe.seed).named("step").at(number as u64);
-            let context = Context::training(time_steps, key);
+            let recompute = recipe.train.recompute;
+            let context = Context { recompute, ..Context::training(time_steps, key) };
             let (loss, store) =
                 forward_and_back(network, &recipe, &input, &labels, &context).map_err(failed)?;
             let gradients = Gradients::take(network.parameters(), store)?;
@@ -251,6 +258,7 @@ pub fn measure(bench: &StepBench) -> Result<StepReport> {
     let median = report.train_s.or(report.infer_s).unwrap_or(f64::INFINITY);
     report.images_per_s = batch as f64 / median;
     report.rss_peak_mib = memory("VmHWM:");
+    report.buffers_peak_mib = network.most_buffered() as f64 / f64::from(1 << 20);
     Ok(report)
 }
 
@@ -420,28 +428,47 @@ fn time(steps: usize, mut call: impl FnMut()) -> f64 {
 mod tests {
     use super::*;
 
+    fn bench(net: &str) -> StepBench {
+        StepBench {
+            net: net.to_owned(),
+            batch: Some(1),
+            time_steps: Some(1),
+            steps: 1,
+            infer: true,
+            train: net == "convnet",
+            recompute: false,
+            weights: None,
+            data: None,
+            instructions: Instructions::Best,
+        }
+    }
+
     #[test]
     fn every_step_runs_and_names_its_layers() -> Result<()> {
         let mut visited = 0;
         for ((net, _), layers) in STEPS.iter().zip([4, 21, 8]) {
-            let bench = StepBench {
-                net: (*net).to_owned(),
-                batch: Some(1),
-                time_steps: Some(1),
-                steps: 1,
-                infer: true,
-                train: *net == "convnet",
-                weights: None,
-                data: None,
-                instructions: Instructions::Best,
-            };
-            let report = measure(&bench)?;
+            let report = measure(&bench(net))?;
             assert_eq!(report.layers.len(), layers, "{net}");
             assert!(report.infer_s.is_some_and(|seconds| seconds > 0.0));
             assert!(report.layers.iter().all(|layer| !layer.path.is_empty()));
             visited += 1;
         }
         assert_eq!(visited, 3);
+        Ok(())
+    }
+
+    #[test]
+    fn a_recomputed_step_has_the_same_loss_in_less_memory() -> Result<()> {
+        let mut reports = Vec::new();
+        for recompute in [false, true] {
+            let time_steps = Some(4);
+            let bench = StepBench { recompute, time_steps, infer: false, ..bench("convnet") };
+            reports.push(measure(&bench)?);
+        }
+        assert!(reports[0].loss.is_some());
+        assert_eq!(reports[0].loss, reports[1].loss);
+        let [kept, again] = [0, 1].map(|index| reports[index].buffers_peak_mib);
+        assert!(again > 0.0 && again < kept, "{again} MiB, {kept} MiB");
         Ok(())
     }
 

@@ -6,16 +6,15 @@ use candle_core::Tensor;
 use candlewick_core::weight_rule::WeightGradientRule;
 use candlewick_core::{Error, Result};
 use candlewick_kernels::convolution::Conv2d;
-use candlewick_kernels::current::PerChannel;
 
-use crate::buffer::Buffer;
+use crate::kept::{Again, Kept};
 use crate::signal::{Pass, Pull, Signal};
 use crate::spiking::Part;
 use crate::synapse::{Paths, Plasticity, SynapsePull, Taken};
 use crate::{Context, Convolution, Element, Features, Layer, Linear, Normalization, Spiking};
 
 /// A synaptic layer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Synapse {
     Convolution(Convolution),
     Linear(Linear),
@@ -32,13 +31,28 @@ pub(crate) struct Currents {
     taken: Taken,
 }
 
-/// Currents before their normalization, which the neurons apply as they read them.
-#[derive(Clone, Debug)]
-pub(crate) struct Drive {
-    /// `[T, B, …]`, or `[1, B, …]`.
-    pub(crate) signal: Signal,
-    pub(crate) values: Arc<Buffer>,
-    pub(crate) normalization: Option<Arc<PerChannel>>,
+impl Synapse {
+    fn run(
+        &self,
+        x: &Signal,
+        plasticity: Option<Plasticity>,
+        taken: &Taken,
+        pass: &Pass,
+    ) -> Result<(Signal, Option<SynapsePull>)> {
+        match self {
+            Self::Convolution(layer) => layer.run_with(x, plasticity, taken, pass),
+            Self::Linear(layer) => layer.run_with(x, plasticity, taken, pass),
+        }
+    }
+
+    /// How to compute the currents once more.
+    fn again(&self, x: &Signal, pass: &Pass) -> Again {
+        let (synapse, x, pass) = (self.clone(), x.clone(), pass.again());
+        Box::new(move || {
+            let (currents, _) = synapse.run(&x, None, &Taken::default(), &pass)?;
+            Ok(currents.dense(&pass.pool))
+        })
+    }
 }
 
 /// How a synaptic layer of a network ran when it last ran.
@@ -84,35 +98,34 @@ impl Currents {
         run().map_err(|error| error.in_layer(&self.name))
     }
 
-    /// The currents on the CPU; their backward pass takes the gradient by the normalized currents and
-    /// the spikes that they caused.
-    pub(crate) fn run(&self, x: &Signal, pass: &Pass) -> Result<(Drive, Option<SynapsePull>)> {
+    /// The currents on the CPU, which the neurons normalize as they read them; their backward pass
+    /// takes the gradient by the normalized currents and the spikes that they caused.
+    pub(crate) fn run(&self, x: &Signal, pass: &Pass) -> Result<(Part, Option<SynapsePull>)> {
         let plasticity = self
             .rule
             .as_ref()
             .filter(|_| pass.context.training && x.time == pass.context.time_steps)
             .map(|rule| Plasticity { rule: rule.clone(), key: pass.context.key.named(&self.name) });
-        let run = || -> Result<(Drive, Option<SynapsePull>)> {
-            let (signal, pull) = match &self.synapse {
-                Synapse::Convolution(layer) => layer.run_with(x, plasticity, &self.taken, pass),
-                Synapse::Linear(layer) => layer.run_with(x, plasticity, &self.taken, pass),
-            }?;
-            let values = signal.dense(&pass.pool);
+        let run = || -> Result<(Part, Option<SynapsePull>)> {
+            let (signal, pull) = self.synapse.run(x, plasticity, &self.taken, pass)?;
+            let recompute = pass.is_kept() && pass.context.recompute;
+            let again = recompute.then(|| self.synapse.again(x, pass));
+            let values = Kept::new(signal.dense(&pass.pool), again);
             let Some(normalization) = &self.normalization else {
-                return Ok((Drive { signal, values, normalization: None }, pull));
+                return Ok((Part::currents(x, values, None), pull));
             };
             let repeats = (pass.context.time_steps / x.time).max(1);
             let (prepared, normalization_pull) = normalization.prepare(&values, repeats, pass)?;
-            let drive = Drive { signal, values, normalization: Some(Arc::new(prepared)) };
+            let part = Part::currents(x, values, Some(prepared));
             let (Some(pull), Some(through)) = (pull, normalization_pull) else {
-                return Ok((drive, None));
+                return Ok((part, None));
             };
             let pull: SynapsePull = Box::new(move |mut gradient, post, filed| {
                 through(&mut gradient, filed)?;
                 // The currents themselves are needed no more.
                 pull(gradient, post, filed)
             });
-            Ok((drive, Some(pull)))
+            Ok((part, Some(pull)))
         };
         run().map_err(|error| error.in_layer(&self.name))
     }
@@ -155,8 +168,8 @@ impl Layer for Block {
     }
 
     fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
-        let (drive, currents) = self.currents.run(&x, pass)?;
-        let (spikes, neurons) = self.spiking.drive(vec![Part::of(drive)], pass)?;
+        let (part, currents) = self.currents.run(&x, pass)?;
+        let (spikes, neurons) = self.spiking.drive(vec![part], pass)?;
         let (Some(currents), Some(neurons)) = (currents, neurons) else {
             return Ok((spikes, None));
         };

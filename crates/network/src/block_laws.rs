@@ -18,7 +18,7 @@ use candlewick_surrogate::AnySurrogate;
 use crate::block::{Currents, Synapse};
 use crate::buffer::Pool;
 use crate::laws::{assert_same, assert_within, normal};
-use crate::network_laws::build;
+use crate::network_laws::{assert_recomputed_is_kept, build};
 use crate::signal::Values;
 use crate::{
     Architecture, Block, Connect, Context, Convolution, ConvolutionSettings, Features, Filed,
@@ -185,6 +185,28 @@ fn a_residual_block_may_come_first() -> Result<()> {
     Ok(())
 }
 
+/// Currents computed once more are those that were kept, to the bit, for every neuron.
+#[test]
+fn recomputed_currents_of_every_neuron_are_those_kept() -> Result<()> {
+    let architectures = architectures();
+    let mut visited = 0;
+    for neuron in AnyNeuron::all() {
+        for (network, _) in &architectures {
+            let surrogate = AnySurrogate::named("triangle")?.shared();
+            let parts = Parts::new(neuron.model(), surrogate);
+            let context = Context::training(5, Key::new(1));
+            for given in [1, 5] {
+                let x = normal("x", &[given, 2, 6, 6, 3])?;
+                let name = format!("{neuron:?}, {network:?}, {given} of 5 steps");
+                assert_recomputed_is_kept(&**network, &parts, &x, &context, &name)?;
+                visited += 1;
+            }
+        }
+    }
+    assert_eq!(visited, AnyNeuron::NAMES.len() * architectures.len() * 2);
+    Ok(())
+}
+
 /// The parts of a network that `methods` act in.
 fn parts_with(methods: &Methods) -> Result<Parts> {
     let neuron = AnyNeuron::named("lif")?.model();
@@ -243,6 +265,32 @@ fn every_method_on_bits_is_its_composition() -> Result<()> {
     }
     assert_eq!(refused, architectures.len() * TIME_STEPS.len());
     assert_eq!(visited + refused, cases.len() * architectures.len() * TIME_STEPS.len());
+    Ok(())
+}
+
+/// A method sees recomputed currents as it sees those that were kept; rules for weight gradients, which
+/// have no composition, are among them.
+#[test]
+fn recomputed_currents_under_every_method_are_those_kept() -> Result<()> {
+    let mut tables: Vec<String> =
+        Methods::SUMMARIES.iter().map(|(name, _)| format!("[{name}]\n")).collect();
+    tables.push(tables.concat());
+    let architectures = architectures();
+    let (mut visited, mut rules) = (0, 0);
+    for table in &tables {
+        let parts = parts_with(&toml::from_str(table).expect("a table of the recipe"))?;
+        for (network, _) in &architectures {
+            let x = normal("x", &[5, 2, 6, 6, 3])?;
+            let context = Context::training(5, Key::new(1));
+            let name = format!("{table}, {network:?}");
+            assert_recomputed_is_kept(&**network, &parts, &x, &context, &name)?;
+            visited += 1;
+            rules += usize::from(parts.weight_rule.is_some());
+        }
+    }
+    assert_eq!(visited, tables.len() * architectures.len());
+    // Gradient scaling alone, and all methods together.
+    assert_eq!(rules, 2 * architectures.len());
     Ok(())
 }
 

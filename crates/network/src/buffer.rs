@@ -15,12 +15,16 @@ pub(crate) struct Pool(Mutex<Shelf>);
 
 #[derive(Debug, Default)]
 struct Shelf {
-    free: Vec<Kept>,
+    free: Vec<Waiting>,
     pass: u64,
+    /// Floats of all arrays that are in use.
+    lent: usize,
+    /// The most that were in use at once.
+    most_lent: usize,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct Waiting {
     values: Vec<f32>,
     /// The pass in which it was put back.
     pass: u64,
@@ -42,14 +46,22 @@ impl Pool {
         shelf.free.retain(|kept| kept.pass + PATIENCE >= pass);
     }
 
+    /// The most floats that were in use at once, spare room of arrays included.
+    pub(crate) fn most_lent(&self) -> usize {
+        self.shelf().most_lent
+    }
+
     /// An array of unspecified content.
     pub(crate) fn take(self: &Arc<Self>, length: usize) -> Buffer {
         let mut shelf = self.shelf();
-        let fits = |kept: &Kept| (length..=length.saturating_mul(2)).contains(&kept.values.len());
+        let fits =
+            |kept: &Waiting| (length..=length.saturating_mul(2)).contains(&kept.values.len());
         let best = (0..shelf.free.len())
             .filter(|&index| fits(&shelf.free[index]))
             .min_by_key(|&index| shelf.free[index].values.len());
         let values = best.map(|index| shelf.free.swap_remove(index).values);
+        shelf.lent += values.as_ref().map_or(length, Vec::len);
+        shelf.most_lent = shelf.most_lent.max(shelf.lent);
         drop(shelf);
         let values = values.unwrap_or_else(|| vec![0.0; length]);
         Buffer { values, length, pool: self.clone() }
@@ -89,7 +101,8 @@ impl Drop for Buffer {
         let values = std::mem::take(&mut self.values);
         let mut shelf = self.pool.shelf();
         let pass = shelf.pass;
-        shelf.free.push(Kept { values, pass });
+        shelf.lent -= values.len();
+        shelf.free.push(Waiting { values, pass });
     }
 }
 
@@ -126,8 +139,11 @@ mod tests {
         // Too small for 200, too large for 40, right for 60.
         assert_ne!(pool.take(200).as_ptr(), place);
         assert_ne!(pool.take(40).as_ptr(), place);
+        assert_eq!(pool.most_lent(), 200);
         let again = pool.take(60);
         assert_eq!((again.as_ptr(), again.len()), (place, 60));
+        assert_eq!(pool.shelf().lent, 100);
+        assert_eq!(pool.most_lent(), 200);
         drop(again);
         for _ in 0..=PATIENCE {
             pool.start_pass();

@@ -5,6 +5,7 @@ use candlewick_core::Key;
 
 /// The circumstances of a forward pass.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent questions, answered by name")]
 pub struct Context {
     /// Number of time steps T.
     pub time_steps: usize,
@@ -16,17 +17,22 @@ pub struct Context {
     pub gradients: bool,
     /// Whether to count the spikes of every single neuron, to find dead and saturated ones.
     pub census: bool,
+    /// Whether the backward pass computes the currents of synaptic layers once more instead of finding
+    /// them in memory; changes no bit of a result. On the CPU only.
+    pub recompute: bool,
 }
 
 impl Context {
-    /// A training pass.
+    /// A training pass, which keeps what its backward pass needs.
     pub fn training(time_steps: usize, key: Key) -> Self {
-        Self { time_steps, training: true, key, gradients: true, census: false }
+        let (training, gradients) = (true, true);
+        Self { time_steps, training, key, gradients, census: false, recompute: false }
     }
 
     /// An evaluation pass; nothing in it is random.
     pub fn evaluation(time_steps: usize) -> Self {
-        Self { time_steps, training: false, key: Key::new(0), gradients: false, census: false }
+        let (training, key, gradients) = (false, Key::new(0), false);
+        Self { time_steps, training, key, gradients, census: false, recompute: false }
     }
 
     /// A parameter as this pass sees it: part of the graph only where gradients are asked for.

@@ -12,6 +12,7 @@ mod dropout;
 mod element;
 mod features;
 mod flatten;
+mod kept;
 mod layer;
 mod linear;
 mod network;

@@ -195,6 +195,13 @@ impl Network {
 
     /// The network as candle operations: for devices, and the reference of the run on the CPU.
     pub(crate) fn composed(&self, x: &Tensor, context: &Context) -> Result<Outputs> {
+        if context.recompute && context.gradients {
+            return Err(candlewick_core::Error::Setting {
+                field: "recompute".into(),
+                expected: "tensors on the CPU, whose backward pass is not candle's".into(),
+                got: format!("{:?}", x.device().location()),
+            });
+        }
         let mut x = x.clone();
         let mut side = Vec::new();
         let mut heads = self.side_heads.iter().filter(|_| context.training).peekable();
@@ -296,6 +303,12 @@ impl Network {
     /// Number of classes K.
     pub fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// The most memory that the buffers of a pass have held at once since the network was built, in
+    /// bytes: activations and gradients by them, without bits of spikes and without parameters.
+    pub fn most_buffered(&self) -> usize {
+        self.pool.most_lent() * size_of::<f32>()
     }
 
     /// How each synaptic layer ran when it last ran, from input to output; the classifier and side

@@ -176,6 +176,92 @@ fn trained(network: &Network, x: &Tensor, context: &Context) -> Result<Vec<Tenso
     Ok(all)
 }
 
+/// Makes a training step of `architecture` with its currents kept and with its currents computed once
+/// more, and asserts that both leave the same, to the bit: logits, gradients, parameters, running
+/// statistics, counts, chosen kernels; gives the bytes that the buffers held at most.
+pub(crate) fn assert_recomputed_is_kept(
+    architecture: &dyn Architecture,
+    parts: &Parts,
+    x: &Tensor,
+    context: &Context,
+    name: &str,
+) -> Result<[usize; 2]> {
+    let (_, _, height, width, channels) = x.dims5()?;
+    let step = |recompute: bool| -> Result<(Vec<Vec<u32>>, String, usize)> {
+        let network = build(architecture, parts, [height, width, channels])?;
+        let context = Context { census: true, recompute, ..*context };
+        let mut all = trained(&network, x, &context)?;
+        all.extend(network.parameters().iter().map(|entry| entry.variable.as_tensor().clone()));
+        let bits = |tensor: &Tensor| -> Result<Vec<u32>> {
+            Ok(tensor.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect())
+        };
+        let bits = all.iter().map(bits).collect::<Result<_>>()?;
+        let counts = (network.take_observations(), network.take_operations());
+        let paths: Vec<_> = network.synapses().into_iter().map(|synapse| synapse.paths).collect();
+        Ok((bits, format!("{counts:?}, {paths:?}"), network.most_buffered()))
+    };
+    let [kept, again] = [step(false)?, step(true)?];
+    assert!(kept.0.len() > 5, "{name}");
+    assert_eq!(kept.1, again.1, "{name}");
+    assert!(kept.0 == again.0, "{name}: the bits of a recomputed step differ");
+    Ok([kept.2, again.2])
+}
+
+/// Every registered network, for inputs given once and given at every step, with side heads where
+/// there may be some.
+#[test]
+fn recomputed_currents_change_no_bit() -> Result<()> {
+    const TIME_STEPS: usize = 6;
+    let all = all_reduced();
+    let (mut visited, mut bytes) = (0, [0; 2]);
+    for (architecture, input) in &all {
+        let parts = Parts { side_heads: has_stages(architecture), ..parts()? };
+        let context = Context::training(TIME_STEPS, Key::new(1));
+        for given in [1, TIME_STEPS] {
+            let x = normal("x", &[&[given, 2], &input[..]].concat())?;
+            let name = format!("{architecture:?}, {given} of {TIME_STEPS} steps");
+            let held = assert_recomputed_is_kept(&**architecture, &parts, &x, &context, &name)?;
+            bytes = [bytes[0] + held[0], bytes[1] + held[1]];
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 2 * all.len());
+    // A network with most of its currents in one layer needs as much as before.
+    assert!(2 * bytes[1] < bytes[0], "bytes of all networks, kept and recomputed: {bytes:?}");
+    Ok(())
+}
+
+/// Six more layers of one size need as much more as their currents are, or nothing.
+#[test]
+fn recomputed_currents_take_the_memory_of_one_layer() -> Result<()> {
+    let (time_steps, batch, side, channels) = (5, 2, 8, 16);
+    let layer = size_of::<f32>() * time_steps * batch * side * side * channels;
+    let x = normal("x", &[time_steps, batch, side, side, channels])?;
+    let context = Context::training(time_steps, Key::new(1));
+    let mut bytes = Vec::new();
+    for depth in [3, 9] {
+        let layers = "16C3-".repeat(depth) + "GAP-FC10";
+        let spec = Spec { layers, bias: false };
+        let name = format!("{depth} layers");
+        bytes.push(assert_recomputed_is_kept(&spec, &parts()?, &x, &context, &name)?);
+    }
+    assert_eq!(bytes[1][0] - bytes[0][0], 6 * layer, "kept");
+    assert_eq!(bytes[1][1], bytes[0][1], "recomputed");
+    Ok(())
+}
+
+/// The graph of candle keeps everything, and must not be said to recompute.
+#[test]
+fn recomputing_is_refused_where_candle_goes_back() -> Result<()> {
+    let network = build(&Spec { layers: "6C3-FC10".into(), bias: false }, &parts()?, [8, 8, 3])?;
+    let x = normal("x", &[1, 2, 8, 8, 3])?;
+    let context = Context { recompute: true, ..Context::training(4, Key::new(1)) };
+    let error = network.composed(&x, &context).unwrap_err().to_string();
+    assert!(error.contains("recompute: expected tensors on the CPU"), "{error}");
+    network.composed(&x, &Context { gradients: false, ..context })?;
+    Ok(())
+}
+
 /// An input given once equals the same input given at every step, forward and backward.
 #[test]
 fn a_constant_input_runs_once_and_means_the_same() -> Result<()> {

@@ -20,6 +20,7 @@ use candlewick_kernels::normalization::{Gradients, Statistics, normalize_gradien
 use serde::{Deserialize, Serialize};
 
 use crate::buffer::Buffer;
+use crate::kept::Kept;
 use crate::signal::{Filed, Pass, Pull, Signal, Values};
 use crate::{Context, Element, Features, Layer};
 
@@ -114,7 +115,7 @@ impl Normalization {
     /// which turns the gradient by the normalized values into that by `x`.
     pub(crate) fn prepare(
         &self,
-        x: &Arc<Buffer>,
+        x: &Arc<Kept>,
         repeats: usize,
         pass: &Pass,
     ) -> Result<(PerChannel, Option<NormalizationPull>)> {
@@ -123,7 +124,8 @@ impl Normalization {
         let of_the_batch = pass.context.training;
         let (mean, variance) = if of_the_batch {
             let (mut mean, mut variance) = (vec![0.0; channels], vec![0.0; channels]);
-            statistics(x, &mut mean, &mut variance);
+            let x = x.values()?;
+            statistics(&x, &mut mean, &mut variance);
             // A constant input counts once per time step, as if it had been repeated.
             self.track(&mean, &variance, x.len() / channels * repeats)?;
             (mean, variance)
@@ -144,7 +146,7 @@ impl Normalization {
             let gradients =
                 Gradients { activation: gradient, gamma: &mut by_gamma, beta: &mut by_beta };
             let given = Statistics { mean: &mean, variance: &variance, epsilon };
-            normalize_gradient(&x, given, &gamma, of_the_batch, gradients);
+            normalize_gradient(&x.values()?, given, &gamma, of_the_batch, gradients);
             for gradient in &mut by_gamma {
                 *gradient *= factor;
             }
@@ -197,7 +199,8 @@ impl Layer for Normalization {
         x.expect("a normalization", self.features)?;
         let repeats = (pass.context.time_steps / x.time).max(1);
         let values = x.dense(&pass.pool);
-        let (prepared, pull) = self.prepare(&values, repeats, pass)?;
+        let kept = Kept::new(values.clone(), None);
+        let (prepared, pull) = self.prepare(&kept, repeats, pass)?;
         let mut out = pass.pool.take(values.len());
         prepared.apply(&values, &mut out);
         let pull: Option<Pull> = pull.map(|pull| -> Pull {

@@ -149,7 +149,6 @@ impl Window {
         let quarters = spikes
             .filter(|_| of_four && self.kind == Pooling::Average)
             .and_then(|spikes| spikes.average_of_four(height, width));
-        let mut input = None;
         let values = if let Some(quarters) = quarters {
             Values::Spikes(Arc::new(quarters))
         } else {
@@ -161,7 +160,6 @@ impl Window {
             }
             let out_channels = features.channels();
             let shape = [x.time, output.len() / (x.time * out_channels).max(1), out_channels];
-            input = Some(dense);
             match spikes.and_then(|spikes| self.as_bits(spikes, shape, &output)) {
                 Some(spikes) => Values::Spikes(Arc::new(spikes)),
                 None => Values::Dense(Arc::new(output)),
@@ -172,12 +170,14 @@ impl Window {
             return Ok((out, None));
         }
         let (kind, pool) = (self.kind, pass.pool.clone());
-        let input = input.filter(|_| kind == Pooling::Max);
+        let input = (kind == Pooling::Max).then(|| x.clone());
         let pull: Pull = Box::new(move |gradient, _| {
             let mut by_input = pool.take(geometry.input_len());
             match &input {
                 None => geometry.average_gradient(&gradient, &mut by_input),
-                Some(input) => geometry.maximum_gradient(input, &gradient, &mut by_input),
+                Some(input) => {
+                    geometry.maximum_gradient(&input.dense(&pool), &gradient, &mut by_input);
+                }
             }
             Ok(Some(by_input))
         });

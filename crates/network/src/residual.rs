@@ -108,12 +108,9 @@ impl Layer for BasicBlock {
         let (second, second_pull) = self.second.run(&inner, pass)?;
         let (around, shortcut) = match &self.shortcut {
             None => (Part::as_it_is(&x, pass), None),
-            Some(shortcut) => {
-                let (drive, pull) = shortcut.run(&x, pass)?;
-                (Part::of(drive), pull)
-            }
+            Some(shortcut) => shortcut.run(&x, pass)?,
         };
-        let (spikes, neurons) = self.spiking.drive(vec![Part::of(second), around], pass)?;
+        let (spikes, neurons) = self.spiking.drive(vec![second, around], pass)?;
         let (Some(first), Some(second), Some(neurons)) = (first, second_pull, neurons) else {
             return Ok((spikes, None));
         };

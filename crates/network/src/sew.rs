@@ -84,13 +84,14 @@ impl Connect {
         }
         let pool = pass.pool.clone();
         // The partial derivatives of a sum need neither.
-        let kept = (self != Self::Add).then_some((from_x, from_a));
+        let kept = (self != Self::Add).then(|| (x.clone(), a.clone()));
         let parting: Parting = Box::new(move |mut by_x: Buffer| {
             let mut by_a = pool.take(by_x.len());
             let Some((x, a)) = kept else {
                 by_a.copy_from_slice(&by_x);
                 return [by_x, by_a];
             };
+            let (x, a) = (x.dense(&pool), a.dense(&pool));
             by_x.par_chunks_mut(TASK)
                 .zip(by_a.par_chunks_mut(TASK))
                 .zip(x.par_chunks(TASK).zip(a.par_chunks(TASK)))

@@ -97,6 +97,12 @@ impl Pass {
     pub(crate) fn is_kept(&self) -> bool {
         self.context.gradients
     }
+
+    /// The same pass for computing once more what it has computed: nothing is kept or counted.
+    pub(crate) fn again(&self) -> Self {
+        let context = Context { gradients: false, census: false, ..self.context };
+        Self { context, ..self.clone() }
+    }
 }
 
 /// Most levels of activations that are written as bits: event counts, sums of spikes.

@@ -12,9 +12,9 @@ use candlewick_neuron::{ActivityPenalty, Counts, Model, MultiStep, Probe, measur
 use candlewick_surrogate::{Dynamics, Effective, Site, Surrogate, SurrogateRule};
 use rayon::prelude::*;
 
-use crate::block::Drive;
 use crate::buffer::Buffer;
-use crate::signal::{Filed, Pass, Pull, Signal, Values};
+use crate::kept::Kept;
+use crate::signal::{Filed, Pass, Pull, Signal, Values, decoded};
 use crate::{Context, Element, Features, Layer, Normalization};
 
 /// Neurons that never or nearly always fired in the passes that were counted.
@@ -178,7 +178,7 @@ impl Spiking {
     fn drive_unnamed(&self, parts: Vec<Part>, pass: &Pass) -> Result<(Signal, Option<NeuronPull>)> {
         let context = &pass.context;
         let steps = context.time_steps;
-        let batch = parts[0].signal.batch;
+        let batch = parts[0].batch;
         let neurons = batch * self.features.count();
         let channels = self.features.channels();
         let Effective { surrogate, parameter } = self.effective(context, steps * neurons)?;
@@ -187,7 +187,8 @@ impl Spiking {
             None => Vec::new(),
         };
         let penalties = if context.training { &self.penalties[..] } else { &[] };
-        let sources: Vec<Source<'_>> = parts.iter().map(Part::source).collect();
+        let read = parts.iter().map(Part::read).collect::<Result<Vec<_>>>()?;
+        let sources: Vec<Source<'_>> = read.iter().map(Read::source).collect();
         let forward = |output: scan::Output<'_>| {
             self.model.forward(scan::Forward {
                 steps,
@@ -228,6 +229,8 @@ impl Spiking {
             }
         };
         drop(sources);
+        drop(read);
+        parts.iter().for_each(Part::let_go);
         let scale = 1.0 / self.layers.load(Ordering::Relaxed).max(1) as f32;
         let elements = (steps * neurons) as u64;
         let activity = measure(penalties, scale, sums, elements, Some(&self.probe));
@@ -243,7 +246,8 @@ impl Spiking {
         let parameters = self.parameters.clone();
         let pull = move |mut gradient: Buffer, filed: &mut Filed| {
             let derivative: &dyn Surrogate = &*surrogate;
-            let sources: Vec<Source<'_>> = parts.iter().map(Part::source).collect();
+            let read = parts.iter().map(Part::read).collect::<Result<Vec<_>>>()?;
+            let sources: Vec<Source<'_>> = read.iter().map(Read::source).collect();
             let sums = model.backward(scan::Backward {
                 steps,
                 input: &sources,
@@ -256,7 +260,7 @@ impl Spiking {
                 activity,
                 grad_state: None,
             });
-            if parts.iter().all(|part| part.signal.time == 1) {
+            if parts.iter().all(|part| part.time == 1) {
                 gradient.truncate(neurons);
             }
             probe.went_back(elements, sums.zero_derivatives);
@@ -276,34 +280,78 @@ impl Spiking {
 /// A backward pass through neurons.
 pub(crate) type NeuronPull = Box<dyn FnOnce(Buffer, &mut Filed) -> Result<Buffer> + Send>;
 
-/// A summand of the input current.
-#[derive(Clone, Debug)]
+/// A summand of the input current, `[T, B, …]` or `[1, B, …]`.
+#[derive(Debug)]
 pub(crate) struct Part {
-    signal: Signal,
-    /// The values, where they are not spikes.
-    values: Option<Arc<Buffer>>,
-    normalization: Option<Arc<PerChannel>>,
+    time: usize,
+    batch: usize,
+    values: PartValues,
+}
+
+#[derive(Debug)]
+enum PartValues {
+    Floats(Arc<Kept>, Option<PerChannel>),
+    Spikes(Arc<Spikes>),
+}
+
+/// A part in memory.
+enum Read<'a> {
+    Floats(Arc<Buffer>, Option<&'a PerChannel>),
+    Spikes(&'a Spikes),
 }
 
 impl Part {
-    pub(crate) fn of(drive: Drive) -> Self {
-        let Drive { signal, values, normalization } = drive;
-        Self { signal, values: Some(values), normalization }
+    /// Currents with the time steps and samples of `x`, before their normalization.
+    pub(crate) fn currents(
+        x: &Signal,
+        values: Arc<Kept>,
+        normalization: Option<PerChannel>,
+    ) -> Self {
+        let values = PartValues::Floats(values, normalization);
+        Self { time: x.time, batch: x.batch, values }
     }
 
     /// An activation as it is: the shortcut of a residual block.
     pub(crate) fn as_it_is(signal: &Signal, pass: &Pass) -> Self {
-        let seamless = Spikes::is_seamless(signal.features.channels());
-        let bits = matches!(&signal.values, Values::Spikes(spikes) if spikes.is_binary());
-        let values = (!(bits && seamless)).then(|| signal.dense(&pass.pool));
-        Self { signal: signal.clone(), values, normalization: None }
+        let values = match &signal.values {
+            Values::Dense(values) => PartValues::Floats(Kept::new(values.clone(), None), None),
+            Values::Spikes(spikes)
+                if spikes.is_binary() && Spikes::is_seamless(signal.features.channels()) =>
+            {
+                PartValues::Spikes(spikes.clone())
+            }
+            Values::Spikes(spikes) => {
+                let (spikes, pool) = (spikes.clone(), pass.pool.clone());
+                let decode = move || Arc::new(decoded(&spikes, &pool));
+                let values = decode();
+                PartValues::Floats(Kept::new(values, Some(Box::new(move || Ok(decode())))), None)
+            }
+        };
+        Self { time: signal.time, batch: signal.batch, values }
     }
 
+    fn read(&self) -> Result<Read<'_>> {
+        Ok(match &self.values {
+            PartValues::Floats(kept, normalization) => {
+                Read::Floats(kept.values()?, normalization.as_ref())
+            }
+            PartValues::Spikes(spikes) => Read::Spikes(spikes),
+        })
+    }
+
+    fn let_go(&self) {
+        if let PartValues::Floats(kept, _) = &self.values {
+            kept.let_go();
+        }
+    }
+}
+
+impl Read<'_> {
     fn source(&self) -> Source<'_> {
-        match (&self.values, &self.normalization, &self.signal.values) {
-            (Some(values), Some(normalization), _) => Source::Normalized(values, normalization),
-            (Some(values), None, _) | (None, _, Values::Dense(values)) => Source::Values(values),
-            (None, _, Values::Spikes(spikes)) => Source::Spikes(spikes),
+        match self {
+            Self::Floats(values, Some(normalization)) => Source::Normalized(values, normalization),
+            Self::Floats(values, None) => Source::Values(values),
+            Self::Spikes(spikes) => Source::Spikes(spikes),
         }
     }
 }

@@ -34,6 +34,11 @@ fn yes() -> bool {
     true
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_no(value: &bool) -> bool {
+    !value
+}
+
 impl Stage {
     /// A stage with the optimizer's own learning rate.
     pub fn new(epochs: u32, time_steps: usize) -> Self {
@@ -59,6 +64,10 @@ pub struct Settings {
     /// Epochs between two evaluations on validation and test data, ≥ 1; the last epoch always has
     /// one.
     pub evaluate_every: u32,
+    /// Whether the backward pass computes the currents of every layer once more, for less memory: the
+    /// results are the same to the bit. On the CPU only. Default false.
+    #[serde(skip_serializing_if = "is_no")]
+    pub recompute: bool,
 }
 
 impl Default for Settings {
@@ -70,6 +79,7 @@ impl Default for Settings {
             schedule: Schedule::default(),
             clip_norm: None,
             evaluate_every: 1,
+            recompute: false,
         }
     }
 }
@@ -213,6 +223,7 @@ mod tests {
                     optimizer: optimizer.clone(),
                     schedule,
                     clip_norm,
+                    recompute: visited % 2 == 0,
                     ..settings(false)
                 };
                 let text = toml::to_string(&written).unwrap();

@@ -153,7 +153,8 @@ impl<'a> Trainer<'a> {
         let (epoch, step) = (self.place.epoch, self.place.step);
         let parameters = self.task.model.parameters();
         let key = self.task.key.named("step").at(u64::from(epoch)).at(step);
-        let context = Context::training(span.stage.time_steps, key);
+        let recompute = self.task.settings.recompute;
+        let context = Context { recompute, ..Context::training(span.stage.time_steps, key) };
         let outputs = self.task.model.forward(&batch.input, &context)?;
         let moment = self.moment(steps);
         let loss = mixed_loss(self.task.objective, &outputs, batch, &moment)?;

@@ -1,0 +1,60 @@
+//! Floats that a backward pass reads again: held since the forward pass, or made once more.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candlewick_core::Result;
+
+use crate::buffer::Buffer;
+
+/// Makes the floats as the forward pass made them, to the bit.
+pub(crate) type Again = Box<dyn Fn() -> Result<Arc<Buffer>> + Send + Sync>;
+
+/// Floats that can be asked for at any time.
+pub(crate) enum Kept {
+    /// In memory from the forward pass to the end of the backward pass.
+    Held(Arc<Buffer>),
+    /// In memory from when they are asked for until they are let go.
+    Remade { held: Mutex<Option<Arc<Buffer>>>, again: Again },
+}
+
+impl Kept {
+    /// `values`, which `again` makes; without it they stay in memory.
+    pub(crate) fn new(values: Arc<Buffer>, again: Option<Again>) -> Arc<Self> {
+        Arc::new(match again {
+            None => Self::Held(values),
+            Some(again) => Self::Remade { held: Mutex::new(Some(values)), again },
+        })
+    }
+
+    /// The floats, which are in memory from now on.
+    pub(crate) fn values(&self) -> Result<Arc<Buffer>> {
+        match self {
+            Self::Held(values) => Ok(values.clone()),
+            Self::Remade { held, again } => {
+                let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+                let values = match held.take() {
+                    Some(values) => values,
+                    None => again()?,
+                };
+                Ok(held.insert(values).clone())
+            }
+        }
+    }
+
+    /// Gives the memory back, if the floats can be made again.
+    pub(crate) fn let_go(&self) {
+        if let Self::Remade { held, .. } = self {
+            held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Held(_) => "Held",
+            Self::Remade { .. } => "Remade",
+        })
+    }
+}
