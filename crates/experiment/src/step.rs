@@ -12,8 +12,8 @@ use candle_core::{Device, Tensor};
 use candlewick_core::{Key, Result as CoreResult};
 use candlewick_kernels::choice::Path as KernelPath;
 use candlewick_kernels::convolution::Conv2d;
-pub use candlewick_kernels::simd::Level as Instructions;
 use candlewick_kernels::simd;
+pub use candlewick_kernels::simd::Level as Instructions;
 use candlewick_kernels::spikes::Spikes;
 use candlewick_network::{Context, Features, Network, Paths};
 use candlewick_train::{Checkpoint, Gradients, Optimizer};
@@ -382,6 +382,9 @@ pub fn measure_layers(bench: &StepBench, density: f32) -> Result<Vec<LayerTimes>
             times.push(time(bench.steps, || match path {
                 KernelPath::Sparse => {
                     geometry.sparse_weight_gradient(&spikes, &grad, &mut by_weight);
+                }
+                KernelPath::Tiles => {
+                    geometry.tile_weight_gradient(&spikes, &grad, &mut by_weight);
                 }
                 _ => geometry.weight_gradient(&values, &grad, &mut by_weight),
             }));

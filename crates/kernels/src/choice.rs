@@ -8,6 +8,7 @@
 use crate::convolution::Conv2d;
 use crate::simd::has_matrix_unit;
 use crate::spikes::{PER_WORD, STEPS, Spikes};
+use crate::tiles::places_per_result;
 use crate::vector::lanes;
 use crate::winograd::{PRODUCTS, tiles_per_pixel, tiles_per_task};
 use std::fmt;
@@ -62,6 +63,9 @@ impl Spikes {
 const PRODUCT: f64 = 0.53;
 /// Cycles per vector of a row that is read from the level-2 cache and added.
 const ADDITION: f64 = 1.25;
+
+/// Cycles per product of two registers of the matrix unit.
+const TILE_PRODUCT: f64 = 30.0;
 
 /// The quantities that all estimates are made of, per output pixel and group of steps.
 struct Work {
@@ -139,26 +143,40 @@ impl Conv2d {
 
     /// The forward pass by the matrix unit.
     fn tile_forward_cycles(&self, work: &Work) -> f64 {
-        let pixels = (self.output_len() / self.out_channels.max(1)).max(1) as f64;
         let depth = (self.taps() * self.in_channels.div_ceil(64)) as f64;
         let columns = self.out_channels.div_ceil(16) as f64;
-        let products = depth * columns * 3.0 * 34.0 / 16.0;
-        let windows = 2.0 * depth;
-        let sums = 8.0 * columns;
-        let digits = work.rows * columns * 16.0 / pixels;
-        let filled = (pixels / 32.0).ceil() * 32.0 / pixels;
-        ((products + windows + sums) * filled + digits) * work.steps
+        let products = depth * columns * 3.0 / 16.0 * TILE_PRODUCT;
+        let sums = 10.0 * columns;
+        let bytes = 3.0 * self.in_channels.div_ceil(64) as f64;
+        let digits = work.rows * columns * 8.0 / self.pixels();
+        (places_per_result(self) * (products + sums + bytes) + digits) * work.steps
+    }
+
+    /// The gradient of the weight by the matrix unit.
+    fn tile_weight_gradient_cycles(&self, work: &Work) -> f64 {
+        let blocks = (self.taps() * self.in_channels.div_ceil(32)) as f64;
+        let columns = self.out_channels.div_ceil(16) as f64;
+        let products = blocks * columns * 6.0 / 64.0 * TILE_PRODUCT;
+        let sums = blocks * columns;
+        let digits = 50.0 * columns;
+        let bytes = 1.5 * work.inputs;
+        places_per_result(self) * (products + sums + digits + bytes) * work.steps
     }
 
     /// The gradient of the input by the matrix unit.
     fn tile_input_gradient_cycles(&self, work: &Work) -> f64 {
-        let pixels = (self.output_len() / self.out_channels.max(1)).max(1) as f64;
         let depth = (self.taps() * self.out_channels.div_ceil(32)) as f64;
         let columns = self.in_channels.div_ceil(32) as f64;
-        let products = depth * columns * 6.0 * 28.0 / 16.0;
-        let windows = 4.0 * depth;
-        let halves = work.rows * columns * 32.0 / pixels;
-        (products + windows + halves) * work.steps
+        let products = depth * columns * 12.0 / 32.0 * TILE_PRODUCT;
+        let stored = 16.0 * columns * (self.stride[0] * self.stride[1]) as f64;
+        let halves = 12.0 * self.out_channels.div_ceil(32) as f64;
+        let weight = work.rows * columns * 16.0 / self.pixels();
+        (places_per_result(self) * (products + stored + halves) + weight) * work.steps
+    }
+
+    /// Output pixels of all images.
+    fn pixels(&self) -> f64 {
+        (self.output_len() / self.out_channels.max(1)).max(1) as f64
     }
 
     /// The faster path of the gradient of the weight.
@@ -170,7 +188,12 @@ impl Conv2d {
         let lists = work.rows * work.vectors * 9.0 / 128.0;
         let tables = (work.steps.exp2() - 1.0) * work.vectors * 2.5;
         let sorting = 15.0 * work.inputs * work.union;
-        fastest(&[(Path::Dense, work.dense()), (Path::Sparse, rows + lists + tables + sorting)])
+        let sparse = rows + lists + tables + sorting;
+        let mut paths = vec![(Path::Dense, work.dense()), (Path::Sparse, sparse)];
+        if has_matrix_unit() {
+            paths.push((Path::Tiles, self.tile_weight_gradient_cycles(&work)));
+        }
+        fastest(&paths)
     }
 
     /// The fastest path of the gradient of the input; the sparse one is open only for a mask, of

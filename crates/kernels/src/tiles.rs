@@ -12,20 +12,22 @@
 //!
 //! The work does not depend on how many spikes there are.
 
+use crate::convolution::Conv2d;
+
 mod digits;
 mod forward;
 mod halves;
 mod input_gradient;
 mod plane;
 pub(crate) mod unit;
+mod weight_gradient;
 
 /// Floats in the place of a line.
 const FLOATS: usize = size_of::<unit::Line>() / size_of::<f32>();
 
-/// Depths of a product at a time, about: their registers stay in the level-1 cache.
-const DEPTHS: usize = 9;
-
-/// Depths at a time, of `all`: those of all taps for as many channels as there is room for.
-fn part_of(taps: usize, all: usize) -> usize {
-    if (6..=12).contains(&taps) { taps } else { DEPTHS.min(all).max(1) }
+/// Places per result of a convolution: gaps are computed as well.
+pub(crate) fn places_per_result(shape: &Conv2d) -> f64 {
+    let plane = plane::Phases::new(shape).plane(shape, shape.images);
+    let results = shape.images * plane.results[0] * plane.results[1];
+    plane.results_len() as f64 / results.max(1) as f64
 }

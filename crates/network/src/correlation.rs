@@ -31,6 +31,9 @@ impl Correlation<'_> {
             (Values::Spikes(spikes), Path::Sparse) => {
                 self.convolution.sparse_weight_gradient(spikes, gradient, out);
             }
+            (Values::Spikes(spikes), Path::Tiles) => {
+                self.convolution.tile_weight_gradient(spikes, gradient, out);
+            }
             _ => self.convolution.weight_gradient(&self.x.dense(self.pool), gradient, out),
         }
     }

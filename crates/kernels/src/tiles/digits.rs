@@ -4,104 +4,117 @@
 //! that reaches the largest magnitude `m` of the channel: an error of at most 2⁻²³ m.
 
 use super::unit::{DIGITS, ROWS, Sums, Tile};
+use pulp::bytemuck::cast_mut;
 
 /// Three digits reach 127 · 65536 multiples of a scale: that is 2²³ multiples less this share.
 const REACH: f32 = 127.0 / 128.0;
-/// Makes the digits of a number that is not negative out of its bytes, and back.
+/// Makes digits that are not negative of digits, and back.
 const MIDDLE: u32 = 0x80_8080;
+/// Floats from 2²³ to 2²⁴ are the integers: added to a small number, this rounds it, and the bits of
+/// the sum are the integer.
+const INTEGERS: f32 = 12_582_912.0;
+/// Bits of a float without its sign.
+const MAGNITUDE: u32 = 0x7FFF_FFFF;
+/// Rows that are compared at a time.
+const FOLD: usize = 32;
+
+/// A row of numbers, one per channel.
+pub(crate) type Row = [f32; ROWS];
 
 /// The scales of sixteen channels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scales {
-    /// What a number is divided by.
-    pub(crate) scale: [f32; ROWS],
-    inverse: [f32; ROWS],
+    /// What a multiple is worth.
+    pub(crate) scale: Row,
+    inverse: Row,
 }
 
 impl Scales {
-    /// Those that the numbers in `rows` need; NaN for a channel that is not finite.
+    /// Those that rows of numbers need; NaN for a channel that is not finite.
     #[inline(always)]
-    pub(crate) fn of(rows: impl Iterator<Item = [f32; ROWS]>) -> Self {
-        let mut largest = [0.0_f32; ROWS];
-        let mut taint = [0.0; ROWS];
-        for row in rows {
-            for ((largest, taint), value) in largest.iter_mut().zip(&mut taint).zip(row) {
-                let magnitude = value.abs();
-                *largest = if magnitude > *largest { magnitude } else { *largest };
-                *taint += value * 0.0;
+    pub(crate) fn of(rows: &[Row]) -> Self {
+        // As integers, the bits of magnitudes are in their order.
+        let mut largest = [[0_u32; ROWS]; FOLD];
+        for rows in rows.chunks(FOLD) {
+            let rows = rows.as_flattened();
+            for (largest, value) in largest.as_flattened_mut().iter_mut().zip(rows) {
+                *largest = (*largest).max(value.to_bits() & MAGNITUDE);
             }
         }
+        let mut half = FOLD / 2;
+        while half > 0 {
+            let (low, high) = largest.split_at_mut(half);
+            let (low, high) = (low.as_flattened_mut(), high.as_flattened());
+            low.iter_mut().zip(high).for_each(|(low, high)| *low = (*low).max(*high));
+            half /= 2;
+        }
         let (mut scale, mut inverse) = ([0.0; ROWS], [0.0; ROWS]);
-        for channel in 0..ROWS {
-            let exponent = (largest[channel] / REACH).to_bits() >> 23;
+        for (channel, bits) in largest[0].into_iter().enumerate() {
+            let exponent = (f32::from_bits(bits) / REACH).to_bits() >> 23;
             // Channels without a number above 2⁻¹⁰⁴ count as zeros.
-            let some = exponent > 22;
+            let some = exponent > 22 && exponent < 255;
             let power = |exponent: u32| if some { f32::from_bits(exponent << 23) } else { 0.0 };
-            scale[channel] = power(exponent.wrapping_sub(22)) + taint[channel];
+            let broken = bits >= f32::INFINITY.to_bits() || exponent == 255;
+            scale[channel] = if broken { f32::NAN } else { power(exponent.wrapping_sub(22)) };
             inverse[channel] = power(276_u32.wrapping_sub(exponent));
         }
         Self { scale, inverse }
     }
 
-    /// The digits of a row, in the three low bytes, the least first.
-    #[inline(always)]
-    fn digits(&self, row: &[f32; ROWS]) -> [u32; ROWS] {
-        let mut digits = [0; ROWS];
-        for ((digits, value), inverse) in digits.iter_mut().zip(row).zip(&self.inverse) {
-            let multiple = (value * inverse).round_ties_even() as i32;
-            *digits = multiple.wrapping_add(MIDDLE as i32) as u32 ^ MIDDLE;
-        }
-        digits
-    }
-
     /// Writes four rows to row `line` of the registers of the digits, the largest first.
     #[inline(always)]
-    pub(crate) fn write(
-        &self,
-        rows: &[[f32; ROWS]; 4],
-        line: usize,
-        registers: &mut [Tile; DIGITS],
-    ) {
-        let [first, second, third, fourth] = rows;
-        let (first, second) = (self.digits(first), self.digits(second));
-        let (third, fourth) = (self.digits(third), self.digits(fourth));
+    pub(crate) fn write(&self, rows: &[Row; 4], line: usize, registers: &mut [Tile; DIGITS]) {
+        let mut digits = [[0_u32; ROWS]; 4];
+        for (digits, row) in digits.iter_mut().zip(rows) {
+            for channel in 0..ROWS {
+                // The largest digit, and what is left for the others.
+                let value = row[channel] * self.inverse[channel];
+                let high = value * (1.0 / 65536.0) + INTEGERS;
+                let rest = value - (high - INTEGERS) * 65536.0 + INTEGERS;
+                let integers = INTEGERS.to_bits();
+                let high = high.to_bits().wrapping_sub(integers) << 16;
+                let multiple = high.wrapping_add(rest.to_bits().wrapping_sub(integers));
+                digits[channel] = multiple.wrapping_add(MIDDLE) ^ MIDDLE;
+            }
+        }
+        let [first, second, third, fourth] = digits;
         for (digit, register) in registers.iter_mut().rev().enumerate() {
             let shift = 8 * digit as u32;
-            let byte = |value: u32| value >> shift & 0xFF;
-            let words = register[line].as_chunks_mut::<4>().0;
-            for (channel, word) in words.iter_mut().enumerate() {
-                let bytes = byte(first[channel])
+            let mut words = [0_u32; ROWS];
+            for channel in 0..ROWS {
+                let byte = |value: u32| value >> shift & 0xFF;
+                words[channel] = byte(first[channel])
                     | byte(second[channel]) << 8
                     | byte(third[channel]) << 16
                     | byte(fourth[channel]) << 24;
-                *word = bytes.to_le_bytes();
             }
+            let line: &mut [u32; ROWS] = cast_mut(&mut register[line]);
+            *line = words;
         }
     }
 }
 
-/// The sum that three sums of digits make, as a multiple of the scale.
+/// The sum that three sums of digits make, added to `offset`.
 #[inline(always)]
-pub(crate) fn total(sums: &[Sums<i32>; DIGITS], row: usize) -> [f32; ROWS] {
+pub(crate) fn total(sums: &[Sums<i32>; DIGITS], row: usize, scale: &Row, offset: &Row) -> Row {
     let mut totals = [0.0; ROWS];
-    let (a, b, c) = (&sums[0][row], &sums[1][row], &sums[2][row]);
-    for (column, total) in totals.iter_mut().enumerate() {
+    let (a, b, c, scale, offset) = (sums[0][row], sums[1][row], sums[2][row], *scale, *offset);
+    for column in 0..ROWS {
         let high = a[column] as f32 * 65536.0 + b[column] as f32 * 256.0;
-        *total = high + c[column] as f32;
+        totals[column] = (high + c[column] as f32) * scale[column] + offset[column];
     }
     totals
 }
 
-/// Sixteen numbers from `start` on, zeros behind the last of `count`.
+/// Copies the numbers from `start` on, at most sixteen, with zeros behind the last.
 #[inline(always)]
-pub(crate) fn sixteen(values: &[f32], start: usize, count: usize) -> [f32; ROWS] {
-    let mut sixteen = [0.0; ROWS];
-    if count >= ROWS {
-        sixteen.copy_from_slice(&values[start..start + ROWS]);
+pub(crate) fn copy_row(values: &[f32], row: &mut Row) {
+    if let Some(values) = values.first_chunk() {
+        *row = *values;
     } else {
-        sixteen[..count].copy_from_slice(&values[start..start + count]);
+        *row = [0.0; ROWS];
+        row[..values.len()].copy_from_slice(values);
     }
-    sixteen
 }
 
 #[cfg(test)]
@@ -115,7 +128,7 @@ mod tests {
             let value = (index as f32 - 5000.0) / 5000.0 * 3.7;
             let mut row = [value; ROWS];
             row[0] = 3.7;
-            let scales = Scales::of([row, [3.7; ROWS]].into_iter());
+            let scales = Scales::of(&[row]);
             let mut registers = [[[0; 64]; ROWS]; DIGITS];
             scales.write(&[row; 4], 0, &mut registers);
             for place in 0..4 {
@@ -134,7 +147,7 @@ mod tests {
     fn a_channel_that_is_not_finite_has_no_scale_and_one_of_zeros_has_zero() {
         let mut row = [0.0; ROWS];
         (row[1], row[2], row[3]) = (f32::NAN, f32::INFINITY, 1e-42);
-        let scales = Scales::of([row].into_iter());
+        let scales = Scales::of(&[row]);
         assert_eq!(scales.scale[0], 0.0);
         assert!(scales.scale[1].is_nan() && scales.scale[2].is_nan());
         assert!(scales.scale[3] >= 0.0 && scales.inverse.iter().all(|value| value.is_finite()));

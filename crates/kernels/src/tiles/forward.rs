@@ -1,9 +1,9 @@
 //! The forward pass: spikes as bytes, the weight as digits.
 
-use super::digits::{Scales, sixteen, total};
-use super::plane::Plane;
+use super::FLOATS;
+use super::digits::{Row, Scales, copy_row, total};
+use super::plane::{Phases, Plane};
 use super::unit::{BLOCK, DIGITS, Line, ROWS, Rows, Sums, Tile, Unit};
-use super::{FLOATS, part_of};
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::shared::Shared;
@@ -14,6 +14,8 @@ use rayon::prelude::*;
 
 /// Input channels of a line.
 const CHANNELS: usize = size_of::<Line>();
+/// Depths at a time.
+const DEPTH: usize = 12;
 /// Blocks of results per task.
 const BLOCKS: usize = 8;
 /// Tasks into which the work is cut, at least, where the columns allow it.
@@ -47,12 +49,11 @@ impl Conv2d {
         let columns = self.out_channels.div_ceil(ROWS);
         let map = SpikeMap::new(self);
         let depths = map.depths(chunks);
-        let part = part_of(self.taps(), depths.len());
         let strip = BLOCKS * BLOCK;
         let strips = map.plane.results_len().div_ceil(strip);
         let parts = TASKS.div_ceil(strips).min(columns);
         let output = Shared::new(output);
-        with_floats(chunks * map.phases.len() * map.plane.len() * FLOATS, |lines| {
+        with_floats(chunks * map.phases.offsets.len() * map.plane.len() * FLOATS, |lines| {
             map.expand(self, input, lines);
             let bytes: &[u8] = cast_slice(lines);
             with_floats(columns * depths.len() * DIGITS * ROWS * FLOATS, |registers| {
@@ -61,36 +62,44 @@ impl Conv2d {
                 let registers: &[[Tile; DIGITS]] = cast_slice(registers);
                 (0..strips * parts).into_par_iter().for_each(|task| {
                     let first = task % strips * strip;
-                    let count = strip.min(map.plane.results_len() - first);
-                    let columns = task / strips * columns / parts..(task / strips + 1) * columns / parts;
+                    let blocks = BLOCKS.min((map.plane.results_len() - first).div_ceil(BLOCK));
+                    let columns =
+                        task / strips * columns / parts..(task / strips + 1) * columns / parts;
                     Unit::with(|unit| {
                         let mut sums = [[[[[0; ROWS]; ROWS]; DIGITS]; 2]; BLOCKS];
                         for column in columns {
                             let right = &registers[column * depths.len()..][..depths.len()];
-                            // A part of the registers stays in the level-1 cache for all blocks.
-                            for start in (0..depths.len()).step_by(part) {
-                                let end = depths.len().min(start + part);
-                                for (block, sums) in (0..count).step_by(BLOCK).zip(&mut sums) {
-                                    let rows = Rows {
-                                        bytes: &bytes[(first + block) * size_of::<Line>()..],
-                                        row: size_of::<Line>(),
-                                        depths: &depths[start..end],
-                                    };
-                                    unit.digits(rows, &right[start..end], start > 0, sums);
-                                }
-                            }
-                            for (block, sums) in (0..count).step_by(BLOCK).zip(&sums) {
+                            let store = |block: usize, sums: &[[Sums<i32>; DIGITS]; 2]| {
                                 dispatch(Store {
                                     sums,
-                                    scale: scales[column],
+                                    scale: &scales[column],
                                     bias,
                                     column: column * ROWS,
                                     channels: self.out_channels,
                                     plane: &map.plane,
-                                    first: first + block,
+                                    first: first + block * BLOCK,
                                     output,
                                 });
+                            };
+                            // A part of the registers stays in the level-1 cache for all blocks.
+                            for start in (0..depths.len()).step_by(DEPTH) {
+                                let end = depths.len().min(start + DEPTH);
+                                for block in 0..blocks {
+                                    let place = first + block * BLOCK;
+                                    let rows = Rows {
+                                        bytes: &bytes[place * size_of::<Line>()..],
+                                        row: size_of::<Line>(),
+                                        depths: &depths[start..end],
+                                    };
+                                    let right = &right[start..end];
+                                    unit.digits(rows, right, start > 0, &mut sums[block]);
+                                    // The unit works on while the vectors store what it is done with.
+                                    if end == depths.len() && block > 0 {
+                                        store(block - 1, &sums[block - 1]);
+                                    }
+                                }
                             }
+                            store(blocks - 1, &sums[blocks - 1]);
                         }
                     });
                 });
@@ -100,12 +109,7 @@ impl Conv2d {
 
     /// Writes the weight as registers `[columns, chunks, taps, DIGITS]`; returns the scales of the
     /// columns.
-    fn weight_digits(
-        &self,
-        weight: &[f32],
-        chunks: usize,
-        registers: &mut [f32],
-    ) -> Vec<[f32; ROWS]> {
+    fn weight_digits(&self, weight: &[f32], chunks: usize, registers: &mut [f32]) -> Vec<Row> {
         let depth = self.taps() * chunks;
         let registers: &mut [[Tile; DIGITS]] = cast_slice_mut(registers);
         registers
@@ -118,42 +122,25 @@ impl Conv2d {
     }
 }
 
-/// Where the bytes of spikes lie: in a plane for each position modulo the stride that a tap meets,
-/// `[chunks, phases, places]`.
+/// Where the bytes of spikes lie: `[chunks, phases, places]`.
 struct SpikeMap {
+    phases: Phases,
     plane: Plane,
-    stride: [usize; 2],
-    phases: Vec<[usize; 2]>,
-    /// The phase of each tap, and where it lies there.
-    taps: Vec<(usize, [i32; 2])>,
 }
 
 impl SpikeMap {
     fn new(shape: &Conv2d) -> Self {
-        let stride = shape.stride;
-        let mut phases = Vec::new();
-        let mut taps = Vec::new();
-        for tap in 0..shape.taps() {
-            let tap = [tap / shape.kernel[1], tap % shape.kernel[1]];
-            let from = [0, 1].map(|axis| tap[axis] as i32 - shape.padding[axis] as i32);
-            let phase = [0, 1].map(|axis| from[axis].rem_euclid(stride[axis] as i32) as usize);
-            let index = phases.iter().position(|found| *found == phase).unwrap_or_else(|| {
-                phases.push(phase);
-                phases.len() - 1
-            });
-            taps.push((index, [0, 1].map(|axis| from[axis].div_euclid(stride[axis] as i32))));
-        }
-        let size = [shape.height.div_ceil(stride[0]), shape.width.div_ceil(stride[1])];
-        let places: Vec<[i32; 2]> = taps.iter().map(|(_, tap)| *tap).collect();
-        let plane = Plane::new(shape.images, size, shape.output_size(), &places);
-        Self { plane, stride, phases, taps }
+        let phases = Phases::new(shape);
+        let plane = phases.plane(shape, shape.images);
+        Self { phases, plane }
     }
 
     /// Where the first row of a product lies, in bytes: `[chunks, taps]`.
     fn depths(&self, chunks: usize) -> Vec<usize> {
         let places = (0..chunks).flat_map(|chunk| {
-            self.taps.iter().map(move |(phase, tap)| {
-                (chunk * self.phases.len() + phase) * self.plane.len() + self.plane.offset(*tap)
+            self.phases.taps.iter().map(move |(phase, tap)| {
+                (chunk * self.phases.offsets.len() + phase) * self.plane.len()
+                    + self.plane.offset(*tap)
             })
         });
         places.map(|place| place * size_of::<Line>()).collect()
@@ -170,8 +157,8 @@ impl SpikeMap {
         let lines = Shared::new(lines);
         (0..batch * plane.rows).into_par_iter().for_each(|task| {
             let (image, row) = (task / plane.rows, task % plane.rows);
-            for (phase, offset) in self.phases.iter().enumerate() {
-                let y = row * self.stride[0] + offset[0];
+            for (phase, offset) in self.phases.offsets.iter().enumerate() {
+                let y = row * shape.stride[0] + offset[0];
                 dispatch(Expand { map: self, shape, input, image, row, y, phase, lines });
             }
         });
@@ -204,9 +191,9 @@ impl Kernel for Expand<'_> {
         for group in 0..input.groups() {
             let steps = input.steps(group);
             for chunk in 0..chunks {
-                let start = (chunk * map.phases.len() + phase) * plane.len();
+                let start = (chunk * map.phases.offsets.len() + phase) * plane.len();
                 for place in 0..plane.pitch {
-                    let x = place * map.stride[1] + map.phases[phase][1];
+                    let x = place * shape.stride[1] + map.phases.offsets[phase][1];
                     let mut values = [[0_u64; 2 * WORDS]; STEPS];
                     if y < shape.height && x < shape.width {
                         let pixel = (image * shape.height + y) * shape.width + x;
@@ -254,27 +241,33 @@ struct WeightDigits<'a> {
 }
 
 impl Kernel for WeightDigits<'_> {
-    type Output = [f32; ROWS];
+    type Output = Row;
 
     #[inline(always)]
-    fn call(self) -> [f32; ROWS] {
+    fn call(self) -> Row {
         let Self { shape, weight, column, registers } = self;
         let (inputs, outputs) = (shape.in_channels, shape.out_channels);
         let first = column * ROWS;
-        let count = ROWS.min(outputs - first);
-        let rows = (0..shape.patch_len()).map(|row| sixteen(weight, row * outputs + first, count));
-        let scales = Scales::of(rows);
+        let end = outputs.min(first + ROWS);
+        // Sixteen columns, side by side.
+        let mut rows = vec![[0.0; ROWS]; shape.patch_len()];
+        for (row, weight) in rows.iter_mut().zip(weight.chunks_exact(outputs)) {
+            copy_row(&weight[first..end], row);
+        }
+        let scales = Scales::of(&rows);
         for (index, registers) in registers.iter_mut().enumerate() {
             let (chunk, tap) = (index / shape.taps(), index % shape.taps());
-            for line in 0..ROWS {
-                let mut rows = [[0.0; ROWS]; 4];
-                for (place, row) in rows.iter_mut().enumerate() {
-                    let channel = chunk * CHANNELS + 4 * line + place;
-                    if channel < inputs {
-                        *row = sixteen(weight, (tap * inputs + channel) * outputs + first, count);
-                    }
-                }
-                scales.write(&rows, line, registers);
+            let rows = &rows[tap * inputs..(tap + 1) * inputs];
+            let rows = &rows[chunk * CHANNELS..inputs.min((chunk + 1) * CHANNELS)];
+            let (fours, rest) = rows.as_chunks::<4>();
+            for (line, rows) in fours.iter().enumerate() {
+                scales.write(rows, line, registers);
+            }
+            let mut last = [[0.0; ROWS]; 4];
+            last[..rest.len()].copy_from_slice(rest);
+            for line in fours.len()..ROWS {
+                scales.write(&last, line, registers);
+                last = [[0.0; ROWS]; 4];
             }
         }
         scales.scale
@@ -284,7 +277,7 @@ impl Kernel for WeightDigits<'_> {
 /// Writes the sums of a block of results to sixteen columns of the output.
 struct Store<'a> {
     sums: &'a [[Sums<i32>; DIGITS]; 2],
-    scale: [f32; ROWS],
+    scale: &'a Row,
     bias: Option<&'a [f32]>,
     column: usize,
     channels: usize,
@@ -300,20 +293,20 @@ impl Kernel for Store<'_> {
     fn call(self) {
         let Self { sums, scale, bias, column, channels, plane, first, output } = self;
         let count = ROWS.min(channels - column);
-        let bias = bias.map_or([0.0; ROWS], |bias| sixteen(bias, column, count));
+        let mut offset = [0.0; ROWS];
+        if let Some(bias) = bias {
+            copy_row(&bias[column..column + count], &mut offset);
+        }
         let [height, width] = plane.results;
         for run in plane.runs(first, BLOCK) {
             let pixel = (run.image * height + run.y) * width + run.x;
             for place in 0..run.count {
                 let index = run.index + place;
-                let mut values = total(&sums[index / ROWS], index % ROWS);
-                for ((value, scale), bias) in values.iter_mut().zip(&scale).zip(&bias) {
-                    *value = *value * scale + bias;
-                }
+                let values = total(&sums[index / ROWS], index % ROWS, scale, &offset);
                 let start = (pixel + place) * channels + column;
                 // SAFETY: each task has its own results and columns, and visits each once.
                 let output = unsafe { output.part(start..start + count) };
-                if let Ok(output) = <&mut [f32; ROWS]>::try_from(&mut *output) {
+                if let Ok(output) = <&mut Row>::try_from(&mut *output) {
                     *output = values;
                 } else {
                     output.copy_from_slice(&values[..count]);

@@ -2,10 +2,10 @@
 //!
 //! Input pixels fall into classes by their position modulo the stride; each class sees its own taps.
 
+use super::FLOATS;
 use super::halves::halves;
 use super::plane::Plane;
 use super::unit::{BLOCK, HALVES, Line, ROWS, Rows, Sums, Tile, Unit};
-use super::{FLOATS, part_of};
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::shared::Shared;
@@ -17,6 +17,8 @@ use rayon::prelude::*;
 const CHANNELS: usize = size_of::<Line>() / 2;
 /// Input channels of a product: two registers of columns.
 const COLUMNS: usize = 2 * ROWS;
+/// Depths at a time.
+const DEPTH: usize = 36;
 /// Blocks of results per task.
 const BLOCKS: usize = 8;
 /// Tasks into which a class is cut, at least, where the columns allow it.
@@ -39,9 +41,9 @@ impl Class {
     fn new(shape: &Conv2d, offset: [usize; 2]) -> Self {
         let meets = |axis: usize| {
             let (stride, from) = (shape.stride[axis], offset[axis] + shape.padding[axis]);
-            (0..shape.kernel[axis]).filter(move |k| from % stride == k % stride).map(move |k| {
-                (k, (from as i32 - k as i32) / stride as i32)
-            })
+            (0..shape.kernel[axis])
+                .filter(move |k| from % stride == k % stride)
+                .map(move |k| (k, (from as i32 - k as i32) / stride as i32))
         };
         let (mut kernel, mut taps) = (Vec::new(), Vec::new());
         for (ky, down) in meets(0) {
@@ -114,34 +116,51 @@ impl Conv2d {
                 offsets.map(move |offset| chunk * HALVES * distance + offset)
             })
             .collect();
-        let part = part_of(class.taps.len(), depths.len());
         let strip = BLOCKS * BLOCK;
         let strips = plane.results_len().div_ceil(strip);
         let parts = TASKS.div_ceil(strips).min(columns);
         (0..strips * parts).into_par_iter().for_each(|task| {
             let first = task % strips * strip;
-            let count = strip.min(plane.results_len() - first);
+            let blocks = BLOCKS.min((plane.results_len() - first).div_ceil(BLOCK));
             let columns = task / strips * columns / parts..(task / strips + 1) * columns / parts;
             Unit::with(|unit| {
                 let mut sums = [[[[[0.0; ROWS]; ROWS]; 2]; 2]; BLOCKS];
                 for column in columns {
                     let right = &registers[column * depths.len()..][..depths.len()];
+                    let store = |block: usize, sums: &[[Sums<f32>; 2]; 2]| {
+                        let (first, column) = (first + block * BLOCK, column * COLUMNS);
+                        dispatch(Store {
+                            shape: self,
+                            class,
+                            plane,
+                            sums,
+                            first,
+                            column,
+                            grad_input,
+                        });
+                    };
                     // A part of the registers stays in the level-1 cache for all blocks.
-                    for start in (0..depths.len()).step_by(part) {
-                        let end = depths.len().min(start + part);
-                        for (block, sums) in (0..count).step_by(BLOCK).zip(&mut sums) {
+                    for start in (0..depths.len()).step_by(DEPTH) {
+                        let end = depths.len().min(start + DEPTH);
+                        for block in 0..blocks {
                             let rows = Rows {
-                                bytes: &bytes[(first + block) * size_of::<Line>()..],
+                                bytes: &bytes[(first + block * BLOCK) * size_of::<Line>()..],
                                 row: size_of::<Line>(),
                                 depths: &depths[start..end],
                             };
-                            unit.halves(rows, distance, &right[start..end], start > 0, sums);
+                            let right = &right[start..end];
+                            unit.halves(rows, distance, right, start > 0, &mut sums[block]);
+                            // The unit works on while the vectors store what it is done with.
+                            if end == depths.len() && block > 0 {
+                                store(block - 1, &sums[block - 1]);
+                            }
                         }
                     }
-                    for (block, sums) in (0..count).step_by(BLOCK).zip(&sums) {
-                        let (first, column) = (first + block, column * COLUMNS);
-                        dispatch(Store { shape: self, class, plane, sums, first, column, grad_input });
+                    if depths.is_empty() {
+                        // Pixels that no output sees.
+                        (0..blocks - 1).for_each(|block| store(block, &sums[block]));
                     }
+                    store(blocks - 1, &sums[blocks - 1]);
                 }
             });
         });

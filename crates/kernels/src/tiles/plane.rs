@@ -6,6 +6,7 @@
 //! reads.
 
 use super::unit::BLOCK;
+use crate::convolution::Conv2d;
 
 /// Where the pixels of a map lie, and the results that are made of them.
 #[derive(Clone, Copy, Debug)]
@@ -108,13 +109,49 @@ impl Iterator for Runs<'_> {
             let places = (plane.pitch - x).min(self.count - index);
             self.index += places;
             self.x = 0;
-            (self.image, self.y) = if y + 1 == plane.rows { (image + 1, 0) } else { (image, y + 1) };
+            (self.image, self.y) =
+                if y + 1 == plane.rows { (image + 1, 0) } else { (image, y + 1) };
             let count = places.min(plane.results[1].saturating_sub(x));
             if y < plane.results[0] && count > 0 {
                 return Some(Run { index, image, y, x, count });
             }
         }
         None
+    }
+}
+
+/// The positions modulo the stride that the taps of a convolution meet: each has a plane of its own, in
+/// which neighbors are the stride apart.
+pub(super) struct Phases {
+    /// Down and right of the first pixel.
+    pub(super) offsets: Vec<[usize; 2]>,
+    /// The phase of each tap, and where its pixel lies there, seen from the result.
+    pub(super) taps: Vec<(usize, [i32; 2])>,
+}
+
+impl Phases {
+    pub(super) fn new(shape: &Conv2d) -> Self {
+        let (mut offsets, mut taps) = (Vec::new(), Vec::new());
+        for tap in 0..shape.taps() {
+            let tap = [tap / shape.kernel[1], tap % shape.kernel[1]];
+            let from = [0, 1].map(|axis| tap[axis] as i32 - shape.padding[axis] as i32);
+            let stride = shape.stride.map(|stride| stride as i32);
+            let offset = [0, 1].map(|axis| from[axis].rem_euclid(stride[axis]) as usize);
+            let phase = offsets.iter().position(|found| *found == offset).unwrap_or_else(|| {
+                offsets.push(offset);
+                offsets.len() - 1
+            });
+            taps.push((phase, [0, 1].map(|axis| from[axis].div_euclid(stride[axis]))));
+        }
+        Self { offsets, taps }
+    }
+
+    /// The plane of a phase of so many images, with the outputs as results.
+    pub(super) fn plane(&self, shape: &Conv2d, images: usize) -> Plane {
+        let size =
+            [0, 1].map(|axis| [shape.height, shape.width][axis].div_ceil(shape.stride[axis]));
+        let taps: Vec<[i32; 2]> = self.taps.iter().map(|(_, tap)| *tap).collect();
+        Plane::new(images, size, shape.output_size(), &taps)
     }
 }
 

@@ -26,7 +26,13 @@ pub(crate) fn for_each_case(mut body: impl FnMut(Conv2d, usize, f32)) {
     assert_eq!(visited, 147 * 5 + 1);
 }
 
-pub(crate) fn encode(shape: &Conv2d, time_steps: usize, values: &[f32], unit: f32, levels: u32) -> Spikes {
+pub(crate) fn encode(
+    shape: &Conv2d,
+    time_steps: usize,
+    values: &[f32],
+    unit: f32,
+    levels: u32,
+) -> Spikes {
     let pixels = shape.images / time_steps * shape.height * shape.width;
     let shape = [time_steps, pixels, shape.in_channels];
     Spikes::multiples(shape, values, unit, levels).expect("multiples of the unit")

@@ -32,6 +32,9 @@ pub(crate) fn all_passes_match_the_definition() {
             row.iter_mut().zip(&bias).for_each(|(sum, bias)| *sum += f64::from(*bias));
         }
         assert_close(&output, &expected.output, 1e-5, &name);
+        let mut grad_weight = vec![f32::NAN; shape.weight_len()];
+        shape.tile_weight_gradient(&spikes, &grad_output, &mut grad_weight);
+        assert_close(&grad_weight, &expected.grad_weight, 1e-5, &name);
         let mut grad_input = vec![f32::NAN; shape.input_len()];
         shape.tile_input_gradient(&grad_output, &weight, &mut grad_input);
         assert_close(&grad_input, &expected.grad_input, 1e-5, &name);

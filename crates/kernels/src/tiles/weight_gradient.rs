@@ -1,0 +1,374 @@
+//! The gradient of the weight: spikes as bytes by channel, output gradients as digits.
+//!
+//! The sums run over the places of a plane. The samples are taken in groups, whose digits stay in the
+//! cache that all cores share, and their places in chunks with scales of their own.
+
+use super::FLOATS;
+use super::digits::{Row, Scales, copy_row, total};
+use super::plane::{Phases, Plane};
+use super::unit::{BLOCK, DIGITS, Line, ROWS, Rows, Sums, Tile, Unit};
+use crate::convolution::Conv2d;
+use crate::scratch::with_floats;
+use crate::shared::Shared;
+use crate::simd::{Kernel, dispatch};
+use crate::spikes::{PER_WORD, STEPS, Spikes};
+use pulp::bytemuck::{cast_slice, cast_slice_mut};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Places of a register: sixteen lines of four.
+const PLACES: usize = size_of::<Line>();
+/// Registers of a chunk.
+const DEPTH: usize = 6;
+/// Places of a chunk.
+const CHUNK: usize = DEPTH * PLACES;
+/// Bytes of a group of samples, about.
+const GROUP_BYTES: usize = 8 << 20;
+/// Tasks into which a group is cut, about.
+const TASKS: usize = 8;
+
+/// A group of samples.
+struct Group<'a> {
+    shape: &'a Conv2d,
+    input: &'a Spikes,
+    phases: &'a Phases,
+    /// Of all steps of all samples of the group, step by step for each sample.
+    plane: Plane,
+    samples: Range<usize>,
+    /// Input channels, in whole blocks.
+    channels: usize,
+    /// The least and the largest offset of a tap.
+    reach: [usize; 2],
+    /// Bytes of a channel of a chunk.
+    row: usize,
+}
+
+impl Conv2d {
+    /// `grad_weight[kernel_h, kernel_w, in, out]` for an input of spikes; `self.images` counts time
+    /// steps times batch, and the spikes are those of all of them.
+    ///
+    /// Equal to [`Self::weight_gradient`] up to rounding, and up to 2⁻²³ of the largest output gradient
+    /// of an output channel among 512 neighbors, per output gradient.
+    ///
+    /// # Panics
+    /// If the spikes or a slice do not have the number of elements of their shape, or a stride is 0,
+    /// or [this machine has no matrix unit](crate::simd::has_matrix_unit).
+    pub fn tile_weight_gradient(
+        &self,
+        input: &Spikes,
+        grad_output: &[f32],
+        grad_weight: &mut [f32],
+    ) {
+        self.check_spikes(input);
+        self.check(input.len(), grad_weight.len(), grad_output.len());
+        grad_weight.fill(0.0);
+        if grad_weight.is_empty() || grad_output.is_empty() {
+            return;
+        }
+        let phases = Phases::new(self);
+        let [time_steps, ..] = input.shape();
+        let batch = self.images / time_steps;
+        let channels = self.in_channels.next_multiple_of(BLOCK);
+        let of_sample = phases.plane(self, time_steps).results_len()
+            * (self.out_channels * DIGITS + phases.offsets.len() * channels);
+        let groups = batch.div_ceil((GROUP_BYTES / of_sample).max(1));
+        for group in 0..groups {
+            let samples = group * batch / groups..(group + 1) * batch / groups;
+            let plane = phases.plane(self, time_steps * samples.len());
+            let offsets = || phases.taps.iter().map(|(_, tap)| plane.offset(*tap));
+            let reach = [offsets().min().unwrap_or(0), offsets().max().unwrap_or(0)];
+            // Rows an odd number of lines apart do not fight for one place in the cache.
+            let row = ((CHUNK + reach[1] - reach[0]).div_ceil(PLACES) | 1) * PLACES;
+            let (shape, phases) = (self, &phases);
+            let group = Group { shape, input, phases, plane, samples, channels, reach, row };
+            group.add(grad_output, grad_weight);
+        }
+    }
+}
+
+impl Group<'_> {
+    /// Adds the share of the group.
+    fn add(&self, grad_output: &[f32], grad_weight: &mut [f32]) {
+        let columns = self.shape.out_channels.div_ceil(ROWS);
+        let chunks = self.plane.results_len().div_ceil(CHUNK);
+        let rows = self.phases.offsets.len() * chunks * self.channels;
+        with_floats(rows * self.row / size_of::<f32>(), |spikes| {
+            self.transpose(chunks, cast_slice_mut(spikes));
+            let spikes: &[u8] = cast_slice(spikes);
+            with_floats(chunks * columns * DEPTH * DIGITS * ROWS * FLOATS, |registers| {
+                let scales = self.digits(grad_output, registers);
+                let registers: &[[Tile; DIGITS]] = cast_slice(registers);
+                let blocks = self.channels / BLOCK;
+                let column_parts = columns.min(TASKS);
+                let block_parts = TASKS.div_ceil(column_parts).min(blocks);
+                let grad_weight = Shared::new(grad_weight);
+                (0..column_parts * block_parts).into_par_iter().for_each(|task| {
+                    let range = |part: usize, parts: usize, all: usize| {
+                        part * all / parts..(part + 1) * all / parts
+                    };
+                    let columns_here = range(task % column_parts, column_parts, columns);
+                    let blocks_here = range(task / column_parts, block_parts, blocks);
+                    for chunk in 0..chunks {
+                        for column in columns_here.clone() {
+                            let index = chunk * columns + column;
+                            self.add_chunk(Chunk {
+                                index: chunk,
+                                chunks,
+                                spikes,
+                                registers: &registers[index * DEPTH..][..DEPTH],
+                                scale: &scales[index],
+                                column: column * ROWS,
+                                blocks: blocks_here.clone(),
+                                grad_weight,
+                            });
+                        }
+                    }
+                });
+            });
+        });
+    }
+
+    /// Adds the products of a chunk.
+    fn add_chunk(&self, chunk: Chunk<'_>) {
+        let taps = &self.phases.taps;
+        Unit::with(|unit| {
+            let mut sums = [[[[[0; ROWS]; ROWS]; DIGITS]; 2]; 2];
+            let mut before = None;
+            let products = chunk.blocks.clone().flat_map(|block| {
+                taps.iter().enumerate().map(move |(tap, place)| (block, tap, place))
+            });
+            for (turn, (block, tap, (phase, place))) in products.enumerate() {
+                let row = (phase * chunk.chunks + chunk.index) * self.channels + block * BLOCK;
+                let first = row * self.row + self.plane.offset(*place) - self.reach[0];
+                let mut depths = [0; DEPTH];
+                for (depth, start) in depths.iter_mut().enumerate() {
+                    *start = first + depth * PLACES;
+                }
+                let rows = Rows { bytes: chunk.spikes, row: self.row, depths: &depths };
+                unit.digits(rows, chunk.registers, false, &mut sums[turn % 2]);
+                // The unit works on while the vectors add what it is done with.
+                if let Some((block, tap)) = before.replace((block, tap)) {
+                    let sums = &sums[(turn + 1) % 2];
+                    dispatch(Add { shape: self.shape, chunk: &chunk, sums, block, tap });
+                }
+            }
+            if let Some((block, tap)) = before {
+                let turn = chunk.blocks.len() * taps.len() - 1;
+                let sums = &sums[turn % 2];
+                dispatch(Add { shape: self.shape, chunk: &chunk, sums, block, tap });
+            }
+        });
+    }
+
+    /// Writes the spikes as bytes, `[phases, chunks, channels, row]`, and zeros everywhere else.
+    fn transpose(&self, chunks: usize, bytes: &mut [u8]) {
+        bytes.par_chunks_mut(1 << 16).for_each(|bytes| bytes.fill(0));
+        let bytes = Shared::new(bytes);
+        let words = self.input.words_per_row();
+        (0..self.phases.offsets.len() * words).into_par_iter().for_each(|task| {
+            let (phase, word) = (task / words, task % words);
+            dispatch(Transpose { group: self, chunks, phase, word, bytes });
+        });
+    }
+
+    /// Writes output gradients as registers `[chunks, columns, DEPTH, DIGITS]`; returns their scales.
+    fn digits(&self, grad_output: &[f32], registers: &mut [f32]) -> Vec<Row> {
+        let columns = self.shape.out_channels.div_ceil(ROWS);
+        let registers: &mut [[Tile; DIGITS]] = cast_slice_mut(registers);
+        let unit = self.input.weight_of(0);
+        let scales: Vec<Vec<Row>> = registers
+            .par_chunks_mut(columns * DEPTH)
+            .enumerate()
+            .map(|(chunk, registers)| {
+                let mut scales = vec![[0.0; ROWS]; columns];
+                dispatch(Digits {
+                    group: self,
+                    first: chunk * CHUNK,
+                    grad_output,
+                    registers,
+                    scales: &mut scales,
+                });
+                scales.as_flattened_mut().iter_mut().for_each(|scale| *scale *= unit);
+                scales
+            })
+            .collect();
+        scales.concat()
+    }
+}
+
+/// The spikes of sixteen channels.
+struct Transpose<'a> {
+    group: &'a Group<'a>,
+    chunks: usize,
+    phase: usize,
+    word: usize,
+    bytes: Shared<'a, u8>,
+}
+
+impl Kernel for Transpose<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        /// Pixels at a time.
+        const RUN: usize = 64;
+        let Self { group, chunks, phase, word, bytes } = self;
+        let Group { shape, input, phases, plane, samples, reach: [least, most], .. } = group;
+        let of_chunk = group.channels * group.row;
+        let [time_steps, ..] = input.shape();
+        let [down, right] = phases.offsets[phase];
+        let pixels_per_row = shape.width.saturating_sub(right).div_ceil(shape.stride[1]);
+        for (index, sample) in samples.clone().enumerate() {
+            for (row, y) in (down..shape.height).step_by(shape.stride[0]).enumerate() {
+                let pixel = (sample * shape.height + y) * shape.width + right;
+                for steps in 0..input.groups() {
+                    for first in (0..pixels_per_row).step_by(RUN) {
+                        let count = RUN.min(pixels_per_row - first);
+                        // Two channels per byte; of one step at a time, all planes.
+                        let mut values = [[[0_u8; RUN]; PER_WORD]; STEPS];
+                        for number in 0..input.planes() {
+                            let mut pairs = [[0_u8; RUN]; PER_WORD / 2];
+                            for place in 0..count {
+                                let pixel = pixel + (first + place) * shape.stride[1];
+                                let word = input.patterns(pixel, steps, number)[word].to_le_bytes();
+                                for (pairs, byte) in pairs.iter_mut().zip(word) {
+                                    pairs[place] = byte;
+                                }
+                            }
+                            for (step, values) in values.iter_mut().enumerate() {
+                                for (channel, values) in values.iter_mut().enumerate() {
+                                    let shift = channel % 2 * STEPS + step;
+                                    let pairs = &pairs[channel / 2];
+                                    for (value, pair) in values.iter_mut().zip(pairs) {
+                                        *value |= (pair >> shift & 1) << number;
+                                    }
+                                }
+                            }
+                        }
+                        for (t, values) in input.steps(steps).zip(&values) {
+                            let place = plane.row(index * time_steps + t, row) + first;
+                            // Chunks overlap by the reach of the taps.
+                            let from = place.saturating_sub(most + CHUNK - 1).div_ceil(CHUNK);
+                            let to = chunks.min((place + count - 1 - least) / CHUNK + 1);
+                            for chunk in from..to {
+                                let start = chunk * CHUNK + least;
+                                let end = chunk * CHUNK + most + CHUNK;
+                                let places = place.max(start)..(place + count).min(end);
+                                if places.is_empty() {
+                                    continue;
+                                }
+                                let at = (phase * chunks + chunk) * of_chunk
+                                    + word * PER_WORD * group.row
+                                    + (places.start - start);
+                                let here = places.start - place..places.end - place;
+                                for (channel, values) in values.iter().enumerate() {
+                                    let at = at + channel * group.row;
+                                    // SAFETY: each task has its own channels of its own phase.
+                                    let target = unsafe { bytes.part(at..at + here.len()) };
+                                    target.copy_from_slice(&values[here.clone()]);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The output gradients of a chunk of places.
+struct Digits<'a> {
+    group: &'a Group<'a>,
+    first: usize,
+    grad_output: &'a [f32],
+    /// `[columns, DEPTH]`.
+    registers: &'a mut [[Tile; DIGITS]],
+    scales: &'a mut [Row],
+}
+
+impl Kernel for Digits<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        /// The start of a place that is in a gap.
+        const NONE: usize = usize::MAX;
+        let Self { group, first, grad_output, registers, scales } = self;
+        let [time_steps, ..] = group.input.shape();
+        let batch = group.shape.images / time_steps;
+        let outputs = group.shape.out_channels;
+        let [height, width] = group.plane.results;
+        let mut starts = [NONE; CHUNK];
+        for run in group.plane.runs(first, CHUNK) {
+            let (sample, t) = (run.image / time_steps, run.image % time_steps);
+            let image = t * batch + group.samples.start + sample;
+            let pixel = (image * height + run.y) * width + run.x;
+            for (place, start) in starts[run.index..][..run.count].iter_mut().enumerate() {
+                *start = (pixel + place) * outputs;
+            }
+        }
+        let mut rows = vec![[0.0; ROWS]; CHUNK];
+        let columns = registers.as_chunks_mut::<DEPTH>().0.iter_mut().zip(scales);
+        for (column, (registers, scale)) in columns.enumerate() {
+            let column = column * ROWS;
+            let count = ROWS.min(outputs - column);
+            for (row, start) in rows.iter_mut().zip(starts) {
+                if start == NONE {
+                    *row = [0.0; ROWS];
+                } else {
+                    copy_row(&grad_output[start + column..][..count], row);
+                }
+            }
+            let scales = Scales::of(&rows);
+            *scale = scales.scale;
+            for (line, rows) in rows.as_chunks::<4>().0.iter().enumerate() {
+                scales.write(rows, line % ROWS, &mut registers[line / ROWS]);
+            }
+        }
+    }
+}
+
+/// The products of a chunk of places for sixteen columns and some blocks of channels.
+struct Chunk<'a> {
+    index: usize,
+    chunks: usize,
+    spikes: &'a [u8],
+    registers: &'a [[Tile; DIGITS]],
+    scale: &'a Row,
+    column: usize,
+    blocks: Range<usize>,
+    grad_weight: Shared<'a>,
+}
+
+/// Adds the sums of a block of channels to the gradient of a tap.
+struct Add<'a> {
+    shape: &'a Conv2d,
+    chunk: &'a Chunk<'a>,
+    sums: &'a [[Sums<i32>; DIGITS]; 2],
+    block: usize,
+    tap: usize,
+}
+
+impl Kernel for Add<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { shape, chunk, sums, block, tap } = self;
+        let (inputs, outputs) = (shape.in_channels, shape.out_channels);
+        let count = ROWS.min(outputs - chunk.column);
+        let channels = block * BLOCK..inputs.min((block + 1) * BLOCK);
+        for (index, channel) in channels.enumerate() {
+            let start = (tap * inputs + channel) * outputs + chunk.column;
+            // SAFETY: each task has its own columns and blocks of channels.
+            let target = unsafe { chunk.grad_weight.part(start..start + count) };
+            let sums = &sums[index / ROWS];
+            if let Ok(target) = <&mut Row>::try_from(&mut *target) {
+                *target = total(sums, index % ROWS, chunk.scale, target);
+            } else {
+                let totals = total(sums, index % ROWS, chunk.scale, &[0.0; ROWS]);
+                target.iter_mut().zip(&totals).for_each(|(sum, total)| *sum += total);
+            }
+        }
+    }
+}
