@@ -24,6 +24,8 @@ mod weight_gradient;
 
 /// Floats in the place of a line.
 const FLOATS: usize = size_of::<unit::Line>() / size_of::<f32>();
+/// Bytes of the map of a group of samples, about: it stays in the cache that all cores share.
+const GROUP_BYTES: usize = 8 << 20;
 
 /// Places per result of a convolution: gaps are computed as well.
 pub(crate) fn places_per_result(shape: &Conv2d) -> f64 {

@@ -1,9 +1,9 @@
 //! The forward pass: spikes as bytes, the weight as digits.
 
-use super::FLOATS;
 use super::digits::{Row, Scales, copy_row, total};
 use super::plane::{Phases, Plane};
 use super::unit::{BLOCK, DIGITS, Line, ROWS, Rows, Sums, Tile, Unit};
+use super::{FLOATS, GROUP_BYTES};
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::shared::Shared;
@@ -11,6 +11,7 @@ use crate::simd::{Kernel, dispatch};
 use crate::spikes::{PER_WORD, STEPS, Spikes};
 use pulp::bytemuck::{cast_slice, cast_slice_mut};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Input channels of a line.
 const CHANNELS: usize = size_of::<Line>();
@@ -47,61 +48,82 @@ impl Conv2d {
         }
         let chunks = self.in_channels.div_ceil(CHANNELS);
         let columns = self.out_channels.div_ceil(ROWS);
-        let map = SpikeMap::new(self);
+        let depth = chunks * self.taps();
+        let [time_steps, ..] = input.shape();
+        let batch = self.images / time_steps;
+        let phases = Phases::new(self);
+        let places = phases.plane(self, time_steps).results_len();
+        let of_sample = places * phases.offsets.len() * chunks * size_of::<Line>();
+        let groups = batch.div_ceil((GROUP_BYTES / of_sample).max(1));
+        let output = Shared::new(output);
+        with_floats(columns * depth * DIGITS * ROWS * FLOATS, |registers| {
+            let mut scales = self.weight_digits(weight, chunks, registers);
+            scales.as_flattened_mut().iter_mut().for_each(|scale| *scale *= input.weight_of(0));
+            let registers: &[[Tile; DIGITS]] = cast_slice(registers);
+            for group in 0..groups {
+                let samples = group * batch / groups..(group + 1) * batch / groups;
+                let plane = phases.plane(self, time_steps * samples.len());
+                let map = SpikeMap { phases: &phases, plane, samples };
+                self.forward_of_group(input, &map, (registers, &scales), bias, output);
+            }
+        });
+    }
+
+    /// Writes the output of a group of samples, with the digits of the weight.
+    fn forward_of_group(
+        &self,
+        input: &Spikes,
+        map: &SpikeMap<'_>,
+        (registers, scales): (&[[Tile; DIGITS]], &[Row]),
+        bias: Option<&[f32]>,
+        output: Shared<'_>,
+    ) {
+        let chunks = self.in_channels.div_ceil(CHANNELS);
         let depths = map.depths(chunks);
         let strip = BLOCKS * BLOCK;
         let strips = map.plane.results_len().div_ceil(strip);
-        let parts = TASKS.div_ceil(strips).min(columns);
-        let output = Shared::new(output);
+        let parts = TASKS.div_ceil(strips).min(scales.len());
         with_floats(chunks * map.phases.offsets.len() * map.plane.len() * FLOATS, |lines| {
             map.expand(self, input, lines);
             let bytes: &[u8] = cast_slice(lines);
-            with_floats(columns * depths.len() * DIGITS * ROWS * FLOATS, |registers| {
-                let mut scales = self.weight_digits(weight, chunks, registers);
-                scales.as_flattened_mut().iter_mut().for_each(|scale| *scale *= input.weight_of(0));
-                let registers: &[[Tile; DIGITS]] = cast_slice(registers);
-                (0..strips * parts).into_par_iter().for_each(|task| {
-                    let first = task % strips * strip;
-                    let blocks = BLOCKS.min((map.plane.results_len() - first).div_ceil(BLOCK));
-                    let columns =
-                        task / strips * columns / parts..(task / strips + 1) * columns / parts;
-                    Unit::with(|unit| {
-                        let mut sums = [[[[[0; ROWS]; ROWS]; DIGITS]; 2]; BLOCKS];
-                        for column in columns {
-                            let right = &registers[column * depths.len()..][..depths.len()];
-                            let store = |block: usize, sums: &[[Sums<i32>; DIGITS]; 2]| {
-                                dispatch(Store {
-                                    sums,
-                                    scale: &scales[column],
-                                    bias,
-                                    column: column * ROWS,
-                                    channels: self.out_channels,
-                                    plane: &map.plane,
-                                    first: first + block * BLOCK,
-                                    output,
-                                });
-                            };
-                            // A part of the registers stays in the level-1 cache for all blocks.
-                            for start in (0..depths.len()).step_by(DEPTH) {
-                                let end = depths.len().min(start + DEPTH);
-                                for block in 0..blocks {
-                                    let place = first + block * BLOCK;
-                                    let rows = Rows {
-                                        bytes: &bytes[place * size_of::<Line>()..],
-                                        row: size_of::<Line>(),
-                                        depths: &depths[start..end],
-                                    };
-                                    let right = &right[start..end];
-                                    unit.digits(rows, right, start > 0, &mut sums[block]);
-                                    // The unit works on while the vectors store what it is done with.
-                                    if end == depths.len() && block > 0 {
-                                        store(block - 1, &sums[block - 1]);
-                                    }
+            (0..strips * parts).into_par_iter().for_each(|task| {
+                let (first, part) = (task % strips * strip, task / strips);
+                let blocks = BLOCKS.min((map.plane.results_len() - first).div_ceil(BLOCK));
+                let columns = part * scales.len() / parts..(part + 1) * scales.len() / parts;
+                Unit::with(|unit| {
+                    let mut sums = [[[[[0; ROWS]; ROWS]; DIGITS]; 2]; BLOCKS];
+                    for column in columns {
+                        let right = &registers[column * depths.len()..][..depths.len()];
+                        let store = |block: usize, sums: &[[Sums<i32>; DIGITS]; 2]| {
+                            dispatch(Store {
+                                shape: self,
+                                map,
+                                sums,
+                                scale: &scales[column],
+                                bias,
+                                column: column * ROWS,
+                                first: first + block * BLOCK,
+                                output,
+                            });
+                        };
+                        // A part of the registers stays in the level-1 cache for all blocks.
+                        for start in (0..depths.len()).step_by(DEPTH) {
+                            let end = depths.len().min(start + DEPTH);
+                            for block in 0..blocks {
+                                let rows = Rows {
+                                    bytes: &bytes[(first + block * BLOCK) * size_of::<Line>()..],
+                                    row: size_of::<Line>(),
+                                    depths: &depths[start..end],
+                                };
+                                unit.digits(rows, &right[start..end], start > 0, &mut sums[block]);
+                                // The unit works on while the vectors store what it is done with.
+                                if end == depths.len() && block > 0 {
+                                    store(block - 1, &sums[block - 1]);
                                 }
                             }
-                            store(blocks - 1, &sums[blocks - 1]);
                         }
-                    });
+                        store(blocks - 1, &sums[blocks - 1]);
+                    }
                 });
             });
         });
@@ -122,19 +144,14 @@ impl Conv2d {
     }
 }
 
-/// Where the bytes of spikes lie: `[chunks, phases, places]`.
-struct SpikeMap {
-    phases: Phases,
+/// Where the bytes of a group of samples lie, all samples step by step: `[chunks, phases, places]`.
+struct SpikeMap<'a> {
+    phases: &'a Phases,
     plane: Plane,
+    samples: Range<usize>,
 }
 
-impl SpikeMap {
-    fn new(shape: &Conv2d) -> Self {
-        let phases = Phases::new(shape);
-        let plane = phases.plane(shape, shape.images);
-        Self { phases, plane }
-    }
-
+impl SpikeMap<'_> {
     /// Where the first row of a product lies, in bytes: `[chunks, taps]`.
     fn depths(&self, chunks: usize) -> Vec<usize> {
         let places = (0..chunks).flat_map(|chunk| {
@@ -153,24 +170,24 @@ impl SpikeMap {
             part[..plane.row(0, 0) * FLOATS].fill(0.0);
             part[plane.row(plane.images, 0) * FLOATS..].fill(0.0);
         }
-        let batch = shape.images / input.shape()[0];
         let lines = Shared::new(lines);
-        (0..batch * plane.rows).into_par_iter().for_each(|task| {
-            let (image, row) = (task / plane.rows, task % plane.rows);
+        (0..self.samples.len() * plane.rows).into_par_iter().for_each(|task| {
+            let (sample, row) = (task / plane.rows, task % plane.rows);
             for (phase, offset) in self.phases.offsets.iter().enumerate() {
                 let y = row * shape.stride[0] + offset[0];
-                dispatch(Expand { map: self, shape, input, image, row, y, phase, lines });
+                dispatch(Expand { map: self, shape, input, sample, row, y, phase, lines });
             }
         });
     }
 }
 
-/// One row of one phase of one image, at all steps.
+/// One row of one phase of one sample, at all steps.
 struct Expand<'a> {
-    map: &'a SpikeMap,
+    map: &'a SpikeMap<'a>,
     shape: &'a Conv2d,
     input: &'a Spikes,
-    image: usize,
+    /// Number in the group.
+    sample: usize,
     row: usize,
     y: usize,
     phase: usize,
@@ -184,9 +201,9 @@ impl Kernel for Expand<'_> {
     fn call(self) {
         const WORDS: usize = CHANNELS / PER_WORD;
         const BIT: u64 = 0x0101_0101_0101_0101;
-        let Self { map, shape, input, image, row, y, phase, lines } = self;
+        let Self { map, shape, input, sample, row, y, phase, lines } = self;
         let plane = &map.plane;
-        let batch = shape.images / input.shape()[0];
+        let image = map.samples.start + sample;
         let chunks = shape.in_channels.div_ceil(CHANNELS);
         for group in 0..input.groups() {
             let steps = input.steps(group);
@@ -218,7 +235,7 @@ impl Kernel for Expand<'_> {
                         }
                     }
                     for (t, values) in steps.clone().zip(&values) {
-                        let line = start + plane.row(t * batch + image, row) + place;
+                        let line = start + plane.row(t * map.samples.len() + sample, row) + place;
                         // SAFETY: each task has its own rows, and visits each line once.
                         let line = unsafe { lines.part(line * FLOATS..(line + 1) * FLOATS) };
                         let bytes: &mut [[u8; 8]] = cast_slice_mut(line);
@@ -276,12 +293,12 @@ impl Kernel for WeightDigits<'_> {
 
 /// Writes the sums of a block of results to sixteen columns of the output.
 struct Store<'a> {
+    shape: &'a Conv2d,
+    map: &'a SpikeMap<'a>,
     sums: &'a [[Sums<i32>; DIGITS]; 2],
     scale: &'a Row,
     bias: Option<&'a [f32]>,
     column: usize,
-    channels: usize,
-    plane: &'a Plane,
     first: usize,
     output: Shared<'a>,
 }
@@ -291,15 +308,19 @@ impl Kernel for Store<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { sums, scale, bias, column, channels, plane, first, output } = self;
+        let Self { shape, map, sums, scale, bias, column, first, output } = self;
+        let channels = shape.out_channels;
         let count = ROWS.min(channels - column);
         let mut offset = [0.0; ROWS];
         if let Some(bias) = bias {
             copy_row(&bias[column..column + count], &mut offset);
         }
-        let [height, width] = plane.results;
-        for run in plane.runs(first, BLOCK) {
-            let pixel = (run.image * height + run.y) * width + run.x;
+        let [height, width] = map.plane.results;
+        let samples = map.samples.len();
+        let batch = shape.images * samples / map.plane.images;
+        for run in map.plane.runs(first, BLOCK) {
+            let image = run.image / samples * batch + map.samples.start + run.image % samples;
+            let pixel = (image * height + run.y) * width + run.x;
             for place in 0..run.count {
                 let index = run.index + place;
                 let values = total(&sums[index / ROWS], index % ROWS, scale, &offset);

@@ -2,10 +2,10 @@
 //!
 //! Input pixels fall into classes by their position modulo the stride; each class sees its own taps.
 
-use super::FLOATS;
 use super::halves::halves;
 use super::plane::Plane;
 use super::unit::{BLOCK, HALVES, Line, ROWS, Rows, Sums, Tile, Unit};
+use super::{FLOATS, GROUP_BYTES};
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::shared::Shared;
@@ -80,21 +80,49 @@ impl Conv2d {
         let columns = self.in_channels.div_ceil(COLUMNS);
         let offsets = (0..self.stride[0]).flat_map(|y| (0..self.stride[1]).map(move |x| [y, x]));
         let classes: Vec<Class> = offsets.map(|offset| Class::new(self, offset)).collect();
+        let size = columns * self.taps() * chunks * size_of::<Pair>() / size_of::<f32>();
+        with_floats(size, |registers| {
+            let registers: &mut [Pair] = cast_slice_mut(registers);
+            let mut rest = &mut *registers;
+            for class in &classes {
+                let (own, others) = rest.split_at_mut(columns * chunks * class.taps.len());
+                self.weight_halves(weight, class, own);
+                rest = others;
+            }
+            let of_image = chunks * HALVES * size_of::<Line>() * self.output_len()
+                / (self.images * self.out_channels);
+            let images = (GROUP_BYTES / of_image.max(1)).max(1);
+            let group = Self { images, ..*self };
+            let inputs = grad_input.chunks_mut(group.input_len());
+            for (grad_output, grad_input) in grad_output.chunks(group.output_len()).zip(inputs) {
+                let images = grad_output.len() / (group.output_len() / images);
+                let group = Self { images, ..*self };
+                group.gradient_of_group(&classes, grad_output, registers, grad_input);
+            }
+        });
+    }
+
+    /// Writes the gradients of some images, with the registers of all classes.
+    fn gradient_of_group(
+        &self,
+        classes: &[Class],
+        grad_output: &[f32],
+        registers: &[Pair],
+        grad_input: &mut [f32],
+    ) {
+        let chunks = self.out_channels.div_ceil(CHANNELS);
+        let columns = self.in_channels.div_ceil(COLUMNS);
         let taps: Vec<[i32; 2]> = classes.iter().flat_map(|class| class.taps.clone()).collect();
         let plane = Plane::new(self.images, self.output_size(), classes[0].size, &taps);
         let grad_input = Shared::new(grad_input);
         with_floats(chunks * HALVES * plane.len() * FLOATS, |lines| {
             self.gradient_halves(&plane, grad_output, lines);
-            let bytes: &[u8] = cast_slice(lines);
-            let size = columns * self.taps() * chunks * size_of::<Pair>() / size_of::<f32>();
-            with_floats(size, |registers| {
-                for class in &classes {
-                    let registers: &mut [Pair] = cast_slice_mut(registers);
-                    let registers = &mut registers[..columns * chunks * class.taps.len()];
-                    self.weight_halves(weight, class, registers);
-                    self.class_gradient(class, &plane, bytes, registers, grad_input);
-                }
-            });
+            let mut registers = registers;
+            for class in classes {
+                let (own, others) = registers.split_at(columns * chunks * class.taps.len());
+                self.class_gradient(class, &plane, cast_slice(lines), own, grad_input);
+                registers = others;
+            }
         });
     }
 

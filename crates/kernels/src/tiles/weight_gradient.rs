@@ -3,10 +3,10 @@
 //! The sums run over the places of a plane. The samples are taken in groups, whose digits stay in the
 //! cache that all cores share, and their places in chunks with scales of their own.
 
-use super::FLOATS;
 use super::digits::{Row, Scales, copy_row, total};
 use super::plane::{Phases, Plane};
 use super::unit::{BLOCK, DIGITS, Line, ROWS, Rows, Sums, Tile, Unit};
+use super::{FLOATS, GROUP_BYTES};
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::shared::Shared;
@@ -22,8 +22,6 @@ const PLACES: usize = size_of::<Line>();
 const DEPTH: usize = 6;
 /// Places of a chunk.
 const CHUNK: usize = DEPTH * PLACES;
-/// Bytes of a group of samples, about.
-const GROUP_BYTES: usize = 8 << 20;
 /// Tasks into which a group is cut, about.
 const TASKS: usize = 8;
 
