@@ -7,7 +7,7 @@ use super::digits::{Row, Scales, copy_row, total};
 use super::plane::{Phases, Plane};
 use super::unit::{BLOCK, DIGITS, Line, ROWS, Rows, Sums, Tile, Unit};
 use super::{FLOATS, GROUP_BYTES};
-use crate::convolution::Conv2d;
+use crate::convolution::{Conv2d, add_parts};
 use crate::scratch::with_floats;
 use crate::shared::Shared;
 use crate::simd::{Kernel, dispatch};
@@ -24,6 +24,8 @@ const DEPTH: usize = 6;
 const CHUNK: usize = DEPTH * PLACES;
 /// Tasks into which a group is cut, about.
 const TASKS: usize = 8;
+/// Most floats of the sums of all parts, if the gradient is not alone larger.
+const SUMS: usize = 2 << 20;
 
 /// A group of samples.
 struct Group<'a> {
@@ -59,8 +61,8 @@ impl Conv2d {
     ) {
         self.check_spikes(input);
         self.check(input.len(), grad_weight.len(), grad_output.len());
-        grad_weight.fill(0.0);
         if grad_weight.is_empty() || grad_output.is_empty() {
+            grad_weight.fill(0.0);
             return;
         }
         let phases = Phases::new(self);
@@ -70,23 +72,29 @@ impl Conv2d {
         let of_sample = phases.plane(self, time_steps).results_len()
             * (self.out_channels * DIGITS + phases.offsets.len() * channels);
         let groups = batch.div_ceil((GROUP_BYTES / of_sample).max(1));
-        for group in 0..groups {
-            let samples = group * batch / groups..(group + 1) * batch / groups;
-            let plane = phases.plane(self, time_steps * samples.len());
-            let offsets = || phases.taps.iter().map(|(_, tap)| plane.offset(*tap));
-            let reach = [offsets().min().unwrap_or(0), offsets().max().unwrap_or(0)];
-            // Rows an odd number of lines apart do not fight for one place in the cache.
-            let row = ((CHUNK + reach[1] - reach[0]).div_ceil(PLACES) | 1) * PLACES;
-            let (shape, phases) = (self, &phases);
-            let group = Group { shape, input, phases, plane, samples, channels, reach, row };
-            group.add(grad_output, grad_weight);
-        }
+        // Small gradients are summed in parts, one for each share of the places.
+        let parts = (SUMS / grad_weight.len()).clamp(1, TASKS);
+        with_floats(parts * grad_weight.len(), |sums| {
+            sums.par_chunks_mut(1 << 16).for_each(|sums| sums.fill(0.0));
+            for group in 0..groups {
+                let samples = group * batch / groups..(group + 1) * batch / groups;
+                let plane = phases.plane(self, time_steps * samples.len());
+                let offsets = || phases.taps.iter().map(|(_, tap)| plane.offset(*tap));
+                let reach = [offsets().min().unwrap_or(0), offsets().max().unwrap_or(0)];
+                // Rows an odd number of lines apart do not fight for one place in the cache.
+                let row = ((CHUNK + reach[1] - reach[0]).div_ceil(PLACES) | 1) * PLACES;
+                let (shape, phases) = (self, &phases);
+                let group = Group { shape, input, phases, plane, samples, channels, reach, row };
+                group.add(grad_output, parts, sums);
+            }
+            add_parts(sums, grad_weight);
+        });
     }
 }
 
 impl Group<'_> {
-    /// Adds the share of the group.
-    fn add(&self, grad_output: &[f32], grad_weight: &mut [f32]) {
+    /// Adds the share of the group to the sums, `[parts, kernel_h, kernel_w, in, out]`.
+    fn add(&self, grad_output: &[f32], parts: usize, sums: &mut [f32]) {
         let columns = self.shape.out_channels.div_ceil(ROWS);
         let chunks = self.plane.results_len().div_ceil(CHUNK);
         let rows = self.phases.offsets.len() * chunks * self.channels;
@@ -96,30 +104,24 @@ impl Group<'_> {
             with_floats(chunks * columns * DEPTH * DIGITS * ROWS * FLOATS, |registers| {
                 let scales = self.digits(grad_output, registers);
                 let registers: &[[Tile; DIGITS]] = cast_slice(registers);
-                let blocks = self.channels / BLOCK;
-                let column_parts = columns.min(TASKS);
-                let block_parts = TASKS.div_ceil(column_parts).min(blocks);
-                let grad_weight = Shared::new(grad_weight);
-                (0..column_parts * block_parts).into_par_iter().for_each(|task| {
-                    let range = |part: usize, parts: usize, all: usize| {
-                        part * all / parts..(part + 1) * all / parts
-                    };
-                    let columns_here = range(task % column_parts, column_parts, columns);
-                    let blocks_here = range(task / column_parts, block_parts, blocks);
-                    for chunk in 0..chunks {
-                        for column in columns_here.clone() {
-                            let index = chunk * columns + column;
-                            self.add_chunk(Chunk {
-                                index: chunk,
-                                chunks,
-                                spikes,
-                                registers: &registers[index * DEPTH..][..DEPTH],
-                                scale: &scales[index],
-                                column: column * ROWS,
-                                blocks: blocks_here.clone(),
-                                grad_weight,
-                            });
-                        }
+                let registers = registers.as_chunks::<DEPTH>().0;
+                // Each task has its own part, blocks of channels and taps.
+                let products = self.channels / BLOCK * self.phases.taps.len();
+                let shares = TASKS.div_ceil(parts).min(products);
+                let sums = Shared::new(sums);
+                (0..parts * shares).into_par_iter().for_each(|task| {
+                    let (part, share) = (task / shares, task % shares);
+                    for chunk in part * chunks / parts..(part + 1) * chunks / parts {
+                        self.add_chunk(Chunk {
+                            index: chunk,
+                            chunks,
+                            spikes,
+                            registers: &registers[chunk * columns..][..columns],
+                            scales: &scales[chunk * columns..][..columns],
+                            products: share * products / shares..(share + 1) * products / shares,
+                            part,
+                            sums,
+                        });
                     }
                 });
             });
@@ -128,32 +130,35 @@ impl Group<'_> {
 
     /// Adds the products of a chunk.
     fn add_chunk(&self, chunk: Chunk<'_>) {
-        let taps = &self.phases.taps;
         Unit::with(|unit| {
             let mut sums = [[[[[0; ROWS]; ROWS]; DIGITS]; 2]; 2];
-            let mut before = None;
-            let products = chunk.blocks.clone().flat_map(|block| {
-                taps.iter().enumerate().map(move |(tap, place)| (block, tap, place))
-            });
-            for (turn, (block, tap, (phase, place))) in products.enumerate() {
+            let mut packed = [[[0; size_of::<Line>()]; BLOCK]; DEPTH];
+            let depths: [usize; DEPTH] =
+                std::array::from_fn(|depth| depth * size_of_val(&packed[0]));
+            let mut before: Option<Sum> = None;
+            let mut turn = 0;
+            for product in chunk.products.clone() {
+                let (block, tap) =
+                    (product / self.phases.taps.len(), product % self.phases.taps.len());
+                let (phase, place) = self.phases.taps[tap];
                 let row = (phase * chunk.chunks + chunk.index) * self.channels + block * BLOCK;
-                let first = row * self.row + self.plane.offset(*place) - self.reach[0];
-                let mut depths = [0; DEPTH];
-                for (depth, start) in depths.iter_mut().enumerate() {
-                    *start = first + depth * PLACES;
-                }
-                let rows = Rows { bytes: chunk.spikes, row: self.row, depths: &depths };
-                unit.digits(rows, chunk.registers, false, &mut sums[turn % 2]);
-                // The unit works on while the vectors add what it is done with.
-                if let Some((block, tap)) = before.replace((block, tap)) {
-                    let sums = &sums[(turn + 1) % 2];
-                    dispatch(Add { shape: self.shape, chunk: &chunk, sums, block, tap });
+                let first = row * self.row + self.plane.offset(place) - self.reach[0];
+                dispatch(Pack { from: &chunk.spikes[first..], row: self.row, packed: &mut packed });
+                for (column, right) in chunk.registers.iter().enumerate() {
+                    let bytes = packed.as_flattened().as_flattened();
+                    let rows = Rows { bytes, row: size_of::<Line>(), depths: &depths };
+                    unit.digits(rows, right, false, &mut sums[turn % 2]);
+                    // The unit works on while the vectors add what it is done with.
+                    if let Some(sum) = before.replace(Sum { block, tap, column }) {
+                        let sums = &sums[(turn + 1) % 2];
+                        dispatch(Add { shape: self.shape, chunk: &chunk, sums, sum });
+                    }
+                    turn += 1;
                 }
             }
-            if let Some((block, tap)) = before {
-                let turn = chunk.blocks.len() * taps.len() - 1;
-                let sums = &sums[turn % 2];
-                dispatch(Add { shape: self.shape, chunk: &chunk, sums, block, tap });
+            if let Some(sum) = before {
+                let sums = &sums[(turn + 1) % 2];
+                dispatch(Add { shape: self.shape, chunk: &chunk, sums, sum });
             }
         });
     }
@@ -326,25 +331,56 @@ impl Kernel for Digits<'_> {
     }
 }
 
-/// The products of a chunk of places for sixteen columns and some blocks of channels.
+/// The products of a chunk of places, of some blocks of channels and taps.
 struct Chunk<'a> {
     index: usize,
     chunks: usize,
     spikes: &'a [u8],
-    registers: &'a [[Tile; DIGITS]],
-    scale: &'a Row,
-    column: usize,
-    blocks: Range<usize>,
-    grad_weight: Shared<'a>,
+    /// `[columns]`.
+    registers: &'a [[[Tile; DIGITS]; DEPTH]],
+    scales: &'a [Row],
+    /// Numbers of `[blocks, taps]`.
+    products: Range<usize>,
+    part: usize,
+    sums: Shared<'a>,
 }
 
-/// Adds the sums of a block of channels to the gradient of a tap.
+/// Copies the bytes of a block of channels to lines of the cache: they are read for every column.
+struct Pack<'a> {
+    from: &'a [u8],
+    row: usize,
+    packed: &'a mut [[Line; BLOCK]; DEPTH],
+}
+
+impl Kernel for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { from, row, packed } = self;
+        for channel in 0..BLOCK {
+            let lines = from[channel * row..].as_chunks::<{ size_of::<Line>() }>().0;
+            for (packed, line) in packed.iter_mut().zip(lines) {
+                packed[channel] = *line;
+            }
+        }
+    }
+}
+
+/// What a product is a part of: sixteen columns of a block of channels of a tap.
+#[derive(Clone, Copy)]
+struct Sum {
+    block: usize,
+    tap: usize,
+    column: usize,
+}
+
+/// Adds a product to the gradient.
 struct Add<'a> {
     shape: &'a Conv2d,
     chunk: &'a Chunk<'a>,
     sums: &'a [[Sums<i32>; DIGITS]; 2],
-    block: usize,
-    tap: usize,
+    sum: Sum,
 }
 
 impl Kernel for Add<'_> {
@@ -352,19 +388,22 @@ impl Kernel for Add<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { shape, chunk, sums, block, tap } = self;
+        let Self { shape, chunk, sums, sum: Sum { block, tap, column } } = self;
         let (inputs, outputs) = (shape.in_channels, shape.out_channels);
-        let count = ROWS.min(outputs - chunk.column);
+        let first = column * ROWS;
+        let count = ROWS.min(outputs - first);
+        let scale = &chunk.scales[column];
         let channels = block * BLOCK..inputs.min((block + 1) * BLOCK);
         for (index, channel) in channels.enumerate() {
-            let start = (tap * inputs + channel) * outputs + chunk.column;
-            // SAFETY: each task has its own columns and blocks of channels.
-            let target = unsafe { chunk.grad_weight.part(start..start + count) };
+            let row = (chunk.part * shape.taps() + tap) * inputs + channel;
+            let start = row * outputs + first;
+            // SAFETY: each task has its own part, blocks of channels and taps.
+            let target = unsafe { chunk.sums.part(start..start + count) };
             let sums = &sums[index / ROWS];
             if let Ok(target) = <&mut Row>::try_from(&mut *target) {
-                *target = total(sums, index % ROWS, chunk.scale, target);
+                *target = total(sums, index % ROWS, scale, target);
             } else {
-                let totals = total(sums, index % ROWS, chunk.scale, &[0.0; ROWS]);
+                let totals = total(sums, index % ROWS, scale, &[0.0; ROWS]);
                 target.iter_mut().zip(&totals).for_each(|(sum, total)| *sum += total);
             }
         }
