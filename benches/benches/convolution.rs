@@ -1,5 +1,5 @@
-//! Convolution of spikes, dense against sparse, over their density: 128 → 128 channels, 3×3, 32×32
-//! pixels, batch 8, T = 4; throughput in multiply-adds of the dense layer.
+//! Convolution of spikes, dense and by the matrix unit against sparse, over their density: 128 → 128
+//! channels, 3×3, 32×32 pixels, batch 8, T = 4; throughput in multiply-adds of the dense layer.
 //!
 //! The spikes come from leaky neurons whose currents are the same at every step (`steady`, as
 //! behind a static image) or drawn anew at each (`changing`, the worst case); the masks of the input
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use candlewick_kernels::convolution::Conv2d;
 use candlewick_kernels::random::Key;
+use candlewick_kernels::simd::has_matrix_unit;
 use candlewick_kernels::spikes::Spikes;
 use criterion::measurement::WallTime;
 use criterion::{
@@ -106,6 +107,23 @@ fn dense(group: &mut BenchmarkGroup<'_, WallTime>, layer: &mut Layer) {
     });
 }
 
+/// By the matrix unit, if this machine has one: its time does not depend on the spikes.
+fn tiles(group: &mut BenchmarkGroup<'_, WallTime>, layer: &mut Layer) {
+    let Layer { weight, grad_output, output, grad_input, grad_weight } = layer;
+    let shape = [STEPS, BATCH * SHAPE.height * SHAPE.width, SHAPE.in_channels];
+    let spikes = Spikes::binary(shape, &fire_at(0.1, false).spikes);
+    let (true, Ok(spikes)) = (has_matrix_unit(), spikes) else { return };
+    group.bench_function("forward/tiles", |bencher| {
+        bencher.iter(|| SHAPE.tile_forward(black_box(&spikes), weight, None, output));
+    });
+    group.bench_function("weight_gradient/tiles", |bencher| {
+        bencher.iter(|| SHAPE.tile_weight_gradient(black_box(&spikes), grad_output, grad_weight));
+    });
+    group.bench_function("input_gradient/tiles", |bencher| {
+        bencher.iter(|| SHAPE.tile_input_gradient(black_box(grad_output), weight, grad_input));
+    });
+}
+
 fn sparse(group: &mut BenchmarkGroup<'_, WallTime>, layer: &mut Layer) {
     let Layer { weight, grad_output, output, grad_input, grad_weight } = layer;
     let shape = [STEPS, BATCH * SHAPE.height * SHAPE.width, SHAPE.in_channels];
@@ -163,6 +181,7 @@ fn convolution(criterion: &mut Criterion) {
         .measurement_time(Duration::from_secs(1))
         .throughput(Throughput::Elements((SHAPE.output_len() * SHAPE.patch_len()) as u64));
     dense(&mut group, &mut layer);
+    tiles(&mut group, &mut layer);
     sparse(&mut group, &mut layer);
     group.finish();
 }

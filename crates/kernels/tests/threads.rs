@@ -6,6 +6,7 @@ use candlewick_kernels::normalization::{Gradients, Statistics, normalize_gradien
 use candlewick_kernels::optimizer::sum_of_squares;
 use candlewick_kernels::pool::Pool2d;
 use candlewick_kernels::random::Key;
+use candlewick_kernels::simd::has_matrix_unit;
 use candlewick_kernels::spikes::Spikes;
 use rayon::ThreadPoolBuilder;
 
@@ -104,6 +105,40 @@ fn sparse_convolution() {
         assert_same_bits("coincidences", || {
             let size = weights.len() * shape.weight_len();
             filled(size, |to| shape.coincidences(&spikes, &fired, &weights, to))
+        });
+    }
+}
+
+#[test]
+fn tile_convolution() {
+    if !has_matrix_unit() {
+        return;
+    }
+    // Small gradients are summed in parts, large ones are not.
+    for (stride, out_channels) in [(1, 70), (2, 70), (1, 1030)] {
+        let shape = Conv2d {
+            images: 15,
+            height: 19,
+            width: 21,
+            in_channels: 237,
+            out_channels,
+            kernel: [3, 3],
+            stride: [stride; 2],
+            padding: [1, 1],
+        };
+        let input: Vec<f32> =
+            normal("input", shape.input_len()).iter().map(|&x| f32::from(x > 1.0)).collect();
+        let spikes = Spikes::binary([5, 3 * 19 * 21, 237], &input).expect("spikes");
+        let weight = normal("weight", shape.weight_len());
+        let grad = normal("grad", shape.output_len());
+        assert_same_bits("forward", || {
+            filled(shape.output_len(), |to| shape.tile_forward(&spikes, &weight, None, to))
+        });
+        assert_same_bits("input gradient", || {
+            filled(shape.input_len(), |to| shape.tile_input_gradient(&grad, &weight, to))
+        });
+        assert_same_bits("weight gradient", || {
+            filled(shape.weight_len(), |to| shape.tile_weight_gradient(&spikes, &grad, to))
         });
     }
 }

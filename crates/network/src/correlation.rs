@@ -45,6 +45,10 @@ impl Correlation<'_> {
             step.sparse_weight_gradient(&spikes.of_steps(t..t + 1), gradient, out);
             return;
         }
+        if let (Values::Spikes(spikes), Path::Tiles) = (&self.x.values, self.path) {
+            step.tile_weight_gradient(&spikes.of_steps(t..t + 1), gradient, out);
+            return;
+        }
         let mut only = vec![0.0; self.x.time];
         only[t] = 1.0;
         step.weight_gradient(&weighted_sum(self.x, &only, self.pool), gradient, out);
@@ -100,6 +104,7 @@ fn weighted_sum(x: &Signal, weights: &[f32], pool: &Arc<Pool>) -> Buffer {
 #[cfg(test)]
 mod tests {
     use candlewick_core::Key;
+    use candlewick_kernels::simd::has_matrix_unit;
     use candlewick_kernels::spikes::Spikes;
 
     use super::*;
@@ -171,10 +176,12 @@ mod tests {
             }
         };
         let mut visited = 0;
+        let unit = if has_matrix_unit() { Path::Tiles } else { Path::Dense };
         for (input, values, path) in [
             (&spikes, bits(before, &spikes, 1.0, 1), Path::Sparse),
             (&quarters, bits(before, &quarters, 0.25, 4), Path::Sparse),
             (&quarters, bits(before, &quarters, 0.25, 4), Path::Dense),
+            (&quarters, bits(before, &quarters, 0.25, 4), unit),
             (&analog, dense(&analog), Path::Dense),
         ] {
             let x = signal(values, [6, 6, 32]);
@@ -201,6 +208,6 @@ mod tests {
                 visited += 1;
             }
         }
-        assert_eq!(visited, 4 * (6 + 3));
+        assert_eq!(visited, 5 * (6 + 3));
     }
 }

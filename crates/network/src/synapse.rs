@@ -1,9 +1,9 @@
 //! What convolution and linear layers share on the CPU: the choice of a kernel for each pass, and how
 //! their weight learns.
 //!
-//! An input of spikes, or of spikes pooled by fours, goes to the sparse kernels wherever they are the
-//! faster ones, and the gradient by the input is computed only where the surrogate derivative behind
-//! it is not 0 if that is faster; a choice changes a result by rounding only.
+//! An input of spikes, or of spikes pooled by fours, goes to the sparse kernels or to the matrix unit
+//! wherever those are faster, and the gradient by the input is computed only where the surrogate
+//! derivative behind it is not 0 if that is faster; a choice changes a result by rounding only.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

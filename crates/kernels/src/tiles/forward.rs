@@ -22,6 +22,9 @@ const BLOCKS: usize = 8;
 /// Tasks into which the work is cut, at least, where the columns allow it.
 const TASKS: usize = 16;
 
+/// The sums of a block of results in sixteen columns.
+type BlockSums = [[Sums<i32>; DIGITS]; 2];
+
 impl Conv2d {
     /// `output = input ⋆ weight + bias` for an input of spikes; `self.images` counts time steps
     /// times batch, and the spikes are those of all of them.
@@ -90,11 +93,11 @@ impl Conv2d {
                 let (first, part) = (task % strips * strip, task / strips);
                 let blocks = BLOCKS.min((map.plane.results_len() - first).div_ceil(BLOCK));
                 let columns = part * scales.len() / parts..(part + 1) * scales.len() / parts;
-                Unit::with(|unit| {
-                    let mut sums = [[[[[0; ROWS]; ROWS]; DIGITS]; 2]; BLOCKS];
+                let room = BLOCKS * size_of::<BlockSums>() / size_of::<f32>();
+                let multiply = |unit: &mut Unit, sums: &mut [BlockSums]| {
                     for column in columns {
                         let right = &registers[column * depths.len()..][..depths.len()];
-                        let store = |block: usize, sums: &[[Sums<i32>; DIGITS]; 2]| {
+                        let store = |block: usize, sums: &BlockSums| {
                             dispatch(Store {
                                 shape: self,
                                 map,
@@ -124,7 +127,8 @@ impl Conv2d {
                         }
                         store(blocks - 1, &sums[blocks - 1]);
                     }
-                });
+                };
+                with_floats(room, |sums| Unit::with(|unit| multiply(unit, cast_slice_mut(sums))));
             });
         });
     }
@@ -295,7 +299,7 @@ impl Kernel for WeightDigits<'_> {
 struct Store<'a> {
     shape: &'a Conv2d,
     map: &'a SpikeMap<'a>,
-    sums: &'a [[Sums<i32>; DIGITS]; 2],
+    sums: &'a BlockSums,
     scale: &'a Row,
     bias: Option<&'a [f32]>,
     column: usize,

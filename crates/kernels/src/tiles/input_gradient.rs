@@ -27,6 +27,9 @@ const TASKS: usize = 16;
 /// Both halves for two registers of columns.
 type Pair = [[Tile; 2]; HALVES];
 
+/// The sums of a block of results in two registers of columns.
+type BlockSums = [[Sums<f32>; 2]; 2];
+
 /// The input pixels of one position modulo the stride.
 struct Class {
     offset: [usize; 2],
@@ -151,11 +154,14 @@ impl Conv2d {
             let first = task % strips * strip;
             let blocks = BLOCKS.min((plane.results_len() - first).div_ceil(BLOCK));
             let columns = task / strips * columns / parts..(task / strips + 1) * columns / parts;
-            Unit::with(|unit| {
-                let mut sums = [[[[[0.0; ROWS]; ROWS]; 2]; 2]; BLOCKS];
+            let room = BLOCKS * size_of::<BlockSums>() / size_of::<f32>();
+            let multiply = |unit: &mut Unit, sums: &mut [BlockSums]| {
+                if depths.is_empty() {
+                    sums.as_flattened_mut().fill([[[0.0; ROWS]; ROWS]; 2]);
+                }
                 for column in columns {
                     let right = &registers[column * depths.len()..][..depths.len()];
-                    let store = |block: usize, sums: &[[Sums<f32>; 2]; 2]| {
+                    let store = |block: usize, sums: &BlockSums| {
                         let (first, column) = (first + block * BLOCK, column * COLUMNS);
                         dispatch(Store {
                             shape: self,
@@ -190,7 +196,8 @@ impl Conv2d {
                     }
                     store(blocks - 1, &sums[blocks - 1]);
                 }
-            });
+            };
+            with_floats(room, |sums| Unit::with(|unit| multiply(unit, cast_slice_mut(sums))));
         });
     }
 
@@ -318,7 +325,7 @@ struct Store<'a> {
     shape: &'a Conv2d,
     class: &'a Class,
     plane: &'a Plane,
-    sums: &'a [[Sums<f32>; 2]; 2],
+    sums: &'a BlockSums,
     first: usize,
     column: usize,
     grad_input: Shared<'a>,

@@ -71,6 +71,7 @@ impl Unit {
     ///
     /// A register of the right side has, in row `k` and column `j`, the numbers `4k..4k + 4` of column
     /// `j`.
+    #[expect(clippy::unused_self, reason = "only a unit that is set up may multiply")]
     pub(crate) fn digits(
         &mut self,
         rows: Rows<'_>,
@@ -99,6 +100,7 @@ impl Unit {
     ///
     /// A register of the right side has, in row `k` and column `j`, the numbers `2k` and `2k + 1` of
     /// column `j`; the order is `[depth, HALVES, columns]`.
+    #[expect(clippy::unused_self, reason = "only a unit that is set up may multiply")]
     pub(crate) fn halves(
         &mut self,
         rows: Rows<'_>,

@@ -27,6 +27,9 @@ const TASKS: usize = 8;
 /// Most floats of the sums of all parts, if the gradient is not alone larger.
 const SUMS: usize = 2 << 20;
 
+/// The sums of a block of channels in sixteen columns.
+type BlockSums = [[Sums<i32>; DIGITS]; 2];
+
 /// A group of samples.
 struct Group<'a> {
     shape: &'a Conv2d,
@@ -112,7 +115,7 @@ impl Group<'_> {
                 (0..parts * shares).into_par_iter().for_each(|task| {
                     let (part, share) = (task / shares, task % shares);
                     for chunk in part * chunks / parts..(part + 1) * chunks / parts {
-                        self.add_chunk(Chunk {
+                        self.add_chunk(&Chunk {
                             index: chunk,
                             chunks,
                             spikes,
@@ -129,38 +132,52 @@ impl Group<'_> {
     }
 
     /// Adds the products of a chunk.
-    fn add_chunk(&self, chunk: Chunk<'_>) {
-        Unit::with(|unit| {
-            let mut sums = [[[[[0; ROWS]; ROWS]; DIGITS]; 2]; 2];
-            let mut packed = [[[0; size_of::<Line>()]; BLOCK]; DEPTH];
-            let depths: [usize; DEPTH] =
-                std::array::from_fn(|depth| depth * size_of_val(&packed[0]));
-            let mut before: Option<Sum> = None;
-            let mut turn = 0;
-            for product in chunk.products.clone() {
-                let (block, tap) =
-                    (product / self.phases.taps.len(), product % self.phases.taps.len());
-                let (phase, place) = self.phases.taps[tap];
-                let row = (phase * chunk.chunks + chunk.index) * self.channels + block * BLOCK;
-                let first = row * self.row + self.plane.offset(place) - self.reach[0];
-                dispatch(Pack { from: &chunk.spikes[first..], row: self.row, packed: &mut packed });
-                for (column, right) in chunk.registers.iter().enumerate() {
-                    let bytes = packed.as_flattened().as_flattened();
-                    let rows = Rows { bytes, row: size_of::<Line>(), depths: &depths };
-                    unit.digits(rows, right, false, &mut sums[turn % 2]);
-                    // The unit works on while the vectors add what it is done with.
-                    if let Some(sum) = before.replace(Sum { block, tap, column }) {
-                        let sums = &sums[(turn + 1) % 2];
-                        dispatch(Add { shape: self.shape, chunk: &chunk, sums, sum });
-                    }
-                    turn += 1;
-                }
-            }
-            if let Some(sum) = before {
-                let sums = &sums[(turn + 1) % 2];
-                dispatch(Add { shape: self.shape, chunk: &chunk, sums, sum });
-            }
+    fn add_chunk(&self, chunk: &Chunk<'_>) {
+        const PACKED: usize = DEPTH * BLOCK * FLOATS;
+        const SUMS: usize = 2 * size_of::<BlockSums>() / size_of::<f32>();
+        with_floats(PACKED + SUMS, |room| {
+            let (packed, sums) = room.split_at_mut(PACKED);
+            let packed: &mut [[Line; BLOCK]] = cast_slice_mut(packed);
+            let sums: &mut [BlockSums] = cast_slice_mut(sums);
+            Unit::with(|unit| self.multiply_chunk(unit, chunk, packed, sums));
         });
+    }
+
+    /// The same, with room for the spikes of a product and for the sums of two.
+    fn multiply_chunk(
+        &self,
+        unit: &mut Unit,
+        chunk: &Chunk<'_>,
+        packed: &mut [[Line; BLOCK]],
+        sums: &mut [BlockSums],
+    ) {
+        let taps = &self.phases.taps;
+        let depths: [usize; DEPTH] =
+            std::array::from_fn(|depth| depth * size_of::<[Line; BLOCK]>());
+        let mut before: Option<Sum> = None;
+        let mut turn = 0;
+        for product in chunk.products.clone() {
+            let (block, tap) = (product / taps.len(), product % taps.len());
+            let (phase, place) = taps[tap];
+            let row = (phase * chunk.chunks + chunk.index) * self.channels + block * BLOCK;
+            let first = row * self.row + self.plane.offset(place) - self.reach[0];
+            dispatch(Pack { from: &chunk.spikes[first..], row: self.row, packed });
+            for (column, right) in chunk.registers.iter().enumerate() {
+                let bytes = packed.as_flattened().as_flattened();
+                let rows = Rows { bytes, row: size_of::<Line>(), depths: &depths };
+                unit.digits(rows, right, false, &mut sums[turn % 2]);
+                // The unit works on while the vectors add what it is done with.
+                if let Some(sum) = before.replace(Sum { block, tap, column }) {
+                    let sums = &sums[(turn + 1) % 2];
+                    dispatch(Add { shape: self.shape, chunk, sums, sum });
+                }
+                turn += 1;
+            }
+        }
+        if let Some(sum) = before {
+            let sums = &sums[(turn + 1) % 2];
+            dispatch(Add { shape: self.shape, chunk, sums, sum });
+        }
     }
 
     /// Writes the spikes as bytes, `[phases, chunks, channels, row]`, and zeros everywhere else.
@@ -349,7 +366,7 @@ struct Chunk<'a> {
 struct Pack<'a> {
     from: &'a [u8],
     row: usize,
-    packed: &'a mut [[Line; BLOCK]; DEPTH],
+    packed: &'a mut [[Line; BLOCK]],
 }
 
 impl Kernel for Pack<'_> {
@@ -379,7 +396,7 @@ struct Sum {
 struct Add<'a> {
     shape: &'a Conv2d,
     chunk: &'a Chunk<'a>,
-    sums: &'a [[Sums<i32>; DIGITS]; 2],
+    sums: &'a BlockSums,
     sum: Sum,
 }
 
