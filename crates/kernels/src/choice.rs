@@ -6,9 +6,8 @@
 //! A wrong guess costs time, never more than rounding in the result.
 
 use crate::convolution::Conv2d;
-use crate::simd::has_matrix_unit;
 use crate::spikes::{PER_WORD, STEPS, Spikes};
-use crate::tiles::places_per_result;
+use crate::tiles::{BLOCK, CHUNK};
 use crate::vector::lanes;
 use crate::winograd::{PRODUCTS, tiles_per_pixel, tiles_per_task};
 use std::fmt;
@@ -135,7 +134,7 @@ impl Conv2d {
         if self.has_winograd() {
             paths.push((Path::Winograd, self.winograd(&work, self.output_size())));
         }
-        if has_matrix_unit() {
+        if self.has_tiles() {
             paths.push((Path::Tiles, self.tile_forward_cycles(&work)));
         }
         fastest(&paths)
@@ -149,7 +148,7 @@ impl Conv2d {
         let sums = 10.0 * columns;
         let bytes = 3.0 * self.in_channels.div_ceil(64) as f64;
         let digits = work.rows * columns * 8.0 / self.pixels();
-        (places_per_result(self) * (products + sums + bytes) + digits) * work.steps
+        (self.places_per_output(BLOCK) * (products + sums + bytes) + digits) * work.steps
     }
 
     /// The gradient of the weight by the matrix unit.
@@ -160,7 +159,7 @@ impl Conv2d {
         let sums = blocks * columns;
         let digits = 50.0 * columns;
         let bytes = 1.5 * work.inputs;
-        places_per_result(self) * (products + sums + digits + bytes) * work.steps
+        self.places_per_output(CHUNK) * (products + sums + digits + bytes) * work.steps
     }
 
     /// The gradient of the input by the matrix unit.
@@ -171,7 +170,7 @@ impl Conv2d {
         let stored = 16.0 * columns * (self.stride[0] * self.stride[1]) as f64;
         let halves = 12.0 * self.out_channels.div_ceil(32) as f64;
         let weight = work.rows * columns * 16.0 / self.pixels();
-        (places_per_result(self) * (products + stored + halves) + weight) * work.steps
+        (self.places_per_output(BLOCK) * (products + stored + halves) + weight) * work.steps
     }
 
     /// Output pixels of all images.
@@ -190,7 +189,7 @@ impl Conv2d {
         let sorting = 15.0 * work.inputs * work.union;
         let sparse = rows + lists + tables + sorting;
         let mut paths = vec![(Path::Dense, work.dense()), (Path::Sparse, sparse)];
-        if has_matrix_unit() {
+        if self.has_tiles() {
             paths.push((Path::Tiles, self.tile_weight_gradient_cycles(&work)));
         }
         fastest(&paths)
@@ -205,7 +204,7 @@ impl Conv2d {
         if self.has_winograd() {
             paths.push((Path::Winograd, self.winograd(&work, [self.height, self.width])));
         }
-        if has_matrix_unit() {
+        if self.has_tiles() {
             paths.push((Path::Tiles, self.tile_input_gradient_cycles(&work)));
         }
         if mask.is_some() {

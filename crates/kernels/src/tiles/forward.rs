@@ -3,7 +3,7 @@
 use super::digits::{Row, Scales, copy_row, total};
 use super::plane::{Phases, Plane};
 use super::unit::{BLOCK, DIGITS, Line, ROWS, Rows, Sums, Tile, Unit};
-use super::{FLOATS, GROUP_BYTES};
+use super::{FLOATS, GROUP_BYTES, MOST_INPUTS};
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::shared::Shared;
@@ -29,11 +29,13 @@ impl Conv2d {
     /// `output = input ⋆ weight + bias` for an input of spikes; `self.images` counts time steps
     /// times batch, and the spikes are those of all of them.
     ///
-    /// Equal to [`Self::forward`] up to 2⁻²⁴ of the largest weight of an output channel, per weight.
+    /// Equal to [`Self::forward`] up to rounding, and up to 2⁻²³ of the largest weight of an output
+    /// channel, per weight.
     ///
     /// # Panics
     /// If the spikes or a slice do not have the number of elements of their shape, or a stride is 0,
-    /// or [this machine has no matrix unit](crate::simd::has_matrix_unit).
+    /// or an output has more than 2²⁰ inputs, or
+    /// [this machine has no matrix unit](crate::simd::has_matrix_unit).
     pub fn tile_forward(
         &self,
         input: &Spikes,
@@ -46,6 +48,7 @@ impl Conv2d {
         if let Some(bias) = bias {
             assert_eq!(bias.len(), self.out_channels, "elements of the bias");
         }
+        assert!(self.patch_len() <= MOST_INPUTS, "inputs of an output");
         if output.is_empty() {
             return;
         }

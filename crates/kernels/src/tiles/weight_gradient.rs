@@ -21,7 +21,7 @@ const PLACES: usize = size_of::<Line>();
 /// Registers of a chunk.
 const DEPTH: usize = 6;
 /// Places of a chunk.
-const CHUNK: usize = DEPTH * PLACES;
+pub(crate) const CHUNK: usize = DEPTH * PLACES;
 /// Tasks into which a group is cut, about.
 const TASKS: usize = 8;
 /// Most floats of the sums of all parts, if the gradient is not alone larger.
@@ -51,7 +51,7 @@ impl Conv2d {
     /// steps times batch, and the spikes are those of all of them.
     ///
     /// Equal to [`Self::weight_gradient`] up to rounding, and up to 2⁻²³ of the largest output gradient
-    /// of an output channel among 512 neighbors, per output gradient.
+    /// of an output channel in 384 places, per output gradient.
     ///
     /// # Panics
     /// If the spikes or a slice do not have the number of elements of their shape, or a stride is 0,
