@@ -35,8 +35,9 @@ pub(crate) fn the_path_turns_dense_at_most_once() {
                 let least = if has_matrix_unit() { 0 } else { 10 };
                 assert!(sparse > least, "{shape:?}: dense at {sparse} %");
                 assert!(paths[..sparse].iter().all(|&path| path == Path::Sparse), "{shape:?}");
-                let others = paths.contains(&Path::Tiles);
-                assert_eq!(others, has_matrix_unit(), "{shape:?}");
+                // Of few pixels the registers are mostly empty.
+                let tiles = paths.contains(&Path::Tiles);
+                assert!(tiles == has_matrix_unit() || time_steps == 1, "{shape:?}: {paths:?}");
                 if time_steps == 1 {
                     assert!(sparse < 70, "{shape:?}: sparse at {sparse} %");
                 }
