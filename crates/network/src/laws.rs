@@ -10,6 +10,7 @@ use candlewick_core::parameters::Parameters;
 use candlewick_core::{Key, Result, host};
 use candlewick_kernels::choice::{Activity, Path};
 use candlewick_kernels::convolution::Conv2d;
+use candlewick_kernels::simd::has_matrix_unit;
 
 use crate::buffer::Pool;
 use crate::signal::Values;
@@ -143,11 +144,11 @@ fn a_convolution_is_that_of_candle() -> Result<()> {
     Ok(())
 }
 
-/// Inputs of spikes and of counts, from silent to full, take the sparse kernels where those are
-/// faster, and give what candle gives.
+/// Inputs of spikes and of counts, from silent to full, take the sparse kernels and the matrix unit
+/// where those are faster, and give what candle gives.
 #[test]
 fn a_convolution_of_spikes_is_that_of_candle() -> Result<()> {
-    let geometry = Conv2d {
+    let narrow = Conv2d {
         images: 8,
         height: 9,
         width: 7,
@@ -159,26 +160,45 @@ fn a_convolution_of_spikes_is_that_of_candle() -> Result<()> {
     };
     // Both sparse kernels are in play at least for few spikes.
     let few = Activity { time_steps: 4, planes: 1, union_density: 0.03 };
-    assert_eq!(geometry.forward_path(few), Path::Sparse);
-    assert_eq!(geometry.weight_gradient_path(few), Path::Sparse);
+    assert_eq!(narrow.forward_path(few), Path::Sparse);
+    assert_eq!(narrow.weight_gradient_path(few), Path::Sparse);
+    // All passes take the matrix unit of many spikes, if the machine has one.
+    let wide = Conv2d { in_channels: 128, out_channels: 96, ..narrow };
+    let many = Activity { union_density: 1.0, ..few };
+    for path in [
+        wide.forward_path(many),
+        wide.weight_gradient_path(many),
+        wide.input_gradient_path(Some(many)),
+    ] {
+        assert_eq!(path == Path::Tiles, has_matrix_unit(), "{path}");
+    }
     let mut visited = 0;
-    for density in [0.0, 0.01, 0.1, 0.5, 1.0] {
+    for (geometry, density) in [
+        (narrow, 0.0),
+        (narrow, 0.01),
+        (narrow, 0.1),
+        (narrow, 0.5),
+        (narrow, 1.0),
+        (wide, 0.02),
+        (wide, 0.5),
+    ] {
         for draws in [1, 4] {
             let mut stream = Key::new(8).stream();
             let values: Vec<f32> = (0..geometry.input_len())
                 .map(|_| (0..draws).filter(|_| stream.bernoulli(density)).count() as f32)
                 .collect();
-            let x = Tensor::from_vec(values, (4, 2, 9, 7, 37), &Device::Cpu)?;
+            let x = Tensor::from_vec(values, (4, 2, 9, 7, geometry.in_channels), &Device::Cpu)?;
             let (features, settings) = as_settings(&geometry);
             let mut store = Parameters::new(&Device::Cpu, Key::new(3));
             let layer = Convolution::new(&mut store.root(), features, settings)?;
             let context = Context::training(4, Key::new(1));
             let [kernels, composed] = both_ways(&layer, &store, &x, &context)?;
-            assert_same(&kernels, &composed, &format!("density {density}, draws {draws}"))?;
+            let name = format!("{geometry:?}, density {density}, draws {draws}");
+            assert_same(&kernels, &composed, &name)?;
             visited += 1;
         }
     }
-    assert_eq!(visited, 10);
+    assert_eq!(visited, 14);
     Ok(())
 }
 
