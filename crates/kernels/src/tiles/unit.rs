@@ -54,7 +54,8 @@ impl Rows<'_> {
 pub(crate) struct Unit(PhantomData<*mut ()>);
 
 impl Unit {
-    /// Calls `body` with the unit.
+    /// Calls `body` with the unit. Calls must not nest: the inner one would give the unit back, and the
+    /// processor refuses what comes after.
     ///
     /// # Panics
     /// If there is none.
