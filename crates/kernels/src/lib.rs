@@ -1,7 +1,8 @@
 //! Compute on plain slices: fused neuron scans, convolution, normalization, pooling, optimizer steps.
 //!
 //! Every kernel works on channels-last data, is parallel over a fixed partition (its bits do not
-//! depend on the number of threads) and is written once for all instruction sets.
+//! depend on the number of threads) and is written once for all instruction sets; those of the matrix
+//! unit (`tiles`) are for machines that have one.
 
 pub mod choice;
 mod coincidence;

@@ -6,9 +6,9 @@
 //!
 //! * forward, and for the gradient of the weight, the numbers that meet spikes are written as three
 //!   *digits* to base 256 with one scale per channel ([`digits`]); the sums are exact, and what is lost
-//!   is less than 2⁻²³ of the channel's largest number.
+//!   is about 2⁻²³ of the channel's largest number.
 //! * the gradient of the input multiplies floats; each is written as the sum of two *halves*, floats
-//!   of 16 bits ([`halves`]), and three of the four products are taken: a relative error of 2⁻¹⁷.
+//!   of 16 bits ([`halves`]), and three of the four products are taken: an error of at most 2⁻¹⁵ of a product.
 //!
 //! The work does not depend on how many spikes there are.
 

@@ -1,7 +1,7 @@
 //! Numbers as three digits to base 256, with one scale per channel.
 //!
 //! `x ≈ (65536 a + 256 b + c) · s` for digits from −128 to 127, with the least power of two `s` for which
-//! that reaches the largest magnitude `m` of the channel: an error of at most 2⁻²³ m.
+//! that reaches the largest magnitude `m` of the channel: an error of at most 128/127 · 2⁻²³ m.
 
 use super::unit::{DIGITS, ROWS, Sums, Tile};
 use pulp::bytemuck::cast_mut;

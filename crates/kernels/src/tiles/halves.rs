@@ -1,7 +1,7 @@
 //! Numbers as sums of two floats of 16 bits.
 //!
 //! The first half is the number rounded to 8 bits of precision, the second what is left, rounded
-//! again: an error of at most 2⁻¹⁸ of the number.
+//! again: an error of at most 2⁻¹⁷ of the number.
 
 /// The bits of both halves.
 #[inline(always)]
@@ -23,7 +23,7 @@ mod tests {
     }
 
     #[test]
-    fn two_halves_are_the_number_to_18_bits() {
+    fn two_halves_are_the_number_to_17_bits() {
         let mut visited = 0;
         for index in -5000..5000 {
             let value = index as f32 * 1.234_567e-3;

@@ -65,7 +65,8 @@ impl Class {
 impl Conv2d {
     /// `grad_input[images, height, width, in]`: the gradient of the input.
     ///
-    /// Equal to [`Self::input_gradient`] up to a relative error of 2⁻¹⁷ of each product.
+    /// Equal to [`Self::input_gradient`] up to rounding, and up to 2⁻¹⁵ of each product: 2⁻¹⁶ for the
+    /// product of the second halves, which is left out, and 2⁻¹⁷ for each number as halves.
     ///
     /// # Panics
     /// If a slice does not have the number of elements of its shape, or a stride is 0, or

@@ -2,6 +2,7 @@
 
 use super::{assert_close, normal};
 use candlewick_kernels::convolution::Conv2d;
+use candlewick_kernels::simd::has_matrix_unit;
 
 /// Calls `body` with every geometry and the number of them.
 pub(crate) fn geometries() -> Vec<Conv2d> {
@@ -137,6 +138,12 @@ pub(crate) fn all_passes_match_the_definition() {
         let mut grad_input = vec![f32::NAN; shape.input_len()];
         shape.input_gradient(&grad_output, &weight, &mut grad_input);
         assert_close(&grad_input, &expected.grad_input, 1e-5, &name);
+        if has_matrix_unit() {
+            grad_input.fill(f32::NAN);
+            shape.tile_input_gradient(&grad_output, &weight, &mut grad_input);
+            // 2⁻¹⁵ of a product.
+            assert_close(&grad_input, &expected.grad_input, 3e-5, &name);
+        }
         if shape.has_winograd() {
             output.fill(f32::NAN);
             shape.winograd_forward(&input, &weight, Some(&bias), &mut output);

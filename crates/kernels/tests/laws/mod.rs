@@ -50,7 +50,6 @@ macro_rules! test_laws {
             spikes_refusals => spikes::other_values_are_refused,
             sparse_convolution => sparse::forward_and_weight_gradient_match_the_definition,
             coincidences => sparse::coincidences_are_the_correlations_of_weighted_sums,
-            tile_convolution => tiles::all_passes_match_the_definition,
             tile_groups => tiles::groups_of_samples_make_up_the_whole,
             tile_faults => tiles::what_is_not_finite_shows,
             masked_gradient => sparse::the_masked_gradient_is_exact_where_the_mask_is_set,

@@ -1,13 +1,14 @@
-//! Sparse convolution against its definition, over odd geometries, densities and time steps.
+//! Convolution of spikes against its definition, over odd geometries, densities and time steps.
 
 use super::convolution::{for_each_product, geometries, reference};
 use super::spikes::random_multiples;
 use super::{assert_close, normal};
 use candlewick_kernels::convolution::Conv2d;
+use candlewick_kernels::simd::has_matrix_unit;
 use candlewick_kernels::spikes::Spikes;
 
 /// Calls `body(shape, time steps, density)` with all geometries, in a few seconds.
-pub(crate) fn for_each_case(mut body: impl FnMut(Conv2d, usize, f32)) {
+fn for_each_case(mut body: impl FnMut(Conv2d, usize, f32)) {
     const TIME_STEPS: [usize; 7] = [1, 2, 3, 4, 5, 7, 8];
     const DENSITIES: [f32; 5] = [0.0, 0.01, 0.1, 0.5, 1.0];
     let mut visited = 0;
@@ -38,7 +39,16 @@ pub(crate) fn encode(
     Spikes::multiples(shape, values, unit, levels).expect("multiples of the unit")
 }
 
+type Forward = fn(&Conv2d, &Spikes, &[f32], Option<&[f32]>, &mut [f32]);
+type WeightGradient = fn(&Conv2d, &Spikes, &[f32], &mut [f32]);
+
+/// By the sparse kernels, and by the matrix unit where the machine has one.
 pub(crate) fn forward_and_weight_gradient_match_the_definition() {
+    let mut kernels: Vec<(Forward, WeightGradient)> =
+        vec![(Conv2d::sparse_forward, Conv2d::sparse_weight_gradient)];
+    if has_matrix_unit() {
+        kernels.push((Conv2d::tile_forward, Conv2d::tile_weight_gradient));
+    }
     let mut case = 0;
     for_each_case(|shape, time_steps, density| {
         // Binary spikes, and spikes after average pooling.
@@ -50,20 +60,23 @@ pub(crate) fn forward_and_weight_gradient_match_the_definition() {
         let weight = normal("weight", shape.weight_len());
         let bias = normal("bias", shape.out_channels);
         let grad_output = normal("grad", shape.output_len());
-        let mut expected = reference(&shape, &input, &weight, &grad_output);
-        // Stale values must not show.
-        let mut output = vec![f32::NAN; shape.output_len()];
-        shape.sparse_forward(&spikes, &weight, None, &mut output);
-        assert_close(&output, &expected.output, 1e-5, &name);
-        output.fill(f32::NAN);
-        shape.sparse_forward(&spikes, &weight, Some(&bias), &mut output);
-        for row in expected.output.chunks_exact_mut(shape.out_channels) {
+        let expected = reference(&shape, &input, &weight, &grad_output);
+        let mut biased = expected.output.clone();
+        for row in biased.chunks_exact_mut(shape.out_channels) {
             row.iter_mut().zip(&bias).for_each(|(sum, bias)| *sum += f64::from(*bias));
         }
-        assert_close(&output, &expected.output, 1e-5, &name);
-        let mut grad_weight = vec![f32::NAN; shape.weight_len()];
-        shape.sparse_weight_gradient(&spikes, &grad_output, &mut grad_weight);
-        assert_close(&grad_weight, &expected.grad_weight, 1e-5, &name);
+        for &(forward, weight_gradient) in &kernels {
+            // Stale values must not show.
+            let mut output = vec![f32::NAN; shape.output_len()];
+            forward(&shape, &spikes, &weight, None, &mut output);
+            assert_close(&output, &expected.output, 1e-5, &name);
+            output.fill(f32::NAN);
+            forward(&shape, &spikes, &weight, Some(&bias), &mut output);
+            assert_close(&output, &biased, 1e-5, &name);
+            let mut grad_weight = vec![f32::NAN; shape.weight_len()];
+            weight_gradient(&shape, &spikes, &grad_output, &mut grad_weight);
+            assert_close(&grad_weight, &expected.grad_weight, 1e-5, &name);
+        }
     });
 }
 
