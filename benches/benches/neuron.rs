@@ -4,8 +4,8 @@
 use std::hint::black_box;
 
 use candlewick_core::Key;
-use candlewick_kernels::current::Source;
-use candlewick_kernels::scan::{ActivityGradient, Backward, Forward, Measure, Output};
+use candlewick_kernels::neuron::current::Source;
+use candlewick_kernels::neuron::scan::{ActivityGradient, Backward, Forward, Measure, Output};
 use candlewick_neuron::{AnyNeuron, Model};
 use candlewick_surrogate::{AnySurrogate, Surrogate};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

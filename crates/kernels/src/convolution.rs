@@ -5,6 +5,15 @@
 //! weight; kernels of one pixel and stride 1 need no copy.
 //! The work is cut by the shapes alone, so the bits do not depend on the number of threads.
 
+mod algorithm;
+mod coincidences;
+mod dense;
+mod sparse;
+mod tiles;
+mod winograd;
+
+pub use algorithm::{Activity, Path};
+
 use crate::linear::Linear;
 use crate::matrix::{Matrix, multiply};
 use crate::reduce::column_sums;

@@ -10,7 +10,10 @@
 //! ```
 //!
 //! A neuron states these three functions once, for any [`Real`], and their derivatives;
-//! [`crate::scan`] makes the fused scan over time and its exact backward pass out of them.
+//! [`scan`] makes the fused scan over time and its exact backward pass out of them.
+
+pub mod current;
+pub mod scan;
 
 use std::fmt::Debug;
 

@@ -80,7 +80,7 @@ pub struct Gradients<'a> {
     pub beta: &'a mut [f32],
 }
 
-/// The gradient of normalization, which [`PerChannel`](crate::current::PerChannel) applies.
+/// The gradient of normalization, which [`PerChannel`](crate::neuron::current::PerChannel) applies.
 ///
 /// With `through_statistics` the mean and variance are those of `input` itself, as in training, and
 /// the gradient goes through them as well; without, they are constants, as in evaluation.

@@ -4,6 +4,9 @@
 //! instruction set; the compiler vectorizes each copy.
 //! No copy contracts `a * b + c`, so that an elementwise kernel gives the same bits on every path.
 
+pub(crate) mod matrix_unit;
+pub(crate) mod vector;
+
 use std::sync::atomic::{AtomicU8, Ordering};
 
 pub use pulp::NullaryFnOnce as Kernel;
@@ -40,7 +43,7 @@ pub fn limited_to() -> Level {
 
 /// Whether kernels may use a matrix unit: this machine has one, and the level is [`Level::Best`].
 pub fn has_matrix_unit() -> bool {
-    limited_to() == Level::Best && crate::tiles::unit::is_available()
+    limited_to() == Level::Best && matrix_unit::is_available()
 }
 
 /// Runs `kernel` compiled for the widest instruction set of this machine.

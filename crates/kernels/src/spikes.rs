@@ -7,6 +7,9 @@
 //! counts) have one such *plane* of bits per binary digit.
 //! With one plane this takes 1 bit per neuron and step, 1/32 of the activations in f32.
 
+pub(crate) mod lists;
+mod pool;
+
 use crate::simd::{Kernel, dispatch};
 use rayon::prelude::*;
 use std::ops::Range;

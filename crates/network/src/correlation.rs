@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use candlewick_kernels::choice::Path;
-use candlewick_kernels::convolution::Conv2d;
+use candlewick_kernels::convolution::{Conv2d, Path};
 use rayon::prelude::*;
 
 use crate::buffer::{Buffer, Pool};

@@ -8,8 +8,7 @@ use candlewick_core::gradient_check::largest_difference;
 use candlewick_core::initializer::Initializer;
 use candlewick_core::parameters::Parameters;
 use candlewick_core::{Key, Result, host};
-use candlewick_kernels::choice::{Activity, Path};
-use candlewick_kernels::convolution::Conv2d;
+use candlewick_kernels::convolution::{Activity, Conv2d, Path};
 use candlewick_kernels::simd::has_matrix_unit;
 
 use crate::buffer::Pool;

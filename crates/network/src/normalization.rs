@@ -15,7 +15,7 @@ use candle_core::{Tensor, Var};
 use candlewick_core::initializer::Initializer;
 use candlewick_core::parameters::{Role, Scope};
 use candlewick_core::{Error, Result, host};
-use candlewick_kernels::current::PerChannel;
+use candlewick_kernels::neuron::current::PerChannel;
 use candlewick_kernels::normalization::{Gradients, Statistics, normalize_gradient, statistics};
 use serde::{Deserialize, Serialize};
 

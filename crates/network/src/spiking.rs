@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Tensor, Var};
 use candlewick_core::{Result, host};
-use candlewick_kernels::current::{PerChannel, Source};
-use candlewick_kernels::scan::{self, Derivative};
+use candlewick_kernels::neuron::current::{PerChannel, Source};
+use candlewick_kernels::neuron::scan::{self, Derivative};
 use candlewick_kernels::spikes::Spikes;
 use candlewick_neuron::{ActivityPenalty, Counts, Model, MultiStep, Probe, measure, needs};
 use candlewick_surrogate::{Dynamics, Effective, Site, Surrogate, SurrogateRule};

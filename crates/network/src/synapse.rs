@@ -11,8 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::Tensor;
 use candlewick_core::weight_rule::{Side, WeightGradientRule, WeightSite};
 use candlewick_core::{Error, Key, Result, host};
-use candlewick_kernels::choice::Path;
-use candlewick_kernels::convolution::Conv2d;
+use candlewick_kernels::convolution::{Conv2d, Path};
 
 use crate::buffer::Buffer;
 use crate::correlation::Correlation;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use candlewick_kernels::scan::{ActivityGradient, ForwardSums, Measure, Potentials};
+use candlewick_kernels::neuron::scan::{ActivityGradient, ForwardSums, Measure, Potentials};
 
 /// A term of the loss that depends on a layer's activity as a whole.
 pub trait ActivityPenalty: std::fmt::Debug + Send + Sync {

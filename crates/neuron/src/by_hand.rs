@@ -1,7 +1,7 @@
 //! One neuron at a time, for the tests of the neuron files.
 
-use candlewick_kernels::current::Source;
-use candlewick_kernels::scan::{self, Forward, Measure, Scan};
+use candlewick_kernels::neuron::current::Source;
+use candlewick_kernels::neuron::scan::{self, Forward, Measure, Scan};
 
 use crate::{Fused, Neuron};
 

@@ -27,11 +27,11 @@ use candlewick_core::registry;
 
 pub use activity::{Activity, ActivityPenalty, Counts, Probe, measure, needs};
 pub use adaptive_lif::AdaptiveLif;
+pub use candlewick_kernels::neuron::scan::{ActivityGradient, Fused, Measure, Potentials};
 pub use candlewick_kernels::neuron::{
     ChargeGradient, DistanceGradient, Firing, FiringRule, Neuron, Reset, ResetGradient,
 };
 pub use candlewick_kernels::real::Real;
-pub use candlewick_kernels::scan::{ActivityGradient, Fused, Measure, Potentials};
 pub use composed::composed;
 pub use delayed_reset_lif::DelayedResetLif;
 pub use integrate_and_fire::IntegrateAndFire;

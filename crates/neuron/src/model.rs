@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use candlewick_core::value::Value;
+use candlewick_kernels::neuron::scan::{Fused, Scan};
 use candlewick_kernels::neuron::{Firing, Neuron};
-use candlewick_kernels::scan::{Fused, Scan};
 
 /// A neuron as layers hold it: the fused scan, and the same equations on tensors.
 pub trait Model: Scan {

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use candlewick_core::host;
-use candlewick_kernels::current::Source;
-use candlewick_kernels::scan::{self, ActivityGradient, Backward, Forward};
+use candlewick_kernels::neuron::current::Source;
+use candlewick_kernels::neuron::scan::{self, ActivityGradient, Backward, Forward};
 use candlewick_surrogate::Surrogate;
 
 use crate::activity::{ActivityPenalty, Probe, measure, needs};

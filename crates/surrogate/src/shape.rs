@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 use candlewick_core::value::Value;
+use candlewick_kernels::neuron::scan::Derivative;
 use candlewick_kernels::real::Real;
-use candlewick_kernels::scan::Derivative;
 use candlewick_kernels::simd::{self, Kernel};
 
 /// The scalar mathematics of a surrogate, written once for any [`Real`].

@@ -1,8 +1,7 @@
 //! The choice of a path: sparse where little is active, one that computes every product where all is,
 //! and never back.
 
-use candlewick_kernels::choice::{Activity, Path};
-use candlewick_kernels::convolution::Conv2d;
+use candlewick_kernels::convolution::{Activity, Conv2d, Path};
 use candlewick_kernels::simd::has_matrix_unit;
 
 fn masked(shape: &Conv2d, mask: Activity) -> Path {

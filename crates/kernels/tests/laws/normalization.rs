@@ -1,7 +1,7 @@
 //! Normalization against its definition, and its gradient against finite differences in f64.
 
 use super::{assert_close, normal};
-use candlewick_kernels::current::PerChannel;
+use candlewick_kernels::neuron::current::PerChannel;
 use candlewick_kernels::normalization::{Gradients, Statistics, normalize_gradient, statistics};
 
 const EPSILON: f32 = 1e-5;

@@ -9,12 +9,12 @@
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::shared::Shared;
-use crate::simd::{Kernel, dispatch};
-use crate::spike_lists::{Lists, PATTERNS, SLACK};
-use crate::spikes::{STEPS, Spikes};
-use crate::vector::{
+use crate::simd::vector::{
     MOST_VECTORS, Panels, add_row, lanes, rows, rows_mut, with_count, with_vectors,
 };
+use crate::simd::{Kernel, dispatch};
+use crate::spikes::lists::{Lists, PATTERNS, SLACK};
+use crate::spikes::{STEPS, Spikes};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;

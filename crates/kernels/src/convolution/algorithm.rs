@@ -6,10 +6,11 @@
 //! A wrong guess costs time, never more than rounding in the result.
 
 use crate::convolution::Conv2d;
+use crate::convolution::tiles::CHUNK;
+use crate::convolution::winograd::{PRODUCTS, tiles_per_pixel, tiles_per_task};
+use crate::simd::matrix_unit::BLOCK;
+use crate::simd::vector::lanes;
 use crate::spikes::{PER_WORD, STEPS, Spikes};
-use crate::tiles::{BLOCK, CHUNK};
-use crate::vector::lanes;
-use crate::winograd::{PRODUCTS, tiles_per_pixel, tiles_per_task};
 use std::fmt;
 
 /// A way to compute a pass of a convolution.

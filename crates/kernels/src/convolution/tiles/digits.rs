@@ -3,7 +3,7 @@
 //! `x ≈ (65536 a + 256 b + c) · s` for digits from −128 to 127, with the least power of two `s` for which
 //! that reaches the largest magnitude `m` of the channel: an error of at most 128/127 · 2⁻²³ m.
 
-use super::unit::{DIGITS, ROWS, Sums, Tile};
+use crate::simd::matrix_unit::{DIGITS, ROWS, Sums, Tile};
 use pulp::bytemuck::cast_mut;
 
 /// Three digits reach 127 · 65536 multiples of a scale: that is 2²³ multiples less this share.

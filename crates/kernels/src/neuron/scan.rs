@@ -12,8 +12,8 @@ use std::fmt::Debug;
 
 use rayon::prelude::*;
 
-use crate::current::{self, Source};
 use crate::neuron::Neuron;
+use crate::neuron::current::{self, Source};
 use crate::real::Real;
 use crate::simd::{self, Kernel};
 use crate::spikes::{PER_WORD, Spikes, pack_nibbles};

@@ -5,8 +5,8 @@
 //! A gap serves the row before it and the row after it. Places in gaps get results too, which nobody
 //! reads.
 
-use super::unit::BLOCK;
 use crate::convolution::Conv2d;
+use crate::simd::matrix_unit::BLOCK;
 
 /// Where the pixels of a map lie, and the results that are made of them.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! Explicit vectors for the sparse kernels, where registers must hold what a loop reuses.
 
-use crate::simd::{Level, limited_to};
+use super::{Level, limited_to};
 use pulp::{Scalar256b, Simd, WithSimd};
 use std::any::TypeId;
 

@@ -13,9 +13,9 @@ pub(crate) type Sums<T> = [[T; ROWS]; ROWS];
 pub(crate) const ROWS: usize = 16;
 /// Rows that a product takes at a time: two registers of them.
 pub(crate) const BLOCK: usize = 2 * ROWS;
-/// Digits of a number: see [`super::digits`].
+/// Digits of a number: see `convolution::tiles::digits`.
 pub(crate) const DIGITS: usize = 3;
-/// Halves of a number: see [`super::halves`].
+/// Halves of a number: see `convolution::tiles::halves`.
 pub(crate) const HALVES: usize = 2;
 
 /// Whether this machine has a matrix unit that this process may use.

@@ -9,9 +9,9 @@
 
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
+use crate::simd::vector::{Panels, add_row, lanes, rows, rows_mut, with_count, with_vectors};
 use crate::simd::{Kernel, dispatch};
 use crate::spikes::{STEPS, Spikes, for_each_pattern};
-use crate::vector::{Panels, add_row, lanes, rows, rows_mut, with_count, with_vectors};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;

@@ -4,11 +4,11 @@
 
 use super::halves::halves;
 use super::plane::Plane;
-use super::unit::{BLOCK, HALVES, Line, ROWS, Rows, Sums, Tile, Unit};
 use super::{FLOATS, GROUP_BYTES};
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::shared::Shared;
+use crate::simd::matrix_unit::{BLOCK, HALVES, Line, ROWS, Rows, Sums, Tile, Unit};
 use crate::simd::{Kernel, dispatch};
 use pulp::bytemuck::{cast_slice, cast_slice_mut};
 use rayon::prelude::*;

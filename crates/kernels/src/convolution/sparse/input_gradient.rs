@@ -9,8 +9,8 @@
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::shared::Shared;
+use crate::simd::vector::{Panels, multiply_add, with_vectors};
 use crate::spikes::{PER_WORD, STEPS, Spikes, for_each_pattern};
-use crate::vector::{Panels, multiply_add, with_vectors};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;

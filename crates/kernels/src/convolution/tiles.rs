@@ -14,20 +14,19 @@
 
 use crate::convolution::Conv2d;
 use crate::simd::has_matrix_unit;
+use crate::simd::matrix_unit::Line;
 
 mod digits;
 mod forward;
 mod halves;
 mod input_gradient;
 mod plane;
-pub(crate) mod unit;
 mod weight_gradient;
 
-pub(crate) use unit::BLOCK;
 pub(crate) use weight_gradient::CHUNK;
 
 /// Floats in the place of a line.
-const FLOATS: usize = size_of::<unit::Line>() / size_of::<f32>();
+const FLOATS: usize = size_of::<Line>() / size_of::<f32>();
 /// Bytes of the map of a group of samples, about: it stays in the cache that all cores share.
 const GROUP_BYTES: usize = 8 << 20;
 

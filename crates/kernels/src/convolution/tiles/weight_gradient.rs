@@ -5,11 +5,11 @@
 
 use super::digits::{Row, Scales, copy_row, total};
 use super::plane::{Phases, Plane};
-use super::unit::{BLOCK, DIGITS, Line, ROWS, Rows, Sums, Tile, Unit};
 use super::{FLOATS, GROUP_BYTES};
 use crate::convolution::{Conv2d, add_parts};
 use crate::scratch::with_floats;
 use crate::shared::Shared;
+use crate::simd::matrix_unit::{BLOCK, DIGITS, Line, ROWS, Rows, Sums, Tile, Unit};
 use crate::simd::{Kernel, dispatch};
 use crate::spikes::{PER_WORD, STEPS, Spikes};
 use pulp::bytemuck::{cast_slice, cast_slice_mut};

@@ -1,0 +1,3 @@
+//! Every product, by matrix multiplication.
+
+mod input_gradient;
