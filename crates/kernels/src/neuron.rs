@@ -12,6 +12,7 @@
 //! A neuron states these three functions once, for any [`Real`], and their derivatives;
 //! [`scan`] makes the fused scan over time and its exact backward pass out of them.
 
+mod block;
 pub mod current;
 pub mod scan;
 

@@ -1,4 +1,4 @@
-//! Sums over the rows of `[rows, channels]`, in f64 over a fixed partition.
+//! Sums in a fixed order, whatever the number of threads.
 
 use crate::simd::{Kernel, dispatch};
 use rayon::prelude::*;
@@ -20,7 +20,21 @@ pub(crate) fn add_in_order(parts: &[Vec<f64>], total: &mut [f64]) {
     }
 }
 
-/// `sums[c] = Σ_rows values[row, c]` for `values: [rows, sums.len()]`.
+/// `total = Σ parts` for `parts: [n, total.len()]`, in the order of the parts.
+pub(crate) fn add_parts(parts: &[f32], total: &mut [f32]) {
+    const CHUNK: usize = 4096;
+    let length = total.len();
+    total.par_chunks_mut(CHUNK).enumerate().for_each(|(index, total)| {
+        let first = index * CHUNK;
+        let range = first..first + total.len();
+        total.copy_from_slice(&parts[range.clone()]);
+        for part in parts.chunks_exact(length).skip(1) {
+            total.iter_mut().zip(&part[range.clone()]).for_each(|(total, part)| *total += part);
+        }
+    });
+}
+
+/// `sums[c] = Σ_rows values[row, c]` for `values: [rows, sums.len()]`, in f64.
 pub(crate) fn column_sums(values: &[f32], sums: &mut [f32]) {
     let channels = sums.len();
     if channels == 0 {

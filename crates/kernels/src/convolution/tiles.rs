@@ -23,7 +23,7 @@ mod input_gradient;
 mod plane;
 mod weight_gradient;
 
-pub(crate) use weight_gradient::CHUNK;
+pub(super) use weight_gradient::CHUNK;
 
 /// Floats in the place of a line.
 const FLOATS: usize = size_of::<Line>() / size_of::<f32>();

@@ -3,7 +3,7 @@
 //! The scan over time adds the sources up block by block in the first-level cache, so that neither
 //! normalized values nor sums are ever written to memory.
 
-use crate::neuron::scan::LANES;
+use crate::neuron::block::LANES;
 use crate::simd::{Kernel, dispatch};
 use crate::spikes::{PER_WORD, STEPS, Spikes};
 use rayon::prelude::*;

@@ -105,13 +105,6 @@ impl Conv2d {
         let most = (PANEL_BYTES / vector_bytes.max(1)).clamp(2, MOST_VECTORS);
         Panels::new(self.out_channels, most)
     }
-
-    pub(crate) fn check_spikes(&self, spikes: &Spikes) {
-        let [time_steps, pixels, channels] = spikes.shape();
-        assert_eq!(channels, self.in_channels, "channels of the spikes");
-        let expected = self.images * self.height * self.width;
-        assert_eq!(time_steps * pixels, expected, "time steps times pixels of the spikes");
-    }
 }
 
 /// The active inputs of the output pixels of some lines of one image.

@@ -6,224 +6,26 @@
 //! an active pixel adds one row, whatever the number of steps in which it fires.
 //! The same list of pixels serves all taps, which differ by a shift in the table only; zeros around
 //! the image make up for pixels without a partner.
+mod lists;
+mod plan;
 
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
+use crate::simd::dispatch;
 use crate::simd::vector::{Panels, add_row, lanes, rows, rows_mut, with_count, with_vectors};
-use crate::simd::{Kernel, dispatch};
-use crate::spikes::{STEPS, Spikes, for_each_pattern};
+use crate::spikes::{STEPS, Spikes};
+use lists::{Gather, Lists};
+use plan::Plan;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// Floats per row of the table, so that the table of a strip stays in cache.
 const COLUMNS: usize = 64;
-/// Input pixels per strip, about: enough that a list is longer than the work around it.
-const PIXELS: usize = 128;
 /// Tasks into which the gradient is cut, about.
 const TASKS: usize = 16;
 /// Most floats of the partial sums of all tasks, if a panel is not alone larger.
 const SUMS: usize = 3 << 20;
-
-/// One axis of the geometry: input coordinate `stride · a + residue` meets output `a + shift`.
-struct Axis {
-    stride: usize,
-    /// Number of values of `a`.
-    size: usize,
-    /// Number of outputs.
-    outputs: usize,
-    /// For each residue, the taps with their shifts, counted from the least one.
-    taps: Vec<Vec<(usize, usize)>>,
-    /// The least shift.
-    least: isize,
-    /// Largest minus least shift.
-    reach: usize,
-}
-
-impl Axis {
-    fn new(shape: &Conv2d, axis: usize) -> Self {
-        let (stride, kernel) = (shape.stride[axis] as isize, shape.kernel[axis] as isize);
-        let padding = shape.padding[axis] as isize;
-        let meets = |residue: isize| {
-            (0..kernel).filter_map(move |k| {
-                let distance = residue + padding - k;
-                (distance % stride == 0).then_some((k as usize, distance / stride))
-            })
-        };
-        let all = || (0..stride).flat_map(meets).map(|(_, shift)| shift);
-        let (least, most) = (all().min().unwrap_or(0), all().max().unwrap_or(0));
-        let from_least = |(k, shift): (usize, isize)| (k, (shift - least) as usize);
-        Self {
-            stride: shape.stride[axis],
-            size: [shape.height, shape.width][axis].div_ceil(shape.stride[axis]),
-            outputs: shape.output_size()[axis],
-            taps: (0..stride).map(|residue| meets(residue).map(from_least).collect()).collect(),
-            least,
-            reach: (most - least) as usize,
-        }
-    }
-
-    /// The output coordinate of line `line` of a table whose first input line is `a`.
-    fn output_of(&self, a: usize, line: usize) -> Option<usize> {
-        let output = (a + line).checked_add_signed(self.least)?;
-        (output < self.outputs).then_some(output)
-    }
-}
-
-/// How the work is cut: units of some lines of some images, for one group of steps.
-struct Plan<'a> {
-    shape: &'a Conv2d,
-    input: &'a Spikes,
-    vertical: Axis,
-    horizontal: Axis,
-    /// Lines of `a` per block.
-    lines: usize,
-    /// Blocks per image.
-    blocks: usize,
-    /// Blocks per unit.
-    per_unit: usize,
-    units: usize,
-}
-
-/// Some lines of one image.
-struct Block {
-    image: usize,
-    /// Lines of `a`.
-    lines: Range<usize>,
-    /// First pixel of its table.
-    start: usize,
-}
-
-impl<'a> Plan<'a> {
-    fn new(shape: &'a Conv2d, input: &'a Spikes) -> Self {
-        let (vertical, horizontal) = (Axis::new(shape, 0), Axis::new(shape, 1));
-        let area = vertical.stride * horizontal.size * horizontal.stride;
-        let lines = PIXELS.div_ceil(area.max(1)).clamp(1, vertical.size.max(1));
-        let blocks = vertical.size.div_ceil(lines);
-        let per_unit = (PIXELS / (lines * area).max(1)).max(1);
-        let batch = shape.images / input.shape()[0].max(1);
-        let units = (batch * blocks).div_ceil(per_unit) * input.groups();
-        Self { shape, input, vertical, horizontal, lines, blocks, per_unit, units }
-    }
-
-    /// Pixels per line of a table.
-    fn table_width(&self) -> usize {
-        self.horizontal.size + self.horizontal.reach
-    }
-
-    /// The group of steps of a unit.
-    fn group(&self, unit: usize) -> usize {
-        unit % self.input.groups()
-    }
-
-    /// Patterns that are not empty.
-    fn patterns(&self, unit: usize) -> usize {
-        (1 << self.input.steps(self.group(unit)).len()) - 1
-    }
-
-    /// The blocks of a unit, and behind the last one an empty one.
-    fn blocks(&self, unit: usize) -> Vec<Block> {
-        let batch = self.shape.images / self.input.shape()[0];
-        let first = unit / self.input.groups() * self.per_unit;
-        let last = (batch * self.blocks).min(first + self.per_unit);
-        let mut start = 0;
-        let mut blocks = Vec::with_capacity(last - first);
-        for index in first..last {
-            let line = index % self.blocks * self.lines;
-            let lines = line..self.vertical.size.min(line + self.lines);
-            let table = (lines.len() + self.vertical.reach) * self.table_width();
-            blocks.push(Block { image: index / self.blocks, lines, start });
-            start += table;
-        }
-        blocks
-    }
-
-    /// Pixels of the largest table.
-    fn table_pixels(&self) -> usize {
-        self.per_unit * (self.lines + self.vertical.reach) * self.table_width()
-    }
-
-    fn classes(&self) -> usize {
-        self.vertical.stride * self.horizontal.stride
-    }
-}
-
-/// For each class of positions modulo the stride, plane and channel: the rows of the table, as seen
-/// from the least tap, of the pixels where it is active.
-struct Lists {
-    rows: Vec<u32>,
-    starts: Vec<u32>,
-}
-
-struct Gather<'a> {
-    plan: &'a Plan<'a>,
-    unit: usize,
-}
-
-impl Kernel for Gather<'_> {
-    type Output = Lists;
-
-    #[inline(always)]
-    fn call(self) -> Lists {
-        let Self { plan, unit } = self;
-        let Plan { shape, input, .. } = *plan;
-        let (planes, channels) = (input.planes(), input.channels());
-        let group = plan.group(unit);
-        let patterns = plan.patterns(unit);
-        let width = plan.table_width();
-        // Each pixel: the first key of its class, its number, and its place in the table.
-        let mut pixels = Vec::new();
-        for block in plan.blocks(unit) {
-            for a in block.lines.clone() {
-                for residue in 0..plan.vertical.stride {
-                    let y = a * plan.vertical.stride + residue;
-                    if y >= shape.height || plan.vertical.taps[residue].is_empty() {
-                        continue;
-                    }
-                    for x in 0..shape.width {
-                        let (place, column) =
-                            (x / plan.horizontal.stride, x % plan.horizontal.stride);
-                        if plan.horizontal.taps[column].is_empty() {
-                            continue;
-                        }
-                        let class = residue * plan.horizontal.stride + column;
-                        let pixel = (block.image * shape.height + y) * shape.width + x;
-                        let place = block.start + (a - block.lines.start) * width + place;
-                        pixels.push((class * planes * channels, pixel, place * patterns));
-                    }
-                }
-            }
-        }
-        let keys = plan.classes() * planes * channels;
-        let mut starts = vec![0_u32; keys + 1];
-        for &(first, pixel, _) in &pixels {
-            for plane in 0..planes {
-                let counts = &mut starts[first + plane * channels + 1..][..channels];
-                for_each_pattern(input.patterns(pixel, group, plane), |channel, _| {
-                    counts[channel] += 1;
-                });
-            }
-        }
-        let mut end = 0;
-        for start in &mut starts {
-            end += *start;
-            *start = end;
-        }
-        let mut rows = vec![0_u32; end as usize];
-        let mut next = starts.clone();
-        for &(first, pixel, place) in &pixels {
-            for plane in 0..planes {
-                let next = &mut next[first + plane * channels..][..channels];
-                for_each_pattern(input.patterns(pixel, group, plane), |channel, pattern| {
-                    rows[next[channel] as usize] = (place + pattern - 1) as u32;
-                    next[channel] += 1;
-                });
-            }
-        }
-        Lists { rows, starts }
-    }
-}
-
 impl Conv2d {
     /// `grad_weight[kernel_h, kernel_w, in, out]` for an input of spikes; `self.images` counts time
     /// steps times batch, and the spikes are those of all of them.

@@ -1,4 +1,5 @@
-//! The sums that a scan forms on its way: spikes, potentials, currents, and their products.
+//! The sums that a scan forms on its way (spikes, potentials, currents, and their products), and the
+//! gradient of a loss that depends on them.
 
 use crate::simd::{self, Kernel};
 
@@ -86,6 +87,21 @@ impl Potentials {
         self.sum += f64::from(sum);
         self.sum_of_squares += f64::from(squares);
     }
+}
+
+/// The gradient of a term of the loss that depends on a layer's activity as a whole: on the mean and
+/// the variance of its pre-reset potentials, and on its number of spikes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ActivityGradient {
+    /// Added to the gradient by every potential.
+    pub constant: f32,
+    /// Added to the gradient by every potential, times the potential.
+    pub linear: f32,
+    /// Added to the gradient by every spike.
+    pub spike: f32,
+    /// Times the distance `u - s` of a potential to its spike: added to the gradient by the
+    /// potential, and taken from that by the spike.
+    pub error: f32,
 }
 
 /// Counts the values that are not 0.
