@@ -78,8 +78,8 @@ fn report_text(report: &StepReport) -> Result<String, std::fmt::Error> {
     for layer in &report.layers {
         let rate =
             layer.firing_rate.map_or("–".to_owned(), |rate| format!("{:.1} %", 100.0 * rate));
-        let (name, density, path) = (&layer.name, 100.0 * layer.density, &layer.path);
-        writeln!(text, "{name:<width$}  {density:>5.1} %  {rate:>11}  {path}")?;
+        let (name, density, algorithms) = (&layer.name, 100.0 * layer.density, &layer.algorithms);
+        writeln!(text, "{name:<width$}  {density:>5.1} %  {rate:>11}  {algorithms}")?;
     }
     Ok(text)
 }
@@ -104,7 +104,7 @@ fn layers_text(layers: &[LayerTimes]) -> Result<String, std::fmt::Error> {
             1e3 * layer.dense_weight_gradient_s,
             1e3 * layer.input_gradient_s,
             1e3 * layer.dense_input_gradient_s,
-            layer.path
+            layer.algorithms
         )?;
     }
     Ok(text)

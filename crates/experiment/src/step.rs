@@ -10,11 +10,11 @@ use std::time::Instant;
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor};
 use candlewick_core::{Key, Result as CoreResult};
-use candlewick_kernels::convolution::{Conv2d, Path as KernelPath};
+use candlewick_kernels::convolution::{Algorithm, Conv2d};
 use candlewick_kernels::simd;
 pub use candlewick_kernels::simd::Level as Instructions;
 use candlewick_kernels::spikes::Spikes;
-use candlewick_network::{Context, Features, Network, Paths};
+use candlewick_network::{Algorithms, Context, Features, Network};
 use candlewick_train::{Checkpoint, Gradients, Optimizer};
 use serde::Serialize;
 
@@ -104,7 +104,7 @@ pub struct StepLayer {
     /// Firing rate of the neurons of the same name; absent for a branch that shares its neurons.
     pub firing_rate: Option<f64>,
     /// Kernels of the forward pass, the weight gradient and the input gradient.
-    pub path: String,
+    pub algorithms: String,
 }
 
 /// Median, minimum.
@@ -296,12 +296,12 @@ fn layers(network: &Network) -> Vec<StepLayer> {
         .synapses()
         .into_iter()
         .map(|synapse| StepLayer {
-            density: synapse.paths.and_then(|paths| paths.density).unwrap_or(1.0),
+            density: synapse.algorithms.and_then(|algorithms| algorithms.density).unwrap_or(1.0),
             firing_rate: rates
                 .iter()
                 .find(|(name, _)| *name == synapse.name)
                 .map(|(_, rate)| *rate),
-            path: synapse.paths.as_ref().map(Paths::to_string).unwrap_or_default(),
+            algorithms: synapse.algorithms.as_ref().map(Algorithms::to_string).unwrap_or_default(),
             name: synapse.name,
         })
         .collect()
@@ -327,7 +327,7 @@ pub struct LayerTimes {
     /// The same by the dense kernel.
     pub dense_input_gradient_s: f64,
     /// The chosen kernels.
-    pub path: String,
+    pub algorithms: String,
 }
 
 /// Times every layer behind the first by itself, on spikes of `density`.
@@ -361,40 +361,40 @@ pub fn measure_layers(bench: &StepBench, density: f32) -> Result<Vec<LayerTimes>
         let spikes = Spikes::support(shape, &values, |value| value != 0.0);
         let mut output = vec![0.0; geometry.output_len()];
         let mut by_weight = vec![0.0; geometry.weight_len()];
-        let paths = [
-            geometry.forward_path(spikes.activity()),
-            geometry.weight_gradient_path(spikes.activity()),
-            geometry.input_gradient_path(None),
+        let algorithms = [
+            geometry.forward_algorithm(spikes.activity()),
+            geometry.weight_gradient_algorithm(spikes.activity()),
+            geometry.input_gradient_algorithm(None),
         ];
         let mut times = Vec::new();
-        for path in [paths[0], KernelPath::Dense] {
-            times.push(time(bench.steps, || match path {
-                KernelPath::Sparse => geometry.sparse_forward(&spikes, &weight, None, &mut output),
-                KernelPath::Tiles => geometry.tile_forward(&spikes, &weight, None, &mut output),
-                KernelPath::Winograd => {
+        for algorithm in [algorithms[0], Algorithm::Dense] {
+            times.push(time(bench.steps, || match algorithm {
+                Algorithm::Sparse => geometry.sparse_forward(&spikes, &weight, None, &mut output),
+                Algorithm::Tiles => geometry.tile_forward(&spikes, &weight, None, &mut output),
+                Algorithm::Winograd => {
                     geometry.winograd_forward(&values, &weight, None, &mut output);
                 }
-                KernelPath::Dense => geometry.forward(&values, &weight, None, &mut output),
+                Algorithm::Dense => geometry.forward(&values, &weight, None, &mut output),
             }));
         }
-        for path in [paths[1], KernelPath::Dense] {
-            times.push(time(bench.steps, || match path {
-                KernelPath::Sparse => {
+        for algorithm in [algorithms[1], Algorithm::Dense] {
+            times.push(time(bench.steps, || match algorithm {
+                Algorithm::Sparse => {
                     geometry.sparse_weight_gradient(&spikes, &grad, &mut by_weight);
                 }
-                KernelPath::Tiles => {
+                Algorithm::Tiles => {
                     geometry.tile_weight_gradient(&spikes, &grad, &mut by_weight);
                 }
                 _ => geometry.weight_gradient(&values, &grad, &mut by_weight),
             }));
         }
         let mut by_input = vec![0.0; geometry.input_len()];
-        for path in [paths[2], KernelPath::Dense] {
-            times.push(time(bench.steps, || match path {
-                KernelPath::Winograd => {
+        for algorithm in [algorithms[2], Algorithm::Dense] {
+            times.push(time(bench.steps, || match algorithm {
+                Algorithm::Winograd => {
                     geometry.winograd_input_gradient(&grad, &weight, &mut by_input);
                 }
-                KernelPath::Tiles => geometry.tile_input_gradient(&grad, &weight, &mut by_input),
+                Algorithm::Tiles => geometry.tile_input_gradient(&grad, &weight, &mut by_input),
                 _ => geometry.input_gradient(&grad, &weight, &mut by_input),
             }));
         }
@@ -407,7 +407,7 @@ pub fn measure_layers(bench: &StepBench, density: f32) -> Result<Vec<LayerTimes>
             dense_weight_gradient_s: times[3],
             input_gradient_s: times[4],
             dense_input_gradient_s: times[5],
-            path: format!("{}/{}/{}", paths[0], paths[1], paths[2]),
+            algorithms: format!("{}/{}/{}", algorithms[0], algorithms[1], algorithms[2]),
         });
     }
     Ok(all)
@@ -452,7 +452,7 @@ mod tests {
             let report = measure(&bench(net))?;
             assert_eq!(report.layers.len(), layers, "{net}");
             assert!(report.infer_s.is_some_and(|seconds| seconds > 0.0));
-            assert!(report.layers.iter().all(|layer| !layer.path.is_empty()));
+            assert!(report.layers.iter().all(|layer| !layer.algorithms.is_empty()));
             visited += 1;
         }
         assert_eq!(visited, 3);

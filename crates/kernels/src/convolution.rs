@@ -5,13 +5,13 @@
 //!
 //! [`Conv2d`] is the shape; each pass is one of its methods, by one of these algorithms:
 //!
-//! | [`Path`] | forward | gradient of the weight | gradient of the input |
+//! | [`Algorithm`] | forward | gradient of the weight | gradient of the input |
 //! |---|---|---|---|
 //! | dense: `dense/` | [`forward`](Conv2d::forward) | [`weight_gradient`](Conv2d::weight_gradient) | [`input_gradient`](Conv2d::input_gradient) |
 //! | sparse: `sparse/` | [`sparse_forward`](Conv2d::sparse_forward) | [`sparse_weight_gradient`](Conv2d::sparse_weight_gradient) | [`masked_input_gradient`](Conv2d::masked_input_gradient) |
 //! | Winograd: `winograd.rs` | [`winograd_forward`](Conv2d::winograd_forward) | | [`winograd_input_gradient`](Conv2d::winograd_input_gradient) |
 //! | matrix unit: `tiles/` | [`tile_forward`](Conv2d::tile_forward) | [`tile_weight_gradient`](Conv2d::tile_weight_gradient) | [`tile_input_gradient`](Conv2d::tile_input_gradient) |
-//! | the fastest: `algorithm.rs` | [`forward_path`](Conv2d::forward_path) | [`weight_gradient_path`](Conv2d::weight_gradient_path) | [`input_gradient_path`](Conv2d::input_gradient_path) |
+//! | the fastest: `algorithm.rs` | [`forward_algorithm`](Conv2d::forward_algorithm) | [`weight_gradient_algorithm`](Conv2d::weight_gradient_algorithm) | [`input_gradient_algorithm`](Conv2d::input_gradient_algorithm) |
 //!
 //! In `dense/`, `sparse/` and `tiles/` there is a file for each pass. [`Conv2d::bias_gradient`] stands
 //! here, and [`Conv2d::coincidences`], which counts where inputs and outputs spike together, in
@@ -24,7 +24,7 @@ mod sparse;
 mod tiles;
 mod winograd;
 
-pub use algorithm::{Activity, Path};
+pub use algorithm::{Activity, Algorithm};
 
 use crate::reduce::column_sums;
 use crate::spikes::Spikes;

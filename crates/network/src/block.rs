@@ -10,7 +10,7 @@ use candlewick_kernels::convolution::Conv2d;
 use crate::kept::{Again, Kept};
 use crate::signal::{Pass, Pull, Signal};
 use crate::spiking::Part;
-use crate::synapse::{Paths, Plasticity, SynapsePull, Taken};
+use crate::synapse::{Algorithms, Plasticity, SynapsePull, Taken};
 use crate::{Context, Convolution, Element, Features, Layer, Linear, Normalization, Spiking};
 
 /// A synaptic layer.
@@ -63,7 +63,7 @@ pub struct SynapseObservation {
     /// Its shape, for one image.
     pub geometry: Conv2d,
     /// The kernels that were chosen; `None` before the first pass.
-    pub paths: Option<Paths>,
+    pub algorithms: Option<Algorithms>,
 }
 
 impl Currents {
@@ -151,7 +151,7 @@ impl Currents {
             Synapse::Convolution(layer) => layer.geometry(),
             Synapse::Linear(layer) => layer.geometry(),
         };
-        SynapseObservation { name: self.name.clone(), geometry, paths: self.taken.get() }
+        SynapseObservation { name: self.name.clone(), geometry, algorithms: self.taken.get() }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use candlewick_kernels::convolution::{Conv2d, Path};
+use candlewick_kernels::convolution::{Algorithm, Conv2d};
 use rayon::prelude::*;
 
 use crate::buffer::{Buffer, Pool};
@@ -19,18 +19,18 @@ pub(crate) struct Correlation<'a> {
     pub(crate) convolution: Conv2d,
     pub(crate) x: &'a Signal,
     /// The kernel of the plain gradient.
-    pub(crate) path: Path,
+    pub(crate) algorithm: Algorithm,
     pub(crate) pool: &'a Arc<Pool>,
 }
 
 impl Correlation<'_> {
     /// Writes the plain gradient by the weight.
     pub(crate) fn whole(&self, gradient: &[f32], out: &mut [f32]) {
-        match (&self.x.values, self.path) {
-            (Values::Spikes(spikes), Path::Sparse) => {
+        match (&self.x.values, self.algorithm) {
+            (Values::Spikes(spikes), Algorithm::Sparse) => {
                 self.convolution.sparse_weight_gradient(spikes, gradient, out);
             }
-            (Values::Spikes(spikes), Path::Tiles) => {
+            (Values::Spikes(spikes), Algorithm::Tiles) => {
                 self.convolution.tile_weight_gradient(spikes, gradient, out);
             }
             _ => self.convolution.weight_gradient(&self.x.dense(self.pool), gradient, out),
@@ -40,11 +40,11 @@ impl Correlation<'_> {
     /// Writes the gradient by the weight of step `t` alone, given the gradient by its output.
     pub(crate) fn of_step(&self, t: usize, gradient: &[f32], out: &mut [f32]) {
         let step = self.step();
-        if let (Values::Spikes(spikes), Path::Sparse) = (&self.x.values, self.path) {
+        if let (Values::Spikes(spikes), Algorithm::Sparse) = (&self.x.values, self.algorithm) {
             step.sparse_weight_gradient(&spikes.of_steps(t..t + 1), gradient, out);
             return;
         }
-        if let (Values::Spikes(spikes), Path::Tiles) = (&self.x.values, self.path) {
+        if let (Values::Spikes(spikes), Algorithm::Tiles) = (&self.x.values, self.algorithm) {
             step.tile_weight_gradient(&spikes.of_steps(t..t + 1), gradient, out);
             return;
         }
@@ -175,16 +175,16 @@ mod tests {
             }
         };
         let mut visited = 0;
-        let unit = if has_matrix_unit() { Path::Tiles } else { Path::Dense };
-        for (input, values, path) in [
-            (&spikes, bits(before, &spikes, 1.0, 1), Path::Sparse),
-            (&quarters, bits(before, &quarters, 0.25, 4), Path::Sparse),
-            (&quarters, bits(before, &quarters, 0.25, 4), Path::Dense),
+        let unit = if has_matrix_unit() { Algorithm::Tiles } else { Algorithm::Dense };
+        for (input, values, algorithm) in [
+            (&spikes, bits(before, &spikes, 1.0, 1), Algorithm::Sparse),
+            (&quarters, bits(before, &quarters, 0.25, 4), Algorithm::Sparse),
+            (&quarters, bits(before, &quarters, 0.25, 4), Algorithm::Dense),
             (&quarters, bits(before, &quarters, 0.25, 4), unit),
-            (&analog, dense(&analog), Path::Dense),
+            (&analog, dense(&analog), Algorithm::Dense),
         ] {
             let x = signal(values, [6, 6, 32]);
-            let correlation = Correlation { convolution, x: &x, path, pool: &pool };
+            let correlation = Correlation { convolution, x: &x, algorithm, pool: &pool };
             let mut expected = vec![0.0; convolution.weight_len()];
             let mut found = expected.clone();
             let steps = input.chunks(spikes.len() / time_steps);

@@ -8,7 +8,7 @@ use candlewick_core::gradient_check::largest_difference;
 use candlewick_core::initializer::Initializer;
 use candlewick_core::parameters::Parameters;
 use candlewick_core::{Key, Result, host};
-use candlewick_kernels::convolution::{Activity, Conv2d, Path};
+use candlewick_kernels::convolution::{Activity, Algorithm, Conv2d};
 use candlewick_kernels::simd::has_matrix_unit;
 
 use crate::buffer::Pool;
@@ -159,17 +159,17 @@ fn a_convolution_of_spikes_is_that_of_candle() -> Result<()> {
     };
     // Both sparse kernels are in play at least for few spikes.
     let few = Activity { time_steps: 4, planes: 1, union_density: 0.03 };
-    assert_eq!(narrow.forward_path(few), Path::Sparse);
-    assert_eq!(narrow.weight_gradient_path(few), Path::Sparse);
+    assert_eq!(narrow.forward_algorithm(few), Algorithm::Sparse);
+    assert_eq!(narrow.weight_gradient_algorithm(few), Algorithm::Sparse);
     // All passes take the matrix unit of many spikes, if the machine has one.
     let wide = Conv2d { in_channels: 128, out_channels: 96, ..narrow };
     let many = Activity { union_density: 1.0, ..few };
-    for path in [
-        wide.forward_path(many),
-        wide.weight_gradient_path(many),
-        wide.input_gradient_path(Some(many)),
+    for algorithm in [
+        wide.forward_algorithm(many),
+        wide.weight_gradient_algorithm(many),
+        wide.input_gradient_algorithm(Some(many)),
     ] {
-        assert_eq!(path == Path::Tiles, has_matrix_unit(), "{path}");
+        assert_eq!(algorithm == Algorithm::Tiles, has_matrix_unit(), "{algorithm}");
     }
     let mut visited = 0;
     for (geometry, density) in [

@@ -50,7 +50,7 @@ pub use sew::{Connect, SewBlock};
 pub use signal::{Filed, Pass, Pull, Signal};
 pub use spec::Spec;
 pub use spiking::{Census, Spiking};
-pub use synapse::Paths;
+pub use synapse::Algorithms;
 pub use vgg::{CifarNet, Vgg, VggSnn};
 
 #[cfg(test)]

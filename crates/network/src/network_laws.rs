@@ -197,8 +197,9 @@ pub(crate) fn assert_recomputed_is_kept(
         };
         let bits = all.iter().map(bits).collect::<Result<_>>()?;
         let counts = (network.take_observations(), network.take_operations());
-        let paths: Vec<_> = network.synapses().into_iter().map(|synapse| synapse.paths).collect();
-        Ok((bits, format!("{counts:?}, {paths:?}"), network.most_buffered()))
+        let algorithms: Vec<_> =
+            network.synapses().into_iter().map(|synapse| synapse.algorithms).collect();
+        Ok((bits, format!("{counts:?}, {algorithms:?}"), network.most_buffered()))
     };
     let [kept, again] = [step(false)?, step(true)?];
     assert!(kept.0.len() > 5, "{name}");

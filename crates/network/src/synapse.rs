@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::Tensor;
 use candlewick_core::weight_rule::{Side, WeightGradientRule, WeightSite};
 use candlewick_core::{Error, Key, Result, host};
-use candlewick_kernels::convolution::{Conv2d, Path};
+use candlewick_kernels::convolution::{Algorithm, Conv2d};
 
 use crate::buffer::Buffer;
 use crate::correlation::Correlation;
@@ -19,38 +19,38 @@ use crate::signal::{Filed, Pass, Pull, Signal, Values};
 
 /// How a synaptic layer was computed when it last ran.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Paths {
+pub struct Algorithms {
     /// Share of the inputs that are not 0; `None` for an input that is not made of spikes.
     pub density: Option<f64>,
     /// The forward pass.
-    pub forward: Path,
+    pub forward: Algorithm,
     /// The gradient by the weight; `None` before a backward pass.
-    pub weight_gradient: Option<Path>,
+    pub weight_gradient: Option<Algorithm>,
     /// The gradient by the input; `None` before a backward pass, or where it is not needed.
-    pub input_gradient: Option<Path>,
+    pub input_gradient: Option<Algorithm>,
 }
 
-impl fmt::Display for Paths {
+impl fmt::Display for Algorithms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.forward)?;
-        for path in [self.weight_gradient, self.input_gradient].into_iter().flatten() {
-            write!(f, "/{path}")?;
+        for algorithm in [self.weight_gradient, self.input_gradient].into_iter().flatten() {
+            write!(f, "/{algorithm}")?;
         }
         Ok(())
     }
 }
 
-/// The [`Paths`] of a layer, for whoever asks.
+/// The [`Algorithms`] of a layer, for whoever asks.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Taken(Arc<Mutex<Option<Paths>>>);
+pub(crate) struct Taken(Arc<Mutex<Option<Algorithms>>>);
 
 impl Taken {
-    pub(crate) fn get(&self) -> Option<Paths> {
+    pub(crate) fn get(&self) -> Option<Algorithms> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, paths: Paths) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(paths);
+    fn set(&self, algorithms: Algorithms) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(algorithms);
     }
 }
 
@@ -83,30 +83,34 @@ pub(crate) fn run(
     pass: &Pass,
 ) -> Result<(Buffer, Option<SynapsePull>)> {
     let mut output = pass.pool.take(convolution.output_len());
-    let mut paths =
-        Paths { density: None, forward: Path::Dense, weight_gradient: None, input_gradient: None };
+    let mut algorithms = Algorithms {
+        density: None,
+        forward: Algorithm::Dense,
+        weight_gradient: None,
+        input_gradient: None,
+    };
     {
         let weight = host::values(&weights.weight)?;
         let bias = weights.bias.as_ref().map(host::values).transpose()?;
         let bias = bias.as_deref();
         if let Values::Spikes(spikes) = &x.values {
-            paths.density = Some(spikes.density());
-            paths.forward = convolution.forward_path(spikes.activity());
+            algorithms.density = Some(spikes.density());
+            algorithms.forward = convolution.forward_algorithm(spikes.activity());
         }
-        match (&x.values, paths.forward) {
-            (Values::Spikes(spikes), Path::Sparse) => {
+        match (&x.values, algorithms.forward) {
+            (Values::Spikes(spikes), Algorithm::Sparse) => {
                 convolution.sparse_forward(spikes, &weight, bias, &mut output);
             }
-            (Values::Spikes(spikes), Path::Tiles) => {
+            (Values::Spikes(spikes), Algorithm::Tiles) => {
                 convolution.tile_forward(spikes, &weight, bias, &mut output);
             }
-            (_, Path::Winograd) => {
+            (_, Algorithm::Winograd) => {
                 convolution.winograd_forward(&x.dense(&pass.pool), &weight, bias, &mut output);
             }
             _ => convolution.forward(&x.dense(&pass.pool), &weight, bias, &mut output),
         }
     }
-    taken.set(paths);
+    taken.set(algorithms);
     if pass.context.census {
         let mut operations = pass.operations.lock().unwrap_or_else(PoisonError::into_inner);
         operations.count(&convolution, x, &pass.pool);
@@ -116,19 +120,19 @@ pub(crate) fn run(
     }
     let (x, weights, pass, taken) = (x.clone(), weights.clone(), pass.clone(), taken.clone());
     let pull = move |gradient: Buffer, post: Option<&Signal>, filed: &mut Filed| {
-        let mut paths = paths;
+        let mut algorithms = algorithms;
         if let Some(bias) = &weights.bias {
             let mut by_bias = vec![0.0; convolution.out_channels];
             convolution.bias_gradient(&gradient, &mut by_bias);
             filed.add(bias, by_bias)?;
         }
         let mut by_weight = vec![0.0; convolution.weight_len()];
-        let path = match &x.values {
-            Values::Spikes(spikes) => convolution.weight_gradient_path(spikes.activity()),
-            Values::Dense(_) => Path::Dense,
+        let algorithm = match &x.values {
+            Values::Spikes(spikes) => convolution.weight_gradient_algorithm(spikes.activity()),
+            Values::Dense(_) => Algorithm::Dense,
         };
-        paths.weight_gradient = Some(path);
-        let correlation = Correlation { convolution, x: &x, path, pool: &pass.pool };
+        algorithms.weight_gradient = Some(algorithm);
+        let correlation = Correlation { convolution, x: &x, algorithm, pool: &pass.pool };
         match &plasticity {
             Some(plasticity) => plasticity.apply(correlation, &gradient, post, &mut by_weight)?,
             None => correlation.whole(&gradient, &mut by_weight),
@@ -138,16 +142,16 @@ pub(crate) fn run(
             let mut by_input = pass.pool.take(convolution.input_len());
             let weight = host::values(&weights.weight)?;
             let mask = x.support.as_ref().map(|support| support.activity());
-            let path = convolution.input_gradient_path(mask);
-            paths.input_gradient = Some(path);
-            match (&x.support, path) {
-                (Some(support), Path::Sparse) => {
+            let algorithm = convolution.input_gradient_algorithm(mask);
+            algorithms.input_gradient = Some(algorithm);
+            match (&x.support, algorithm) {
+                (Some(support), Algorithm::Sparse) => {
                     convolution.masked_input_gradient(&gradient, &weight, support, &mut by_input);
                 }
-                (_, Path::Tiles) => {
+                (_, Algorithm::Tiles) => {
                     convolution.tile_input_gradient(&gradient, &weight, &mut by_input);
                 }
-                (_, Path::Winograd) => {
+                (_, Algorithm::Winograd) => {
                     convolution.winograd_input_gradient(&gradient, &weight, &mut by_input);
                 }
                 _ => convolution.input_gradient(&gradient, &weight, &mut by_input),
@@ -156,7 +160,7 @@ pub(crate) fn run(
         } else {
             None
         };
-        taken.set(paths);
+        taken.set(algorithms);
         Ok(by_input)
     };
     Ok((output, Some(Box::new(pull))))

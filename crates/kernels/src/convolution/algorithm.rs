@@ -1,4 +1,4 @@
-//! Which kernel is faster for a layer: the dense one or the sparse one.
+//! Which algorithm is the fastest for a pass of a layer.
 //!
 //! The time of each pass is estimated in cycles of one core per output pixel and group of steps,
 //! from the shape and from how many neurons are active; the constants were fitted to measurements
@@ -15,7 +15,7 @@ use std::fmt;
 
 /// A way to compute a pass of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Path {
+pub enum Algorithm {
     /// Every product, by matrix multiplication.
     Dense,
     /// Only what is active, grouped by the pattern over time.
@@ -26,7 +26,7 @@ pub enum Path {
     Tiles,
 }
 
-impl fmt::Display for Path {
+impl fmt::Display for Algorithm {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Dense => "dense",
@@ -37,7 +37,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// How active the input of a layer is: what the choice of a path depends on besides the shape.
+/// How active the input of a layer is: what the choice of an algorithm depends on besides the shape.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Activity {
     /// Number of time steps.
@@ -49,7 +49,7 @@ pub struct Activity {
 }
 
 impl Spikes {
-    /// What the choice of a path depends on.
+    /// What the choice of an algorithm depends on.
     pub fn activity(&self) -> Activity {
         Activity {
             time_steps: self.shape()[0],
@@ -121,8 +121,8 @@ impl Work {
 }
 
 impl Conv2d {
-    /// The fastest path of the forward pass.
-    pub fn forward_path(&self, activity: Activity) -> Path {
+    /// The fastest algorithm of the forward pass.
+    pub fn forward_algorithm(&self, activity: Activity) -> Algorithm {
         let work = Work::new(self, activity);
         let panels = self.sparse_panels().count as f64;
         let rows = work.active * (1.2 * work.vectors + 1.5 * panels);
@@ -131,14 +131,14 @@ impl Conv2d {
         let writing = patterns * work.steps * 0.6 * work.vectors + 4.0 * work.steps * work.vectors;
         let sorting = 12.0 * work.inputs * work.union;
         let sparse = rows + merging + writing + sorting + 100.0;
-        let mut paths = vec![(Path::Dense, work.dense()), (Path::Sparse, sparse)];
+        let mut algorithms = vec![(Algorithm::Dense, work.dense()), (Algorithm::Sparse, sparse)];
         if self.has_winograd() {
-            paths.push((Path::Winograd, self.winograd(&work, self.output_size())));
+            algorithms.push((Algorithm::Winograd, self.winograd(&work, self.output_size())));
         }
         if self.has_tiles() {
-            paths.push((Path::Tiles, self.tile_forward_cycles(&work)));
+            algorithms.push((Algorithm::Tiles, self.tile_forward_cycles(&work)));
         }
-        fastest(&paths)
+        fastest(&algorithms)
     }
 
     /// The forward pass by the matrix unit.
@@ -179,8 +179,8 @@ impl Conv2d {
         (self.output_len() / self.out_channels.max(1)).max(1) as f64
     }
 
-    /// The faster path of the gradient of the weight.
-    pub fn weight_gradient_path(&self, activity: Activity) -> Path {
+    /// The faster algorithm of the gradient of the weight.
+    pub fn weight_gradient_algorithm(&self, activity: Activity) -> Algorithm {
         let work = Work::new(self, activity);
         // The tables of one or two steps are small enough for the level-1 cache.
         let addition = if work.steps <= 2.0 { 0.8 * ADDITION } else { ADDITION };
@@ -189,29 +189,29 @@ impl Conv2d {
         let tables = (work.steps.exp2() - 1.0) * work.vectors * 2.5;
         let sorting = 15.0 * work.inputs * work.union;
         let sparse = rows + lists + tables + sorting;
-        let mut paths = vec![(Path::Dense, work.dense()), (Path::Sparse, sparse)];
+        let mut algorithms = vec![(Algorithm::Dense, work.dense()), (Algorithm::Sparse, sparse)];
         if self.has_tiles() {
-            paths.push((Path::Tiles, self.tile_weight_gradient_cycles(&work)));
+            algorithms.push((Algorithm::Tiles, self.tile_weight_gradient_cycles(&work)));
         }
-        fastest(&paths)
+        fastest(&algorithms)
     }
 
-    /// The fastest path of the gradient of the input; the sparse one is open only for a mask, of
+    /// The fastest algorithm of the gradient of the input; the sparse one is open only for a mask, of
     /// this activity.
-    pub fn input_gradient_path(&self, mask: Option<Activity>) -> Path {
+    pub fn input_gradient_algorithm(&self, mask: Option<Activity>) -> Algorithm {
         let all = Activity { time_steps: 1, planes: 1, union_density: 1.0 };
         let work = Work::new(self, mask.unwrap_or(all));
-        let mut paths = vec![(Path::Dense, work.dense())];
+        let mut algorithms = vec![(Algorithm::Dense, work.dense())];
         if self.has_winograd() {
-            paths.push((Path::Winograd, self.winograd(&work, [self.height, self.width])));
+            algorithms.push((Algorithm::Winograd, self.winograd(&work, [self.height, self.width])));
         }
         if self.has_tiles() {
-            paths.push((Path::Tiles, self.tile_input_gradient_cycles(&work)));
+            algorithms.push((Algorithm::Tiles, self.tile_input_gradient_cycles(&work)));
         }
         if mask.is_some() {
-            paths.push((Path::Sparse, work.masked()));
+            algorithms.push((Algorithm::Sparse, work.masked()));
         }
-        fastest(&paths)
+        fastest(&algorithms)
     }
 
     /// For results of this height and width: those of the output forward, of the input backward.
@@ -229,12 +229,12 @@ impl Conv2d {
     }
 }
 
-/// The path of the least estimate; the earlier one if two are the same.
-fn fastest(paths: &[(Path, f64)]) -> Path {
-    let mut best = (Path::Dense, f64::INFINITY);
-    for &(path, estimate) in paths {
+/// The algorithm of the least estimate; the earlier one if two are the same.
+fn fastest(algorithms: &[(Algorithm, f64)]) -> Algorithm {
+    let mut best = (Algorithm::Dense, f64::INFINITY);
+    for &(algorithm, estimate) in algorithms {
         if estimate < best.1 {
-            best = (path, estimate);
+            best = (algorithm, estimate);
         }
     }
     best.0

@@ -1,6 +1,6 @@
 //! Laws of the kernels against plain f64 references; each test binary runs them on one path.
 
-pub(crate) mod choice;
+pub(crate) mod algorithm;
 pub(crate) mod convolution;
 pub(crate) mod linear;
 pub(crate) mod normalization;
@@ -53,7 +53,7 @@ macro_rules! test_laws {
             tile_groups => tiles::groups_of_samples_make_up_the_whole,
             tile_faults => tiles::what_is_not_finite_shows,
             masked_gradient => sparse::the_masked_gradient_is_exact_where_the_mask_is_set,
-            choice_of_a_path => choice::the_path_turns_dense_at_most_once,
+            choice_of_an_algorithm => algorithm::the_algorithm_turns_dense_at_most_once,
             dense_linear => linear::all_passes_match_the_definition,
             average_pooling => pool::averages_match_the_definition,
             maximum_pooling => pool::maxima_match_the_definition_and_send_the_gradient_to_the_first,

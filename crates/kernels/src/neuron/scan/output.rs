@@ -11,7 +11,7 @@ use crate::spikes::{PER_WORD, pack_nibbles};
 pub enum Output<'a> {
     /// `[T, N]`.
     Values(&'a mut [f32]),
-    /// In the form that [`Spikes::recorded`] lends.
+    /// In the form that [`Spikes::recorded`](crate::spikes::Spikes::recorded) lends.
     Bits {
         /// Number of neurons N.
         neurons: usize,
