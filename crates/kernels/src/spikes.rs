@@ -168,6 +168,7 @@ impl Spikes {
     }
 
     /// The steps of a group.
+    #[inline]
     pub(crate) fn steps(&self, group: usize) -> Range<usize> {
         let bound = |group: usize| group * self.time_steps / self.groups();
         bound(group)..bound(group + 1)

@@ -46,6 +46,7 @@ impl Axis {
     }
 
     /// The output coordinate of line `line` of a table whose first input line is `a`.
+    #[inline]
     pub(super) fn output_of(&self, a: usize, line: usize) -> Option<usize> {
         let output = (a + line).checked_add_signed(self.least)?;
         (output < self.outputs).then_some(output)
@@ -89,16 +90,19 @@ impl<'a> Plan<'a> {
     }
 
     /// Pixels per line of a table.
+    #[inline]
     pub(super) fn table_width(&self) -> usize {
         self.horizontal.size + self.horizontal.reach
     }
 
     /// The group of steps of a unit.
+    #[inline]
     pub(super) fn group(&self, unit: usize) -> usize {
         unit % self.input.groups()
     }
 
     /// Patterns that are not empty.
+    #[inline]
     pub(super) fn patterns(&self, unit: usize) -> usize {
         (1 << self.input.steps(self.group(unit)).len()) - 1
     }
@@ -125,6 +129,7 @@ impl<'a> Plan<'a> {
         self.per_unit * (self.lines + self.vertical.reach) * self.table_width()
     }
 
+    #[inline]
     pub(super) fn classes(&self) -> usize {
         self.vertical.stride * self.horizontal.stride
     }
