@@ -1,14 +1,49 @@
-//! Plain `f32` slices of CPU tensors, for the kernels.
+//! Plain `f32` slices of CPU tensors, for the kernels, and a way to do without them.
+//!
+//! Whatever reads a tensor's memory directly goes through this file, so that a CPU can pretend to be
+//! a device whose memory cannot be read: see [`forbid`].
 
+use std::cell::Cell;
 use std::ops::Deref;
 
-use candle_core::{CpuStorage, Layout, Result, Storage, Tensor};
+use candle_core::{CpuStorage, Device, Layout, Result, Storage, Tensor};
+
+thread_local! {
+    static FORBIDDEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether kernels may read the memory of tensors on `device`.
+pub fn is_reachable(device: &Device) -> bool {
+    device.is_cpu() && !FORBIDDEN.get()
+}
+
+/// Runs `f` as on a device: [`is_reachable`] is false for the CPU too, and whatever reads the memory
+/// of a tensor directly fails. For tests of the path that other devices take.
+pub fn forbid<R>(f: impl FnOnce() -> R) -> R {
+    /// Restores what was there before, also after a panic.
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            FORBIDDEN.set(self.0);
+        }
+    }
+    let _restore = Restore(FORBIDDEN.replace(true));
+    f()
+}
+
+fn check() -> Result<()> {
+    if FORBIDDEN.get() {
+        candle_core::bail!("a kernel of the CPU read the memory of a tensor on a device");
+    }
+    Ok(())
+}
 
 /// The contiguous values of a CPU storage at `layout`.
 ///
 /// # Errors
 /// If the values are not `f32` or not contiguous.
 pub fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    check()?;
     let values = storage.as_slice::<f32>()?;
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&values[start..end]),
@@ -29,6 +64,7 @@ pub struct Values<G> {
 /// # Errors
 /// If the tensor is not a contiguous `f32` tensor on the CPU.
 pub fn values(tensor: &Tensor) -> Result<Values<impl Deref<Target = Storage> + '_>> {
+    check()?;
     let (storage, layout) = tensor.storage_and_layout();
     let Some((start, end)) = layout.contiguous_offsets() else {
         candle_core::bail!("a kernel needs a contiguous tensor, got {layout:?}");
@@ -47,5 +83,24 @@ impl<G: Deref<Target = Storage>> Deref for Values<G> {
             Storage::Cpu(CpuStorage::F32(values)) => &values[self.start..self.end],
             _ => unreachable!("checked by `values`"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_is_forbidden_cannot_be_read() -> Result<()> {
+        let x = Tensor::new(&[1.0_f32, 2.0], &Device::Cpu)?;
+        assert_eq!(*values(&x)?, [1.0, 2.0]);
+        forbid(|| {
+            assert!(!is_reachable(&Device::Cpu));
+            assert!(values(&x).is_err());
+            forbid(|| ());
+            assert!(values(&x).is_err());
+        });
+        assert!(is_reachable(&Device::Cpu) && values(&x).is_ok());
+        Ok(())
     }
 }

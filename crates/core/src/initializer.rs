@@ -1,5 +1,8 @@
 //! How parameters start.
 
+use candle_core::Shape;
+use candle_nn::Init;
+use candle_nn::init::NormalOrUniform;
 use candlewick_kernels::random::Stream;
 
 /// A distribution of initial values; fans are those of the parameter's shape.
@@ -27,29 +30,51 @@ pub enum Initializer {
 }
 
 impl Initializer {
-    /// Draws the values of a parameter of shape `dims`.
-    pub fn draw(self, dims: &[usize], mut stream: Stream) -> Vec<f32> {
-        let count: usize = dims.iter().product();
+    /// The distribution of a parameter of shape `dims`, as candle's `VarBuilder` takes it.
+    pub fn init(self, dims: &[usize]) -> Init {
         let (fan_in, fan_out) = fans(dims);
-        let mut normal = |variance: f32| {
-            let deviation = variance.sqrt();
-            (0..count).map(|_| deviation * stream.normal()).collect()
-        };
+        let normal =
+            |variance: f32| Init::Randn { mean: 0.0, stdev: f64::from(variance.sqrt()) };
+        let uniform =
+            |bound: f32| Init::Uniform { lo: -f64::from(bound), up: f64::from(bound) };
         match self {
-            Self::Constant(value) => vec![value; count],
+            Self::Constant(value) => Init::Const(f64::from(value)),
             Self::KaimingNormalFanIn => normal(2.0 / fan_in),
             Self::KaimingNormalFanOut => normal(2.0 / fan_out),
             Self::XavierNormal => normal(2.0 / (fan_in + fan_out)),
-            Self::KaimingUniform => uniform(count, (6.0 / fan_in).sqrt(), stream),
-            Self::XavierUniform => uniform(count, (6.0 / (fan_in + fan_out)).sqrt(), stream),
-            Self::FanInUniform => uniform(count, 1.0 / fan_in.sqrt(), stream),
-            Self::Uniform(bound) => uniform(count, bound, stream),
+            Self::KaimingUniform => uniform((6.0 / fan_in).sqrt()),
+            Self::XavierUniform => uniform((6.0 / (fan_in + fan_out)).sqrt()),
+            Self::FanInUniform => uniform(1.0 / fan_in.sqrt()),
+            Self::Uniform(bound) => uniform(bound),
         }
     }
 }
 
-fn uniform(count: usize, bound: f32, mut stream: Stream) -> Vec<f32> {
-    (0..count).map(|_| stream.range(-bound, bound)).collect()
+/// Draws the values of a parameter of shape `dims` from `stream`.
+pub(crate) fn draw(init: Init, dims: &[usize], mut stream: Stream) -> Vec<f32> {
+    let count = dims.iter().product();
+    let mut normal = |mean: f64, deviation: f64| {
+        let values = (0..count).map(|_| deviation as f32 * stream.normal());
+        values.map(|value| mean as f32 + value).collect()
+    };
+    match init {
+        Init::Const(value) => vec![value as f32; count],
+        Init::Randn { mean, stdev } => normal(mean, stdev),
+        Init::Uniform { lo, up } => {
+            (0..count).map(|_| stream.range(lo as f32, up as f32)).collect()
+        }
+        Init::Kaiming { dist, fan, non_linearity } => {
+            let fan = fan.for_shape(&Shape::from_dims(dims)) as f64;
+            let deviation = non_linearity.gain() / fan.sqrt();
+            match dist {
+                NormalOrUniform::Normal => normal(0.0, deviation),
+                NormalOrUniform::Uniform => {
+                    let bound = (3.0_f64.sqrt() * deviation) as f32;
+                    (0..count).map(|_| stream.range(-bound, bound)).collect()
+                }
+            }
+        }
+    }
 }
 
 /// `(fan_in, fan_out)` of `[…, in, out]`: the kernel's area times the number of channels.
@@ -84,7 +109,8 @@ mod tests {
         ];
         let mut visited = 0;
         for (initializer, expected) in cases {
-            let values = initializer.draw(&[3, 3, 8, 16], Key::new(5).stream());
+            let dims = [3, 3, 8, 16];
+            let values = draw(initializer.init(&dims), &dims, Key::new(5).stream());
             assert_eq!(values.len(), 1152);
             let square = values.iter().map(|v| v * v).sum::<f32>() / 1152.0;
             // The relative deviation of a mean of 1152 squares is at most √(2 / 1152) = 4.2 %.

@@ -1,17 +1,21 @@
-//! The ordered store of a network's parameters and buffers.
+//! The parameters of a network: made through candle's `VarBuilder`, listed in the order of their creation.
 //!
-//! Parameters have one fixed order, the order of their creation, and a path such as
-//! `stage1.0.convolution1.weight`.
-//! Each draws its initial values from a stream named after its path, so that adding a layer leaves
+//! A layer asks a [`Scope`] for its parameters. A scope is a `VarBuilder` and a list: the builder
+//! makes or loads the tensors, under paths such as `stage1.0.first.weight`, and the list remembers
+//! their order and what each is for. [`seeded`] is a builder whose initial values are drawn from a
+//! stream named after the path, so that a run can be repeated to the bit and adding a layer leaves
 //! the start of all others as it was.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Device, Shape, Tensor, Var};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::initializer::Initializer;
+use crate::initializer::{Initializer, draw};
 use crate::{Error, Key, Result};
 
 /// What a parameter is, which decides how it is optimized.
@@ -27,8 +31,6 @@ pub enum Role {
     Neuron,
     /// Learnable widths of surrogate derivatives.
     Surrogate,
-    /// Widths of surrogate derivatives that a method sets, not the optimizer: saved but not learned.
-    SurrogateBuffer,
     /// State that is saved but not learned, such as running statistics.
     Buffer,
 }
@@ -36,7 +38,7 @@ pub enum Role {
 impl Role {
     /// Whether the optimizer changes it.
     pub fn learns(self) -> bool {
-        !matches!(self, Self::SurrogateBuffer | Self::Buffer)
+        self != Self::Buffer
     }
 
     /// Whether weight decay applies to it.
@@ -48,33 +50,38 @@ impl Role {
 /// A named tensor of a network.
 #[derive(Clone, Debug)]
 pub struct Parameter {
-    /// Path in the network, such as `stage1.0.convolution1.weight`.
+    /// Path in the network, such as `stage1.0.first.weight`.
     pub name: String,
     /// What it is.
     pub role: Role,
     /// Its values.
     pub variable: Var,
+    /// Whether it came from a builder that gives constants, such as one over a file: it has values,
+    /// but no gradient.
+    pub frozen: bool,
+}
+
+impl Parameter {
+    /// The parameter in candle's graph: a variable, or a constant that shares its values if it does
+    /// not learn.
+    pub fn tensor(&self) -> Tensor {
+        if self.learns() { self.variable.as_tensor().clone() } else { self.variable.detach() }
+    }
+
+    /// Whether an optimizer changes it.
+    pub fn learns(&self) -> bool {
+        self.role.learns() && !self.frozen
+    }
 }
 
 /// All parameters and buffers of a network, in the order of their creation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Parameters {
     entries: Vec<Parameter>,
     device: Device,
-    key: Key,
 }
 
 impl Parameters {
-    /// An empty store; `key` seeds the initial values.
-    pub fn new(device: &Device, key: Key) -> Self {
-        Self { entries: Vec::new(), device: device.clone(), key: key.named("initialize") }
-    }
-
-    /// The root of the paths.
-    pub fn root(&mut self) -> Scope<'_> {
-        Scope { store: self, path: String::new() }
-    }
-
     /// The device that the parameters live on.
     pub fn device(&self) -> &Device {
         &self.device
@@ -87,7 +94,12 @@ impl Parameters {
 
     /// The entries that the optimizer changes, in their order.
     pub fn learned(&self) -> impl Iterator<Item = &Parameter> {
-        self.entries.iter().filter(|entry| entry.role.learns())
+        self.entries.iter().filter(|entry| entry.learns())
+    }
+
+    /// The variables that learn, in their order: what candle's optimizers are made with.
+    pub fn variables(&self) -> Vec<Var> {
+        self.learned().map(|entry| entry.variable.clone()).collect()
     }
 
     /// The entry with that path.
@@ -154,84 +166,160 @@ impl Parameters {
     }
 }
 
-/// A place in the paths of a [`Parameters`] store.
-#[derive(Debug)]
+/// A place in a network at which a layer creates its parameters.
+///
+/// Every constructor of a layer takes `impl Into<Scope>`: a plain `VarBuilder` will do.
+#[derive(Clone)]
 pub struct Scope<'a> {
-    store: &'a mut Parameters,
-    path: String,
+    builder: VarBuilder<'a>,
+    entries: Arc<Mutex<Vec<Parameter>>>,
 }
 
-impl Scope<'_> {
-    /// The place `name` below this one.
-    pub fn child(&mut self, name: impl std::fmt::Display) -> Scope<'_> {
-        let path = self.join(name);
-        Scope { store: self.store, path }
+impl<'a> From<VarBuilder<'a>> for Scope<'a> {
+    fn from(builder: VarBuilder<'a>) -> Self {
+        Self { builder, entries: Arc::default() }
+    }
+}
+
+impl std::fmt::Debug for Scope<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Scope").field(&self.path()).finish()
+    }
+}
+
+impl<'a> Scope<'a> {
+    /// The place `name` below this one, as [`VarBuilder::pp`].
+    pub fn pp(&self, name: impl ToString) -> Self {
+        Self { builder: self.builder.pp(name), entries: self.entries.clone() }
     }
 
     /// The path of this place.
-    pub fn path(&self) -> &str {
-        &self.path
+    pub fn path(&self) -> String {
+        self.builder.prefix()
     }
 
-    /// The device of the store.
+    /// The builder at this place.
+    pub fn builder(&self) -> &VarBuilder<'a> {
+        &self.builder
+    }
+
+    /// The device of the parameters.
     pub fn device(&self) -> &Device {
-        &self.store.device
+        self.builder.device()
     }
 
-    /// Creates a parameter below this place.
+    /// Creates the parameter `name` below this place, or takes it from where the builder has it.
     ///
     /// # Errors
-    /// If the name is taken.
+    /// If the name is taken, or the builder has no such tensor of this shape.
     pub fn create(
-        &mut self,
+        &self,
         name: &str,
         role: Role,
         dims: &[usize],
         initializer: Initializer,
-    ) -> Result<Var> {
-        let name = self.join(name);
-        let values = initializer.draw(dims, self.store.key.named(&name).stream());
-        self.insert(name, role, dims, values)
-    }
-
-    /// Creates a parameter with given values below this place.
-    ///
-    /// # Errors
-    /// If the name is taken or the number of values does not fit `dims`.
-    pub fn create_with(
-        &mut self,
-        name: &str,
-        role: Role,
-        dims: &[usize],
-        values: Vec<f32>,
-    ) -> Result<Var> {
-        let name = self.join(name);
-        self.insert(name, role, dims, values)
-    }
-
-    fn insert(
-        &mut self,
-        name: String,
-        role: Role,
-        dims: &[usize],
-        values: Vec<f32>,
-    ) -> Result<Var> {
-        if self.store.get(&name).is_some() {
+    ) -> Result<Parameter> {
+        let path = self.join(name);
+        if self.lock().iter().any(|entry| entry.name == path) {
             return Err(Error::Setting {
                 field: "parameter name".into(),
                 expected: "a name that is not taken".into(),
-                got: name,
+                got: path,
             });
         }
-        let variable = Var::from_tensor(
-            &Tensor::from_vec(values, dims, &self.store.device)?.to_dtype(DType::F32)?,
-        )?;
-        self.store.entries.push(Parameter { name, role, variable: variable.clone() });
-        Ok(variable)
+        let init = initializer.init(dims);
+        let tensor = self.builder.get_with_hints_dtype(dims, name, init, DType::F32)?;
+        let frozen = !tensor.is_variable();
+        let parameter = Parameter { name: path, role, variable: Var::from_tensor(&tensor)?, frozen };
+        self.lock().push(parameter.clone());
+        Ok(parameter)
     }
 
-    fn join(&self, name: impl std::fmt::Display) -> String {
-        if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) }
+    /// The parameter `name` at the root, which all that ask for it share.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn shared(
+        &self,
+        name: &str,
+        role: Role,
+        dims: &[usize],
+        initializer: Initializer,
+    ) -> Result<Parameter> {
+        let known = self.lock().iter().find(|entry| entry.name == name).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let root = Self { builder: self.builder.root(), entries: self.entries.clone() };
+        root.create(name, role, dims, initializer)
+    }
+
+    /// What has been created through this scope and those that it was made of.
+    pub fn parameters(&self) -> Parameters {
+        Parameters { entries: self.lock().clone(), device: self.device().clone() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Parameter>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn join(&self, name: &str) -> String {
+        let path = self.path();
+        if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    }
+}
+
+/// A builder that draws initial values from streams of `key`, one per path.
+pub fn seeded(device: &Device, key: Key) -> VarBuilder<'static> {
+    let made = Mutex::default();
+    let backend = Seeded { key: key.named("initialize"), made };
+    VarBuilder::from_backend(Box::new(backend), DType::F32, device.clone())
+}
+
+/// The backend of [`seeded`].
+struct Seeded {
+    key: Key,
+    made: Mutex<BTreeMap<String, Var>>,
+}
+
+impl Seeded {
+    fn made(&self) -> MutexGuard<'_, BTreeMap<String, Var>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SimpleBackend for Seeded {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        init: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        let mut made = self.made();
+        if let Some(variable) = made.get(name) {
+            if *variable.shape() != shape {
+                candle_core::bail!("{name}: expected {shape:?}, found {:?}", variable.shape());
+            }
+            return Ok(variable.as_tensor().clone());
+        }
+        let values = draw(init, shape.dims(), self.key.named(name).stream());
+        let values = Tensor::from_vec(values, shape, device)?.to_dtype(dtype)?;
+        let variable = Var::from_tensor(&values)?;
+        made.insert(name.to_owned(), variable.clone());
+        Ok(variable.into_inner())
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {
+        match self.made().get(name) {
+            Some(variable) => Ok(variable.as_tensor().clone()),
+            None => candle_core::bail!("there is no parameter `{name}`"),
+        }
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.made().contains_key(name)
     }
 }
 
@@ -239,14 +327,17 @@ impl Scope<'_> {
 mod tests {
     use super::*;
 
-    fn store() -> Result<Parameters> {
-        let mut store = Parameters::new(&Device::Cpu, Key::new(1));
-        let mut root = store.root();
-        let mut layer = root.child("b");
+    fn root() -> Result<Scope<'static>> {
+        let root = Scope::from(seeded(&Device::Cpu, Key::new(1)));
+        let layer = root.pp("b");
         layer.create("weight", Role::Weight, &[2, 3], Initializer::XavierNormal)?;
         layer.create("bias", Role::Bias, &[3], Initializer::Constant(0.0))?;
-        root.child("a").create("mean", Role::Buffer, &[3], Initializer::Constant(1.0))?;
-        Ok(store)
+        root.pp("a").create("mean", Role::Buffer, &[3], Initializer::Constant(1.0))?;
+        Ok(root)
+    }
+
+    fn store() -> Result<Parameters> {
+        Ok(root()?.parameters())
     }
 
     #[test]
@@ -260,10 +351,39 @@ mod tests {
 
     #[test]
     fn a_taken_name_is_refused() -> Result<()> {
-        let mut store = store()?;
-        let again =
-            store.root().child("b").create("bias", Role::Bias, &[1], Initializer::Constant(0.0));
+        let again = root()?.pp("b").create("bias", Role::Bias, &[1], Initializer::Constant(0.0));
         assert!(again.unwrap_err().to_string().contains("b.bias"));
+        Ok(())
+    }
+
+    #[test]
+    fn a_shared_parameter_is_one() -> Result<()> {
+        let root = root()?;
+        let start = Initializer::Constant(2.0);
+        let [first, second] =
+            ["b", "c"].map(|layer| root.pp(layer).shared("width", Role::Surrogate, &[1], start));
+        assert_eq!(first?.variable.id(), second?.variable.id());
+        assert_eq!(root.parameters().iter().filter(|entry| entry.name == "width").count(), 1);
+        Ok(())
+    }
+
+    /// The same start from a `VarMap`'s builder and back: names, values, and what learns.
+    #[test]
+    fn parameters_live_in_a_var_map_and_are_frozen_in_a_file() -> Result<()> {
+        let map = candle_nn::VarMap::new();
+        let builder = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
+        let scope = Scope::from(builder).pp("layer");
+        let made = scope.create("weight", Role::Weight, &[2, 3], Initializer::FanInUniform)?;
+        assert_eq!(map.all_vars()[0].id(), made.variable.id());
+        assert!(made.learns() && made.tensor().track_op());
+        let tensors = [("layer.weight".to_owned(), made.variable.detach())].into_iter().collect();
+        let file = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+        let scope = Scope::from(file).pp("layer");
+        let frozen = scope.create("weight", Role::Weight, &[2, 3], Initializer::FanInUniform)?;
+        assert!(!frozen.learns() && !frozen.tensor().track_op());
+        assert_eq!(frozen.tensor().to_vec2::<f32>()?, made.tensor().to_vec2::<f32>()?);
+        assert_eq!(scope.parameters().count(), 0);
+        assert!(scope.create("bias", Role::Bias, &[3], Initializer::Constant(0.0)).is_err());
         Ok(())
     }
 
@@ -284,8 +404,9 @@ mod tests {
     #[test]
     fn a_file_that_does_not_fit_names_the_tensor_and_changes_nothing() -> Result<()> {
         let bytes = store()?.to_safetensors()?;
-        let mut larger = store()?;
-        larger.root().create("extra", Role::Bias, &[1], Initializer::Constant(0.0))?;
+        let larger = root()?;
+        larger.create("extra", Role::Bias, &[1], Initializer::Constant(0.0))?;
+        let larger = larger.parameters();
         let missing = larger.load_safetensors(&bytes, Path::new("net")).unwrap_err().to_string();
         assert_eq!(missing, "net: tensor `extra` is missing");
         let unknown = store()?.load_safetensors(&larger.to_safetensors()?, Path::new("net"));
