@@ -33,10 +33,8 @@ impl Initializer {
     /// The distribution of a parameter of shape `dims`, as candle's `VarBuilder` takes it.
     pub fn init(self, dims: &[usize]) -> Init {
         let (fan_in, fan_out) = fans(dims);
-        let normal =
-            |variance: f32| Init::Randn { mean: 0.0, stdev: f64::from(variance.sqrt()) };
-        let uniform =
-            |bound: f32| Init::Uniform { lo: -f64::from(bound), up: f64::from(bound) };
+        let normal = |variance: f32| Init::Randn { mean: 0.0, stdev: f64::from(variance.sqrt()) };
+        let uniform = |bound: f32| Init::Uniform { lo: -f64::from(bound), up: f64::from(bound) };
         match self {
             Self::Constant(value) => Init::Const(f64::from(value)),
             Self::KaimingNormalFanIn => normal(2.0 / fan_in),

@@ -230,7 +230,8 @@ impl<'a> Scope<'a> {
         let init = initializer.init(dims);
         let tensor = self.builder.get_with_hints_dtype(dims, name, init, DType::F32)?;
         let frozen = !tensor.is_variable();
-        let parameter = Parameter { name: path, role, variable: Var::from_tensor(&tensor)?, frozen };
+        let parameter =
+            Parameter { name: path, role, variable: Var::from_tensor(&tensor)?, frozen };
         self.lock().push(parameter.clone());
         Ok(parameter)
     }

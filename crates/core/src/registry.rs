@@ -22,6 +22,8 @@
 /// }
 /// assert_eq!(AnyShape::named("box").unwrap().corners(), 4);
 /// assert_eq!(AnyShape::NAMES, ["square"]);
+/// let shapes: Vec<Box<dyn Shape>> = AnyShape::all().into_iter().map(AnyShape::boxed).collect();
+/// assert_eq!(shapes[0].corners(), 4);
 /// ```
 #[macro_export]
 macro_rules! registry {
@@ -69,6 +71,45 @@ macro_rules! registry {
             /// The names that other libraries use for it.
             pub fn synonyms(&self) -> &'static [&'static str] {
                 match self { $( Self::$component(_) => &[$($alias),*] ),+ }
+            }
+
+            /// The component behind a pointer to its trait.
+            pub fn boxed(self) -> ::std::boxed::Box<dyn $trait> {
+                match self { $( Self::$component(component) => ::std::boxed::Box::new(component) ),+ }
+            }
+
+            /// Reads the settings of the component of that name, or of a synonym: the value at the
+            /// key `name` in a table of several components.
+            ///
+            /// # Errors
+            /// If there is no such name, or the settings cannot be read.
+            pub fn deserialize_named<'de, D: ::serde::Deserializer<'de>>(
+                name: &str,
+                deserializer: D,
+            ) -> ::std::result::Result<Self, D::Error> {
+                match name {
+                    $( $name $(| $alias)* => {
+                        <$component as ::serde::Deserialize>::deserialize(deserializer)
+                            .map(Self::$component)
+                    } )+
+                    _ => Self::named(name).map_err(::serde::de::Error::custom),
+                }
+            }
+
+            /// Writes the settings alone, without the name: the value at the key
+            /// [`name`](Self::name) in a table of several components.
+            ///
+            /// # Errors
+            /// If the settings cannot be written.
+            pub fn serialize_settings<S: ::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::std::result::Result<S::Ok, S::Error> {
+                match self {
+                    $( Self::$component(component) => {
+                        ::serde::Serialize::serialize(component, serializer)
+                    } )+
+                }
             }
         }
 

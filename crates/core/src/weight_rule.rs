@@ -53,12 +53,6 @@ impl Debug for WeightSite<'_> {
 
 /// A training method that computes the weight gradient of every synaptic layer.
 pub trait WeightGradientRule: Debug + Send + Sync {
-    /// Whether the settings leave every gradient as it is; the rule is then not applied at all, and
-    /// the bits are those of the baseline.
-    fn is_identity(&self) -> bool {
-        false
-    }
-
     /// Writes the gradient by the weight into `gradient`.
     fn weight_gradient(&self, site: WeightSite<'_>, gradient: &mut [f32]);
 }

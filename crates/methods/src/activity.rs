@@ -7,8 +7,12 @@
 //!
 //! where the rate of a layer is its number of spikes per neuron, step and sample.
 
-use candlewick_neuron::{Activity, ActivityGradient, ActivityPenalty};
+use std::sync::Arc;
+
+use candlewick_neuron::{Activity, ActivityGradient, ActivityPenalty, Model};
 use serde::{Deserialize, Serialize};
+
+use crate::Method;
 
 /// Settings of the firing-rate target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,9 +30,12 @@ impl Default for FiringRateTarget {
     }
 }
 
-impl FiringRateTarget {
-    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
-    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
+impl Method for FiringRateTarget {
+    fn name(&self) -> &'static str {
+        "firing_rate_target"
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
         if !(0.0..f32::INFINITY).contains(&self.lambda) {
             Some(("lambda", "a number of at least 0"))
         } else if !(0.0..=1.0).contains(&self.target) {
@@ -36,6 +43,10 @@ impl FiringRateTarget {
         } else {
             None
         }
+    }
+
+    fn penalty(&self, _neuron: &dyn Model) -> Option<Arc<dyn ActivityPenalty>> {
+        Some(Arc::new(self.clone()))
     }
 }
 
@@ -68,12 +79,19 @@ impl Default for SpikePenalty {
     }
 }
 
-impl SpikePenalty {
-    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
-    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
+impl Method for SpikePenalty {
+    fn name(&self) -> &'static str {
+        "spike_penalty"
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
         let fine = |weight: f32| (0.0..f32::INFINITY).contains(&weight);
         let wrong = if fine(self.l1) { (!fine(self.l2)).then_some("l2") } else { Some("l1") };
         wrong.map(|field| (field, "a number of at least 0"))
+    }
+
+    fn penalty(&self, _neuron: &dyn Model) -> Option<Arc<dyn ActivityPenalty>> {
+        Some(Arc::new(self.clone()))
     }
 }
 
@@ -96,15 +114,17 @@ mod tests {
     fn values_by_hand() {
         let penalty = FiringRateTarget { lambda: 0.5, target: 0.1 };
         let activity = Activity { spikes: 3, elements: 10, ..Activity::default() };
-        let (value, gradient) = penalty.penalty(&activity);
+        let (value, gradient) = ActivityPenalty::penalty(&penalty, &activity);
         assert!((value - 0.02).abs() < 1e-8);
         assert!((gradient.spike - 0.02).abs() < 1e-7);
     }
+
     /// Rate 0.3: 0.5 · 0.3 + 2 · 0.09; each spike adds 1/10 to the rate: (0.5 + 2 · 2 · 0.3) / 10.
     #[test]
     fn spikes_cost_by_their_rate_and_its_square() {
         let activity = Activity { spikes: 3, elements: 10, ..Activity::default() };
-        let (value, gradient) = SpikePenalty { l1: 0.5, l2: 2.0 }.penalty(&activity);
+        let penalty = SpikePenalty { l1: 0.5, l2: 2.0 };
+        let (value, gradient) = ActivityPenalty::penalty(&penalty, &activity);
         assert!((value - 0.33).abs() < 1e-8);
         assert!((gradient.spike - 0.17).abs() < 1e-7);
         assert_eq!(

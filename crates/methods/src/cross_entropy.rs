@@ -7,8 +7,8 @@ use candle_core::Tensor;
 use candlewick_core::{Result, axes};
 use serde::{Deserialize, Serialize};
 
-use crate::Loss;
 use crate::loss::{cross_entropy, dims, smoothing_problem};
+use crate::{Loss, Method};
 
 /// Settings of the cross-entropy on the mean output.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,20 @@ impl Loss for CrossEntropy {
     }
 }
 
+impl Method for CrossEntropy {
+    fn name(&self) -> &'static str {
+        "cross_entropy"
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        Loss::problem(self)
+    }
+
+    fn loss(&self) -> Option<&dyn Loss> {
+        Some(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
@@ -40,11 +54,11 @@ mod tests {
     fn values_by_hand() -> Result<()> {
         let labels = Tensor::new(&[0_u32], &Device::Cpu)?;
         let opposite = Tensor::new(&[[[2.0_f32, 0.0]], [[-2.0, 0.0]]], &Device::Cpu)?;
-        let loss = CrossEntropy::default().loss(&opposite, &labels)?.to_scalar::<f32>()?;
+        let loss = Loss::loss(&CrossEntropy::default(), &opposite, &labels)?.to_scalar::<f32>()?;
         assert!((loss - 2.0_f32.ln()).abs() < 1e-6);
         let ln_3 = 3.0_f32.ln();
         let sure = Tensor::new(&[[[ln_3, 0.0]], [[ln_3, 0.0]]], &Device::Cpu)?;
-        let smoothed = CrossEntropy { label_smoothing: 0.2 }.loss(&sure, &labels)?;
+        let smoothed = Loss::loss(&CrossEntropy { label_smoothing: 0.2 }, &sure, &labels)?;
         // -0.9 ln(3/4) - 0.1 ln(1/4)
         let expected = -0.9 * 0.75_f32.ln() - 0.1 * 0.25_f32.ln();
         assert!((smoothed.to_scalar::<f32>()? - expected).abs() < 1e-6);

@@ -11,8 +11,12 @@
 //!
 //! Only the gradient by the weight is scaled. A layer whose traces do not meet has `M = 1`.
 
+use std::sync::Arc;
+
 use candlewick_core::weight_rule::{Side, WeightGradientRule, WeightSite};
 use serde::{Deserialize, Serialize};
+
+use crate::Method;
 
 /// Whose spikes the post-synaptic trace follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,10 +60,18 @@ impl Default for GradientScaling {
     }
 }
 
-impl GradientScaling {
-    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
-    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
+impl Method for GradientScaling {
+    fn name(&self) -> &'static str {
+        "gradient_scaling"
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
         (!(0.0..=1.0).contains(&self.alpha)).then_some(("alpha", "a number in [0, 1]"))
+    }
+
+    /// None with `alpha` = 0, which leaves every gradient as it is.
+    fn weight_rule(&self) -> Option<Arc<dyn WeightGradientRule>> {
+        if self.alpha == 0.0 { None } else { Some(Arc::new(self.clone())) }
     }
 }
 
@@ -78,10 +90,6 @@ fn weights_of_trace(t: usize, time_steps: usize) -> Vec<f32> {
 }
 
 impl WeightGradientRule for GradientScaling {
-    fn is_identity(&self) -> bool {
-        self.alpha == 0.0
-    }
-
     fn weight_gradient(&self, site: WeightSite<'_>, gradient: &mut [f32]) {
         let side = match self.post_source {
             PostSource::Post => Side::Post,

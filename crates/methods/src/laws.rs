@@ -1,18 +1,22 @@
-//! Laws that every loss and method obeys, and the pitfalls of the papers.
+//! Laws of the mathematics of losses and methods, and the pitfalls of the papers.
 
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor, Var};
 use candlewick_core::gradient_check::largest_difference;
+use candlewick_core::parameters::{Scope, seeded};
 use candlewick_core::weight_rule::{Side, WeightGradientRule, WeightSite};
 use candlewick_core::{Key, Result};
 use candlewick_kernels::simd::{Level, limit};
-use candlewick_surrogate::{AnySurrogate, Dynamics, Effective, Site, SurrogateRule};
+use candlewick_neuron::{Lif, Settings};
+use candlewick_surrogate::{AnySurrogate, Effective, Site, Surrogate, SurrogateRule};
 
 use crate::{
-    AnyLoss, CrossEntropy, GradientScaling, Loss, MaskedSurrogate, Methods, ParametricSurrogate,
-    PostSource, Tet, TraceTime,
+    AnyLoss, CrossEntropy, GradientScaling, Loss, MaskSite, MaskedSurrogate, Method,
+    ParametricSurrogate, PostSource, SpikingSite, Tet, TraceTime,
 };
+
+mod registered;
 
 fn logits(seed: u64, dims: (usize, usize, usize)) -> Result<Tensor> {
     let mut stream = Key::new(seed).stream();
@@ -25,10 +29,10 @@ fn the_gradient_of_every_loss_is_that_of_finite_differences() -> Result<()> {
     let labels = Tensor::new(&[0_u32, 2, 1], &Device::Cpu)?;
     let mut visited = 0;
     for loss in AnyLoss::all() {
-        assert_eq!(loss.problem(), None);
+        assert_eq!(Loss::problem(&*loss), None);
         let worst = largest_difference(&[logits(1, (2, 3, 4))?], 1e-2, |x| {
             // The check weights what it is given: a scalar gets a weight of its own.
-            Ok((loss.loss(&x[0], &labels)? * 4.0)?)
+            Ok((Loss::loss(&*loss, &x[0], &labels)? * 4.0)?)
         })?;
         assert!(worst < 1e-3, "{loss:?}: {worst}");
         visited += 1;
@@ -46,8 +50,8 @@ fn sdt_is_at_most_tet_and_equal_at_one_step() -> Result<()> {
     for seed in 0..40 {
         let time_steps = 1 + seed as usize % 5;
         let x = logits(seed, (time_steps, 5, 4))?;
-        let of_the_mean = CrossEntropy::default().loss(&x, &labels)?.to_scalar::<f32>()?;
-        let of_each = tet.loss(&x, &labels)?.to_scalar::<f32>()?;
+        let of_the_mean = Loss::loss(&CrossEntropy::default(), &x, &labels)?.to_scalar::<f32>()?;
+        let of_each = Loss::loss(&tet, &x, &labels)?.to_scalar::<f32>()?;
         assert!(of_the_mean <= of_each + 1e-6, "{of_the_mean} {of_each}");
         if time_steps == 1 {
             assert!((of_the_mean - of_each).abs() < 1e-6);
@@ -65,7 +69,7 @@ fn sdt_is_at_most_tet_and_equal_at_one_step() -> Result<()> {
 fn the_gradient_of_tet_is_the_published_one() -> Result<()> {
     let x = Var::from_tensor(&logits(3, (2, 3, 4))?)?;
     let labels = Tensor::new(&[0_u32, 2, 1], &Device::Cpu)?;
-    let loss = Tet { lambda: 0.0, ..Tet::default() }.loss(&x, &labels)?;
+    let loss = Loss::loss(&Tet { lambda: 0.0, ..Tet::default() }, &x, &labels)?;
     let gradient = loss.backward()?.get(&x).expect("a gradient").to_vec3::<f32>()?;
     let softmax = candle_nn::ops::softmax(&x, 2)?.to_vec3::<f32>()?;
     let mut visited = 0;
@@ -84,20 +88,35 @@ fn the_gradient_of_tet_is_the_published_one() -> Result<()> {
 }
 
 fn masked(method: &MaskedSurrogate, key: Key, n: usize) -> Result<Vec<f32>> {
-    let base = AnySurrogate::named("sigmoid")?;
-    let effective = method.apply(
-        &*base,
-        Effective { surrogate: base.shared(), parameter: None },
-        None,
-        Site { key, elements: n, potentials: Dynamics::default() },
-    )?;
     let mut out = vec![0.0; n];
-    effective.surrogate.derivative(0, &vec![0.1; n], &mut out);
+    mask(method, key, n)?.derivative(0, &vec![0.1; n], &mut out);
     Ok(out)
 }
 
-/// The share of zeros is p, within three standard deviations, for every surrogate; what is left is
-/// the surrogate's own derivative, or scaled.
+/// A sigmoid behind the mask of `n` elements.
+fn mask(method: &MaskedSurrogate, key: Key, n: usize) -> Result<Arc<dyn Surrogate>> {
+    let surrogate = AnySurrogate::named("sigmoid")?.shared();
+    let current = Effective { surrogate: surrogate.clone(), parameter: None };
+    let root = Scope::from(seeded(&Device::Cpu, Key::new(1)));
+    Ok(match rule(method, &surrogate, &root)? {
+        Some(rule) => rule.apply(current, Site { key, elements: n, time_steps: 1 })?.surrogate,
+        None => surrogate,
+    })
+}
+
+/// The rule of `method` for a layer with this surrogate.
+fn rule(
+    method: &dyn Method,
+    surrogate: &Arc<dyn Surrogate>,
+    scope: &Scope<'_>,
+) -> Result<Option<Arc<dyn SurrogateRule>>> {
+    let neuron = Lif::default().model();
+    let site = SpikingSite { surrogate, neuron: &neuron, learned: None, gammas: &[] };
+    method.surrogate_rule(&site, scope)
+}
+
+/// The share of zeros is p, within three standard deviations; what is left is the surrogate's own
+/// derivative, or scaled by what the mask really leaves, in steps of 2⁻¹⁶.
 #[test]
 fn a_mask_zeroes_its_share() -> Result<()> {
     let n = 100_000;
@@ -114,7 +133,8 @@ fn a_mask_zeroes_its_share() -> Result<()> {
             let deviation = (f64::from(p) * f64::from(1.0 - p) / n as f64).sqrt();
             assert!((zeros - f64::from(p)).abs() <= 3.0 * deviation + 1e-5, "p {p}: {zeros}");
             let plain = masked(&MaskedSurrogate { p: 0.0, ..method.clone() }, Key::new(7), 1)?[0];
-            let scale = if rescale { 1.0 / (1.0 - p) } else { 1.0 };
+            let kept = 1.0 - (p * 65_536.0_f32).round() / 65_536.0;
+            let scale = if rescale { 1.0 / kept } else { 1.0 };
             for kept in derivative.iter().filter(|&&d| d != 0.0) {
                 assert!((kept - plain * scale).abs() < 1e-6);
             }
@@ -130,10 +150,7 @@ fn a_mask_zeroes_its_share() -> Result<()> {
 #[test]
 fn a_mask_is_a_function_of_key_and_place() -> Result<()> {
     let method = MaskedSurrogate::default();
-    let base = AnySurrogate::named("sigmoid")?;
-    let current = Effective { surrogate: base.shared(), parameter: None };
-    let site = Site { key: Key::new(1), elements: 1000, potentials: Dynamics::default() };
-    let mask = method.apply(&*base, current, None, site)?.surrogate;
+    let mask = mask(&method, Key::new(1), 1000)?;
     let mut whole = vec![0.0; 1000];
     mask.derivative(0, &vec![0.1; 1000], &mut whole);
     let mut visited = 0;
@@ -157,25 +174,29 @@ fn a_mask_is_a_function_of_key_and_place() -> Result<()> {
     Ok(())
 }
 
-/// A learned width: the value stays in its range, and the gradient is the mean.
+/// A learned parameter: the value stays in its range, and the gradient is the mean.
 #[test]
 fn a_learned_parameter_stays_in_its_range() -> Result<()> {
-    let method = ParametricSurrogate { range: 2.0, ..ParametricSurrogate::default() };
+    let method = || ParametricSurrogate { range: 2.0, ..ParametricSurrogate::default() };
     let mut visited = 0;
     for base in AnySurrogate::all() {
         let Some(start) = base.parameter().filter(|&parameter| parameter > 0.0) else {
             continue;
         };
         for (log, expected) in [(start.ln(), start), (100.0, 2.0 * start), (-100.0, 0.5 * start)] {
-            let learned = Var::from_vec(vec![log], 1, &Device::Cpu)?;
+            let scope = Scope::from(seeded(&Device::Cpu, Key::new(1))).pp("neuron");
+            let rule = rule(&method(), &base.shared(), &scope)?.expect("a rule");
+            let parameters = scope.parameters();
+            let learned = &parameters.get("neuron.surrogate").expect("a scalar").variable;
+            learned.set(&Tensor::new(&[log], &Device::Cpu)?)?;
             let current = Effective { surrogate: base.shared(), parameter: None };
-            let site = Site { key: Key::new(1), elements: 8, potentials: Dynamics::default() };
-            let effective = method.apply(&*base, current, Some(&learned), site)?;
+            let site = Site { key: Key::new(1), elements: 8, time_steps: 2 };
+            let effective = rule.apply(current, site)?;
             let parameter = effective.surrogate.parameter().expect("it has one");
             assert!((parameter / expected - 1.0).abs() < 1e-5, "{base:?}: {parameter}");
             let tensor = effective.parameter.expect("it is learned");
             let gradient = tensor.sum_all()?.backward()?;
-            let gradient = gradient.get(&learned).expect("a gradient").to_vec1::<f32>()?[0];
+            let gradient = gradient.get(learned).expect("a gradient").to_vec1::<f32>()?[0];
             // d e^λ / dλ = e^λ, over 8 elements.
             assert!((gradient / (expected / 8.0) - 1.0).abs() < 1e-5, "{base:?}: {gradient}");
             visited += 1;
@@ -246,28 +267,34 @@ fn gradient_scaling_stays_in_its_range() {
             assert_eq!(run(&rule, &silent), plain);
             let changes = run(&rule, &post) != plain;
             assert_eq!(changes, post_source == PostSource::Post, "shapes differ: the slip is off");
-            assert!(GradientScaling { alpha: 0.0, ..rule.clone() }.is_identity());
-            assert!(!rule.is_identity());
+            assert!(rule.weight_rule().is_some());
             visited += 1;
         }
     }
     assert_eq!(visited, 4);
 }
 
-/// Every method has a key in recipes, is off by default, and refuses unknown settings.
+/// Settings with which a rule would change nothing make no rule, so that the bits are those of the
+/// baseline.
 #[test]
-fn every_method_is_a_table_of_the_recipe() {
+fn what_changes_nothing_is_no_rule() -> Result<()> {
+    let surrogate = AnySurrogate::named("sigmoid")?.shared();
+    let root = Scope::from(seeded(&Device::Cpu, Key::new(1)));
+    assert!(GradientScaling { alpha: 0.0, ..Default::default() }.weight_rule().is_none());
     let mut visited = 0;
-    for (name, _) in Methods::SUMMARIES {
-        let on: Methods = toml::from_str(&format!("[{name}]")).expect("the defaults");
-        assert_ne!(on, Methods::default(), "{name}");
-        let surrogate = AnySurrogate::named("triangle").expect("registered");
-        assert_eq!(on.problem(&*surrogate, 1.0), None, "{name}");
-        let wrong = toml::from_str::<Methods>(&format!("[{name}]\nnonsense = 1")).unwrap_err();
-        assert!(wrong.to_string().contains("nonsense"), "{name}: {wrong}");
-        visited += 1;
+    // The last is rounded to 0.
+    for (p, acts) in [(0.5, true), (0.0, false), (1e-6, false)] {
+        for (site, on_weights) in [(MaskSite::Membrane, false), (MaskSite::Weight, true)] {
+            let method = MaskedSurrogate { p, site, rescale: false };
+            assert_eq!(method.weight_rule().is_some(), acts && on_weights, "{method:?}");
+            let on_surrogate = rule(&method, &surrogate, &root)?.is_some();
+            assert_eq!(on_surrogate, acts && !on_weights, "{method:?}");
+            visited += 1;
+        }
     }
-    assert_eq!(visited, 8);
-    let rules: Vec<Arc<dyn SurrogateRule>> = Methods::default().surrogate_rules();
-    assert!(rules.is_empty() && Methods::default().weight_rule().is_none());
+    assert_eq!(visited, 6);
+    // What is rounded to 1 leaves nothing that could be scaled.
+    let method = MaskedSurrogate { p: 0.999_999, rescale: true, ..Default::default() };
+    assert_eq!(Method::problem(&method).map(|(field, _)| field), Some("p"));
+    Ok(())
 }

@@ -1,17 +1,31 @@
 //! Published training methods for spiking networks, one file each, and plain losses and regularizers
 //! beside them.
 //!
-//! A loss sees logits and labels; a method that acts inside of a network does so as a rule for its
-//! surrogates or weight gradients, or as a penalty on its activity. None sees the network.
+//! A [`Method`] is one value, given once: it has rules for what happens inside of a network, sees the
+//! logits before the loss, or is the loss. It never sees the network.
+//!
+//! ```
+//! use candlewick_methods::{Methods, Shortcut, TemporallyWeightedOutput, Tet};
+//!
+//! let methods = Methods::new()
+//!     .with(Shortcut::default())
+//!     .with(TemporallyWeightedOutput::default())
+//!     .with(Tet::default());
+//! assert!(methods.need_side_heads());
+//! ```
 
 mod activity;
 mod cross_entropy;
 mod gradient_scaling;
 mod loss;
 mod masked_surrogate;
+mod method;
+mod method_settings;
 mod methods;
+mod outputs;
 mod parametric_surrogate;
 mod potential_distribution;
+mod scores;
 mod shortcut;
 mod temporally_weighted_output;
 mod tet;
@@ -23,9 +37,13 @@ pub use cross_entropy::CrossEntropy;
 pub use gradient_scaling::{GradientScaling, PostSource, TraceTime};
 pub use loss::Loss;
 pub use masked_surrogate::{MaskSite, MaskedSurrogate};
+pub use method::{Method, Moment, SpikingSite, Trials};
+pub use method_settings::MethodSettings;
 pub use methods::Methods;
+pub use outputs::Outputs;
 pub use parametric_surrogate::{ParameterSearch, ParameterUpdate, ParametricSurrogate};
 pub use potential_distribution::{PotentialDistribution, PotentialObjective};
+pub use scores::Scores;
 pub use shortcut::{Shortcut, ShortcutSchedule};
 pub use temporally_weighted_output::{OutputWeights, TemporallyWeightedOutput, WeightDecision};
 pub use tet::Tet;
@@ -37,6 +55,28 @@ registry! {
         CrossEntropy = "cross_entropy" | "sdt",
         /// mean over time of the cross-entropy of each step, and a pull of the logits to phi
         Tet = "tet",
+    }
+}
+
+registry! {
+    /// A method by name, as recipes hold it: `[methods.shortcut]`.
+    pub enum AnyMethod: dyn Method, kind "method" {
+        /// a penalty on the distance of firing rates to a target
+        FiringRateTarget = "firing_rate_target",
+        /// weight gradients scaled by pre- and post-synaptic spike traces
+        GradientScaling = "gradient_scaling",
+        /// surrogate derivatives set to 0 at random (MSG)
+        MaskedSurrogate = "masked_surrogate",
+        /// a learned width per layer (PSG; inferred from the abstract)
+        ParametricSurrogate = "parametric_surrogate",
+        /// a divergence of potentials to a target (PDA; inferred from the abstract)
+        PotentialDistribution = "potential_distribution",
+        /// side heads in training, constant or evolutionary
+        Shortcut = "shortcut",
+        /// L1 and L2 penalties on spikes
+        SpikePenalty = "spike_penalty",
+        /// time steps weighted by their training accuracy (TWO)
+        TemporallyWeightedOutput = "temporally_weighted_output",
     }
 }
 

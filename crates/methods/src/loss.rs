@@ -5,6 +5,8 @@ use std::fmt::Debug;
 use candle_core::{D, Tensor};
 use candlewick_core::{Error, Result};
 
+use crate::{AnyLoss, Method};
+
 /// A loss of the logits of all time steps.
 pub trait Loss: Debug + Send + Sync {
     /// The scalar loss of logits `[T, B, K]` and labels `[B]` (u32), a mean over the batch.
@@ -12,6 +14,20 @@ pub trait Loss: Debug + Send + Sync {
 
     /// What makes the settings unusable, as (field, expected); `None` if they are fine.
     fn problem(&self) -> Option<(&'static str, &'static str)>;
+}
+
+impl Method for AnyLoss {
+    fn name(&self) -> &'static str {
+        self.name()
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        Loss::problem(&**self)
+    }
+
+    fn loss(&self) -> Option<&dyn Loss> {
+        Some(&**self)
+    }
 }
 
 /// Mean cross-entropy of logits `[N, K]` and labels `[N]`, in which every class gets a share

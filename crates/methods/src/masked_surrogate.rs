@@ -12,13 +12,16 @@
 
 use std::sync::Arc;
 
-use candle_core::{Result, Tensor, Var};
+use candle_core::{Result, Tensor};
 use candlewick_core::Key;
+use candlewick_core::parameters::Scope;
 use candlewick_core::weight_rule::{WeightGradientRule, WeightSite};
 use candlewick_kernels::random::bernoulli::{Bernoulli, SHEET};
 use candlewick_kernels::simd::{self, Kernel};
 use candlewick_surrogate::{Effective, Site, Surrogate, SurrogateRule};
 use serde::{Deserialize, Serialize};
+
+use crate::{Method, SpikingSite};
 
 /// What is masked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +38,7 @@ pub enum MaskSite {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaskedSurrogate {
-    /// Probability that an element is set to 0, in [0, 1], in steps of 2⁻¹⁶. Default 0.5
+    /// Probability that an element is set to 0, in [0, 1], rounded to steps of 2⁻¹⁶. Default 0.5
     /// (`sub_prob`).
     pub p: f32,
     /// Whether what is left is scaled by 1/(1-p). Default false, as in the code; the paper's
@@ -51,40 +54,55 @@ impl Default for MaskedSurrogate {
     }
 }
 
-impl MaskedSurrogate {
-    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
-    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
+impl Method for MaskedSurrogate {
+    fn name(&self) -> &'static str {
+        "masked_surrogate"
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
         if !(0.0..=1.0).contains(&self.p) {
             Some(("p", "a probability in [0, 1]"))
-        } else if self.rescale && self.p == 1.0 {
+        } else if self.rescale && self.probability() == 1.0 {
             Some(("p", "below 1 with `rescale`, which divides by 1 - p"))
         } else {
             None
         }
     }
 
+    fn surrogate_rule(
+        &self,
+        _site: &SpikingSite<'_>,
+        _scope: &Scope<'_>,
+    ) -> candlewick_core::Result<Option<Arc<dyn SurrogateRule>>> {
+        let acts = self.site == MaskSite::Membrane && self.probability() > 0.0;
+        Ok(if acts { Some(Arc::new(self.clone())) } else { None })
+    }
+
+    fn weight_rule(&self) -> Option<Arc<dyn WeightGradientRule>> {
+        let acts = self.site == MaskSite::Weight && self.probability() > 0.0;
+        if acts { Some(Arc::new(self.clone())) } else { None }
+    }
+}
+
+impl MaskedSurrogate {
+    /// The probability that the mask has: `p` in steps of 2⁻¹⁶, as [`Bernoulli::new`] rounds it.
+    fn probability(&self) -> f32 {
+        const STEPS: f32 = 65_536.0;
+        (self.p * STEPS).round() / STEPS
+    }
+
     fn scale(&self) -> f32 {
-        if self.rescale { 1.0 / (1.0 - self.p) } else { 1.0 }
+        if self.rescale { 1.0 / (1.0 - self.probability()) } else { 1.0 }
     }
 
     /// Which elements of a layer are masked in a step.
     fn bits(&self, key: Key) -> Bernoulli {
-        Bernoulli::new(key.named("masked_surrogate"), self.p)
+        Bernoulli::new(key.named("masked_surrogate"), self.probability())
     }
 }
 
 impl SurrogateRule for MaskedSurrogate {
-    fn initial(&self, _base: &dyn Surrogate) -> Option<f32> {
-        None
-    }
-
-    fn apply(
-        &self,
-        _base: &dyn Surrogate,
-        current: Effective,
-        _learned: Option<&Var>,
-        site: Site,
-    ) -> Result<Effective> {
+    fn apply(&self, current: Effective, site: Site) -> Result<Effective> {
         let mask =
             Mask { inner: current.surrogate, masked: self.bits(site.key), scale: self.scale() };
         Ok(Effective { surrogate: Arc::new(mask), parameter: current.parameter })
@@ -92,10 +110,6 @@ impl SurrogateRule for MaskedSurrogate {
 }
 
 impl WeightGradientRule for MaskedSurrogate {
-    fn is_identity(&self) -> bool {
-        self.p == 0.0
-    }
-
     fn weight_gradient(&self, site: WeightSite<'_>, gradient: &mut [f32]) {
         (site.plain)(gradient);
         let (masked, scale) = (self.bits(site.key), self.scale());

@@ -1,162 +1,203 @@
-//! The methods of a recipe, in any combination.
+//! Training methods in any combination.
 
 use std::sync::Arc;
 
+use candle_core::Tensor;
+use candlewick_core::parameters::{Parameters, Scope};
 use candlewick_core::weight_rule::WeightGradientRule;
-use candlewick_neuron::ActivityPenalty;
+use candlewick_core::{Error, Result};
+use candlewick_neuron::{ActivityPenalty, Model};
 use candlewick_surrogate::{Surrogate, SurrogateRule};
-use serde::{Deserialize, Serialize};
 
-use crate::{
-    FiringRateTarget, GradientScaling, MaskSite, MaskedSurrogate, ParameterUpdate,
-    ParametricSurrogate, PotentialDistribution, PotentialObjective, Shortcut, SpikePenalty,
-    TemporallyWeightedOutput,
-};
+use crate::{CrossEntropy, Loss, Method, Moment, Outputs, Scores, SpikingSite, Trials};
 
-/// The training methods beside the loss, each on if its table is there: `[methods.shortcut]`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Methods {
-    /// A penalty on firing rates.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub firing_rate_target: Option<FiringRateTarget>,
-    /// Gradient scaling with local spike information.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gradient_scaling: Option<GradientScaling>,
-    /// Masked surrogate gradients.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub masked_surrogate: Option<MaskedSurrogate>,
-    /// Parametric surrogate gradients; inferred from the abstract.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parametric_surrogate: Option<ParametricSurrogate>,
-    /// Potential distribution adjustment; inferred from the abstract.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub potential_distribution: Option<PotentialDistribution>,
-    /// Shortcut back-propagation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shortcut: Option<Shortcut>,
-    /// L1 and L2 penalties on spikes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub spike_penalty: Option<SpikePenalty>,
-    /// Temporally weighted output.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub temporally_weighted_output: Option<TemporallyWeightedOutput>,
-}
+/// Methods in the order in which they are applied.
+#[derive(Debug, Default)]
+pub struct Methods(Vec<Box<dyn Method>>);
 
 impl Methods {
-    /// The keys of all methods with what they are, in one line each, in alphabetical order.
-    pub const SUMMARIES: &'static [(&'static str, &'static str)] = &[
-        ("firing_rate_target", "a penalty on the distance of firing rates to a target"),
-        ("gradient_scaling", "weight gradients scaled by pre- and post-synaptic spike traces"),
-        ("masked_surrogate", "surrogate derivatives set to 0 at random (MSG)"),
-        ("parametric_surrogate", "a learned width per layer (PSG; inferred from the abstract)"),
-        (
-            "potential_distribution",
-            "a divergence of potentials to a target (PDA; inferred from the abstract)",
-        ),
-        ("shortcut", "side heads in training, constant or evolutionary"),
-        ("spike_penalty", "L1 and L2 penalties on spikes"),
-        ("temporally_weighted_output", "time steps weighted by their training accuracy (TWO)"),
-    ];
-
-    /// What makes the settings unusable with this surrogate and threshold, as (path below
-    /// `methods`, expected).
-    pub fn problem(&self, surrogate: &dyn Surrogate, v_threshold: f32) -> Option<(String, String)> {
-        let problems = [
-            (
-                "firing_rate_target",
-                self.firing_rate_target.as_ref().and_then(FiringRateTarget::problem),
-            ),
-            ("gradient_scaling", self.gradient_scaling.as_ref().and_then(GradientScaling::problem)),
-            ("masked_surrogate", self.masked_surrogate.as_ref().and_then(MaskedSurrogate::problem)),
-            (
-                "parametric_surrogate",
-                self.parametric_surrogate.as_ref().and_then(ParametricSurrogate::problem),
-            ),
-            (
-                "potential_distribution",
-                self.potential_distribution.as_ref().and_then(PotentialDistribution::problem),
-            ),
-            ("spike_penalty", self.spike_penalty.as_ref().and_then(SpikePenalty::problem)),
-            ("shortcut", self.shortcut.as_ref().and_then(Shortcut::problem)),
-            (
-                "temporally_weighted_output",
-                self.temporally_weighted_output
-                    .as_ref()
-                    .and_then(TemporallyWeightedOutput::problem),
-            ),
-        ];
-        let found = problems.into_iter().find_map(|(method, problem)| {
-            problem.map(|(field, expected)| (format!("{method}.{field}"), expected.to_owned()))
-        });
-        if found.is_some() {
-            return found;
-        }
-        if let Some(method) = &self.parametric_surrogate
-            && !method.fits(surrogate)
-        {
-            let expected = match method.update {
-                ParameterUpdate::Statistics => "a surrogate whose parameter is a width",
-                _ => "a surrogate with a parameter to learn",
-            };
-            let expected = format!("{expected}; {surrogate:?} has none");
-            return Some(("parametric_surrogate".into(), expected));
-        }
-        if let Some(method) = &self.potential_distribution
-            && method.objective == PotentialObjective::Target
-            && method.sigma(v_threshold) <= 0.0
-        {
-            let expected =
-                format!("a number above 0; without one it is the threshold, {v_threshold}");
-            return Some(("potential_distribution.sigma".into(), expected));
-        }
-        let masks_weights =
-            self.masked_surrogate.as_ref().is_some_and(|mask| mask.site == MaskSite::Weight);
-        (masks_weights && self.gradient_scaling.is_some()).then(|| {
-            let expected = "`membrane` together with gradient_scaling: both would replace the \
-                            weight gradient";
-            ("masked_surrogate.site".into(), expected.into())
-        })
+    /// No method: the cross-entropy of the mean output is minimized.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// The rules for the surrogates, in the order in which they are applied: a width is learned
-    /// first, and masked then.
-    pub fn surrogate_rules(&self) -> Vec<Arc<dyn SurrogateRule>> {
-        let mut rules: Vec<Arc<dyn SurrogateRule>> = Vec::new();
-        if let Some(method) = &self.parametric_surrogate {
-            rules.push(Arc::new(method.clone()));
-        }
-        if let Some(method) = &self.masked_surrogate
-            && method.site == MaskSite::Membrane
-        {
-            rules.push(Arc::new(method.clone()));
-        }
-        rules
+    /// These methods, and then `method`.
+    #[must_use]
+    pub fn with(mut self, method: impl Method + 'static) -> Self {
+        self.push(Box::new(method));
+        self
     }
 
-    /// The rule for the weight gradients.
+    /// Adds `method` at the end.
+    pub fn push(&mut self, method: Box<dyn Method>) {
+        self.0.push(method);
+    }
+
+    /// The methods in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn Method> {
+        self.0.iter().map(|method| &**method)
+    }
+
+    /// What makes the methods unusable, alone, together or on layers of `neuron` with `surrogate`, as
+    /// (path such as `masked_surrogate.p`, expected); `None` if they are fine.
+    pub fn problem(
+        &self,
+        surrogate: &dyn Surrogate,
+        neuron: &dyn Model,
+    ) -> Option<(String, String)> {
+        let of_settings = |method: &dyn Method| {
+            let (field, expected) = method.problem()?;
+            Some((path(method.name(), field), expected.to_owned()))
+        };
+        let of_fit = |method: &dyn Method| {
+            let (field, expected) = method.misfit(surrogate, neuron)?;
+            Some((path(method.name(), field), expected))
+        };
+        self.iter()
+            .find_map(of_settings)
+            .or_else(|| self.iter().find_map(of_fit))
+            .or_else(|| self.doubled_name())
+            .or_else(|| self.at_most_one("computes the loss", |method| method.loss().is_some()))
+            .or_else(|| {
+                let has_rule = |method: &dyn Method| method.weight_rule().is_some();
+                self.at_most_one("computes the weight gradients", has_rule)
+            })
+    }
+
+    /// The rules for the surrogate of a spiking layer, in the order in which they are applied; what
+    /// they learn or save is created in `scope`, the layer's place.
+    ///
+    /// # Errors
+    /// If a parameter cannot be created.
+    pub fn surrogate_rules(
+        &self,
+        site: &SpikingSite<'_>,
+        scope: &Scope<'_>,
+    ) -> Result<Vec<Arc<dyn SurrogateRule>>> {
+        self.iter().filter_map(|method| method.surrogate_rule(site, scope).transpose()).collect()
+    }
+
+    /// The rule for the weight gradients, if a method has one.
     pub fn weight_rule(&self) -> Option<Arc<dyn WeightGradientRule>> {
-        if let Some(method) = &self.gradient_scaling {
-            return Some(Arc::new(method.clone()));
-        }
-        match &self.masked_surrogate {
-            Some(method) if method.site == MaskSite::Weight => Some(Arc::new(method.clone())),
-            _ => None,
+        self.iter().find_map(Method::weight_rule)
+    }
+
+    /// The penalties on the activity of layers of `neuron`.
+    pub fn penalties(&self, neuron: &dyn Model) -> Vec<Arc<dyn ActivityPenalty>> {
+        self.iter().filter_map(|method| method.penalty(neuron)).collect()
+    }
+
+    /// Whether the network must have side heads.
+    pub fn need_side_heads(&self) -> bool {
+        self.iter().any(Method::needs_side_heads)
+    }
+
+    /// The logits `[T, B, K]` that the methods make of those of the network, one after the other.
+    ///
+    /// # Errors
+    /// If candle fails.
+    pub fn logits(&self, outputs: &Outputs, moment: &Moment) -> Result<Tensor> {
+        let logits = outputs.logits.clone();
+        self.iter().try_fold(logits, |logits, method| method.logits(logits, outputs, moment))
+    }
+
+    /// The scalar loss of a batch with `labels` `[B]` (u32): that of the method that has one, or the
+    /// cross-entropy of the mean output, of the [`logits`](Self::logits).
+    ///
+    /// # Errors
+    /// If the logits are not `[T, B, K]`, or candle fails.
+    pub fn loss(&self, outputs: &Outputs, labels: &Tensor, moment: &Moment) -> Result<Tensor> {
+        let logits = self.logits(outputs, moment)?;
+        match self.iter().find_map(Method::loss) {
+            Some(loss) => loss.loss(&logits, labels),
+            None => Loss::loss(&CrossEntropy::default(), &logits, labels),
         }
     }
 
-    /// The penalties on the activity of neurons with this threshold.
-    pub fn penalties(&self, v_threshold: f32) -> Vec<Arc<dyn ActivityPenalty>> {
-        let mut penalties: Vec<Arc<dyn ActivityPenalty>> = Vec::new();
-        if let Some(method) = &self.potential_distribution {
-            penalties.push(method.penalty(v_threshold));
-        }
-        if let Some(method) = &self.spike_penalty {
-            penalties.push(Arc::new(method.clone()));
-        }
-        if let Some(method) = &self.firing_rate_target {
-            penalties.push(Arc::new(method.clone()));
-        }
-        penalties
+    /// The weight of each of `time_steps` steps in the output by which samples are classified; 1
+    /// unless a method has others.
+    pub fn output_weights(&self, time_steps: usize) -> Vec<f32> {
+        self.iter()
+            .find_map(|method| method.output_weights(time_steps))
+            .unwrap_or_else(|| vec![1.0; time_steps])
     }
+
+    /// Shows the scores of a training batch to every method, after the batch's step.
+    pub fn observe(&mut self, scores: &Scores, labels: &[u32], moment: &Moment) {
+        for method in &mut self.0 {
+            method.observe(scores, labels, moment);
+        }
+    }
+
+    /// Ends an epoch for every method, after its last step.
+    ///
+    /// # Errors
+    /// If a trial fails.
+    pub fn end_epoch(&mut self, moment: &Moment, trials: &mut dyn Trials) -> Result<()> {
+        self.0.iter_mut().try_for_each(|method| method.end_epoch(moment, trials))
+    }
+
+    /// What a checkpoint must hold besides parameters, by names such as
+    /// `temporally_weighted_output.weights`.
+    pub fn state(&self) -> Vec<(String, Vec<f64>)> {
+        let state = |method: &dyn Method| with_paths(method.name(), method.state());
+        self.iter().flat_map(state).collect()
+    }
+
+    /// Takes back a [`state`](Self::state).
+    ///
+    /// # Errors
+    /// If an entry is of none of these methods.
+    pub fn restore(&mut self, state: &[(String, Vec<f64>)]) -> Result<()> {
+        for (entry, values) in state {
+            let taken = self.0.iter_mut().any(|method| {
+                let name =
+                    entry.strip_prefix(method.name()).and_then(|rest| rest.strip_prefix('.'));
+                name.is_some_and(|name| method.restore(name, values))
+            });
+            if !taken {
+                let known: Vec<String> = self.state().into_iter().map(|(name, _)| name).collect();
+                return Err(Error::Setting {
+                    field: "state of the methods".into(),
+                    expected: if known.is_empty() { "none".into() } else { known.join(" or ") },
+                    got: entry.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What the methods report of themselves at `moment`, by names such as `shortcut.coefficient`.
+    pub fn report(&self, parameters: &Parameters, moment: &Moment) -> Vec<(String, Vec<f32>)> {
+        let report =
+            |method: &dyn Method| with_paths(method.name(), method.report(parameters, moment));
+        self.iter().flat_map(report).collect()
+    }
+
+    fn doubled_name(&self) -> Option<(String, String)> {
+        let name = self.iter().enumerate().find_map(|(number, method)| {
+            let before = || self.iter().take(number);
+            before().any(|other| other.name() == method.name()).then(|| method.name())
+        })?;
+        Some((name.to_owned(), "one method of this name".to_owned()))
+    }
+
+    /// The problem of two methods that both do what `does` says.
+    fn at_most_one(
+        &self,
+        does: &str,
+        is_one: impl Fn(&dyn Method) -> bool,
+    ) -> Option<(String, String)> {
+        let mut names = self.iter().filter(|&method| is_one(method)).map(Method::name);
+        let (first, second) = (names.next()?, names.next()?);
+        Some((second.to_owned(), format!("at most one method that {does}; {first} does")))
+    }
+}
+
+fn path(method: &str, field: &str) -> String {
+    if field.is_empty() { method.to_owned() } else { format!("{method}.{field}") }
+}
+
+fn with_paths<T>(method: &str, values: Vec<(&'static str, T)>) -> Vec<(String, T)> {
+    values.into_iter().map(|(name, values)| (path(method, name), values)).collect()
 }

@@ -14,11 +14,20 @@
 //! several, with the mean normalization weight `γ`. By search, every few epochs each scalar `w` is
 //! tried as `w`, `w·(1 + d)` and `w·(1 - d)`, and the best stays.
 
-use std::sync::Arc;
+mod statistics;
 
-use candle_core::{Result, Tensor, Var};
-use candlewick_surrogate::{Dynamics, Effective, Site, Surrogate, SurrogateRule};
+use std::sync::{Arc, OnceLock};
+
+use candle_core::{Tensor, Var};
+use candlewick_core::initializer::Initializer;
+use candlewick_core::parameters::{Parameter, Parameters, Role, Scope};
+use candlewick_core::{Error, Result};
+use candlewick_neuron::Model;
+use candlewick_surrogate::{Effective, Site, Surrogate, SurrogateRule};
 use serde::{Deserialize, Serialize};
+
+use crate::{Method, Moment, SpikingSite, Trials};
+use statistics::{Statistics, parameter_per_support};
 
 /// How the parameter changes. All are inferred.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -63,17 +72,30 @@ pub struct ParametricSurrogate {
     /// Whether the gradient is the mean over the layer's elements instead of the sum, which would
     /// dominate. Default true.
     pub mean_gradient: bool,
+    /// Logarithm of the parameter that the surrogates start with, known once a layer is made; no
+    /// setting.
+    #[serde(skip)]
+    pub start: OnceLock<f32>,
 }
 
 impl Default for ParametricSurrogate {
     fn default() -> Self {
-        Self { update: ParameterUpdate::default(), global: false, range: 4.0, mean_gradient: true }
+        Self {
+            update: ParameterUpdate::default(),
+            global: false,
+            range: 4.0,
+            mean_gradient: true,
+            start: OnceLock::new(),
+        }
     }
 }
 
-impl ParametricSurrogate {
-    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
-    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
+impl Method for ParametricSurrogate {
+    fn name(&self) -> &'static str {
+        "parametric_surrogate"
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
         let search = self.search().unwrap_or_default();
         if !(1.0..f32::INFINITY).contains(&self.range) {
             Some(("range", "a factor of at least 1"))
@@ -90,14 +112,77 @@ impl ParametricSurrogate {
         }
     }
 
-    /// Whether this surrogate has what the update changes.
-    pub(crate) fn fits(&self, surrogate: &dyn Surrogate) -> bool {
-        match self.update {
-            ParameterUpdate::Statistics => parameter_of_support(surrogate, 1.0).is_some(),
-            _ => surrogate.parameter().is_some(),
-        }
+    fn misfit(&self, surrogate: &dyn Surrogate, _neuron: &dyn Model) -> Option<(&str, String)> {
+        let expected = format!("{}; {surrogate:?} has none", self.needs());
+        (!self.fits(surrogate)).then_some(("", expected))
     }
 
+    fn surrogate_rule(
+        &self,
+        site: &SpikingSite<'_>,
+        scope: &Scope<'_>,
+    ) -> Result<Option<Arc<dyn SurrogateRule>>> {
+        let base = &**site.surrogate;
+        let (Some(parameter), true) = (base.parameter(), self.fits(base)) else {
+            return Err(Error::Setting {
+                field: "surrogate".into(),
+                expected: self.needs().into(),
+                got: format!("{base:?}"),
+            });
+        };
+        let start = parameter.ln();
+        self.start.get_or_init(|| start);
+        let learns = self.update == ParameterUpdate::Gradient;
+        let role = if learns { Role::Surrogate } else { Role::Buffer };
+        let initial = Initializer::Constant(start);
+        let logarithm = if self.global {
+            scope.shared(SHARED, role, &[1], initial)?
+        } else {
+            scope.create("surrogate", role, &[1], initial)?
+        };
+        let statistics =
+            (self.update == ParameterUpdate::Statistics).then(|| Statistics::new(site)).flatten();
+        Ok(Some(Arc::new(Width { settings: self.clone(), start, logarithm, statistics })))
+    }
+
+    /// Tries each scalar as it is and changed by the share `change` up and down, one after the other,
+    /// and keeps the best.
+    fn end_epoch(&mut self, moment: &Moment, trials: &mut dyn Trials) -> Result<()> {
+        let Some(ParameterSearch { period, change }) = self.search() else { return Ok(()) };
+        if !(moment.epoch + 1).is_multiple_of(period) {
+            return Ok(());
+        }
+        let scalars = scalars(trials.parameters()).map(|scalar| scalar.variable.clone());
+        let scalars: Vec<Var> = scalars.collect();
+        let Some(mut least) = trials.loss()? else { return Ok(()) };
+        for scalar in scalars {
+            let before = value(&scalar)?;
+            let mut best = before;
+            for factor in [1.0 + change, 1.0 - change] {
+                let tried = before + factor.ln();
+                // Where the start is not known, the rules of the layers clamp what they are given.
+                let tried = self.start.get().map_or(tried, |&start| self.clamp(tried, start));
+                set(&scalar, tried)?;
+                if let Some(loss) = trials.loss()?
+                    && loss < least
+                {
+                    (least, best) = (loss, tried);
+                }
+            }
+            set(&scalar, best)?;
+        }
+        Ok(())
+    }
+
+    /// The parameter of each layer, or the one of all.
+    fn report(&self, parameters: &Parameters, _: &Moment) -> Vec<(&'static str, Vec<f32>)> {
+        // A scalar that cannot be read is left out: a report ends no training.
+        let values = scalars(parameters).filter_map(|scalar| value(&scalar.variable).ok());
+        vec![("parameter", values.map(f32::exp).collect())]
+    }
+}
+
+impl ParametricSurrogate {
     /// The settings of the search, if the update is by search.
     pub fn search(&self) -> Option<ParameterSearch> {
         match self.update {
@@ -105,76 +190,81 @@ impl ParametricSurrogate {
             _ => None,
         }
     }
-}
 
-/// The parameter with which the derivative is 0 beyond ±`half_width`; `None` if the parameter is not
-/// the scale of such a support.
-fn parameter_of_support(surrogate: &dyn Surrogate, half_width: f32) -> Option<f32> {
-    let (parameter, support) = (surrogate.parameter()?, surrogate.support()?);
-    let doubled = surrogate.with_parameter(2.0 * parameter).support()?;
-    let proportional = (doubled - 2.0 * support).abs() <= 1e-5 * support;
-    proportional.then(|| parameter * half_width / support)
-}
-
-/// Half the width of the surrogate: the deviation of potentials that sum up currents of the deviation
-/// `gain · γ · v_threshold` and leak once.
-fn half_width(potentials: Dynamics) -> f32 {
-    let Dynamics { time_steps, v_threshold, decay, gain, gamma } = potentials;
-    let summed = if time_steps > 1 { (1.0 + decay * decay).sqrt() } else { 1.0 };
-    (summed * gain * gamma * v_threshold).abs()
-}
-
-impl SurrogateRule for ParametricSurrogate {
-    fn initial(&self, base: &dyn Surrogate) -> Option<f32> {
-        base.parameter().map(f32::ln)
+    /// Whether this surrogate has what the update changes.
+    fn fits(&self, surrogate: &dyn Surrogate) -> bool {
+        // What is learned is a logarithm.
+        surrogate.parameter().is_some_and(|parameter| parameter > 0.0)
+            && (self.update != ParameterUpdate::Statistics
+                || parameter_per_support(surrogate).is_some())
     }
 
-    fn is_learned(&self) -> bool {
-        self.update == ParameterUpdate::Gradient
-    }
-
-    fn is_global(&self) -> bool {
-        self.global
-    }
-
-    fn apply(
-        &self,
-        base: &dyn Surrogate,
-        current: Effective,
-        learned: Option<&Var>,
-        site: Site,
-    ) -> Result<Effective> {
-        let (Some(log), Some(start)) = (learned, base.parameter()) else {
-            candle_core::bail!("parametric_surrogate: the surrogate {base:?} has no parameter");
-        };
-        let stored = log.flatten_all()?.get(0)?.to_scalar::<f32>()?;
-        let value = match self.update {
-            ParameterUpdate::Statistics => {
-                let Some(value) = parameter_of_support(base, half_width(site.potentials)) else {
-                    candle_core::bail!("parametric_surrogate: {base:?} has no width");
-                };
-                value.ln()
-            }
-            _ => stored,
-        };
-        let (start, room) = (start.ln(), self.range.ln());
-        let clamped = value.clamp(start - room, start + room);
-        if clamped != stored {
-            log.set(&Tensor::full(clamped, log.shape(), log.device())?)?;
+    fn needs(&self) -> &'static str {
+        match self.update {
+            ParameterUpdate::Statistics => "a surrogate whose parameter is a width",
+            _ => "a surrogate with a parameter to learn",
         }
-        let parameter = log.exp()?;
-        let alpha = parameter.flatten_all()?.get(0)?.to_scalar::<f32>()?;
-        let surrogate: Arc<dyn Surrogate> = current.surrogate.with_parameter(alpha);
-        if !self.is_learned() {
+    }
+
+    /// The allowed logarithm next to `value`, for a parameter that started at the logarithm `start`.
+    fn clamp(&self, value: f32, start: f32) -> f32 {
+        let room = self.range.ln();
+        value.clamp(start - room, start + room)
+    }
+}
+
+/// Name of the scalar of all layers.
+const SHARED: &str = "shared_surrogate";
+
+/// What the parameters hold of this method, in their order.
+fn scalars(parameters: &Parameters) -> impl Iterator<Item = &Parameter> {
+    parameters
+        .iter()
+        .filter(|entry| entry.name == SHARED || entry.name.rsplit('.').next() == Some("surrogate"))
+}
+
+fn value(scalar: &Var) -> candle_core::Result<f32> {
+    scalar.flatten_all()?.get(0)?.to_scalar()
+}
+
+fn set(scalar: &Var, value: f32) -> candle_core::Result<()> {
+    scalar.set(&Tensor::full(value, scalar.shape(), scalar.device())?)
+}
+
+/// The rule of one layer.
+#[derive(Debug)]
+struct Width {
+    settings: ParametricSurrogate,
+    /// Logarithm of the parameter at the start.
+    start: f32,
+    /// Logarithm of the parameter, `[1]`.
+    logarithm: Parameter,
+    /// Where it comes from, if it is by statistics.
+    statistics: Option<Statistics>,
+}
+
+impl SurrogateRule for Width {
+    fn apply(&self, current: Effective, site: Site) -> candle_core::Result<Effective> {
+        let scalar = &self.logarithm.variable;
+        let stored = value(scalar)?;
+        let wanted = match &self.statistics {
+            Some(statistics) => statistics.parameter(site.time_steps)?.ln(),
+            None => stored,
+        };
+        let clamped = self.settings.clamp(wanted, self.start);
+        if clamped != stored {
+            set(scalar, clamped)?;
+        }
+        let surrogate = current.surrogate.with_parameter(clamped.exp());
+        if !self.logarithm.learns() {
             return Ok(Effective { surrogate, parameter: None });
         }
-        let parameter = if self.mean_gradient {
+        let mut parameter = self.logarithm.tensor().exp()?;
+        if self.settings.mean_gradient {
             // The value as it is, with a gradient divided by the number of elements.
             let share = 1.0 / site.elements.max(1) as f64;
-            ((&parameter * share)? + (parameter.detach() * (1.0 - share))?)?
-        } else {
-            parameter
-        };
+            parameter = ((&parameter * share)? + (parameter.detach() * (1.0 - share))?)?;
+        }
         Ok(Effective { surrogate, parameter: Some(parameter) })
     }
 }
@@ -183,43 +273,79 @@ impl SurrogateRule for ParametricSurrogate {
 mod tests {
     use candle_core::Device;
     use candlewick_core::Key;
+    use candlewick_core::parameters::seeded;
+    use candlewick_neuron::{Lif, Settings};
     use candlewick_surrogate::AnySurrogate;
 
     use super::*;
 
-    /// γ = 2, threshold 0.5, decay 0.75: ±1 at one step, ±√(1 + 0.5625) = ±1.25 at several.
+    /// Trials whose loss is the distance of the first parameter to a target.
+    struct Distance {
+        parameters: Parameters,
+        target: f32,
+        tried: u32,
+    }
+
+    impl Trials for Distance {
+        fn parameters(&self) -> &Parameters {
+            &self.parameters
+        }
+
+        fn loss(&mut self) -> Result<Option<f64>> {
+            self.tried += 1;
+            let first = scalars(&self.parameters).next().expect("a scalar");
+            Ok(Some(f64::from((value(&first.variable)?.exp() - self.target).abs())))
+        }
+    }
+
+    fn moment(epoch: u32) -> Moment {
+        Moment { epoch, step: 10, progress: 0.5, training: true }
+    }
+
+    /// Starts at 1 in two layers; the first is pulled to 3: ·1.5 at the end of epochs 1 and 3, and
+    /// then no further than 2, the range. The second changes no loss and stays.
     #[test]
-    fn the_width_by_statistics_by_hand() {
-        let method = ParametricSurrogate {
-            update: ParameterUpdate::Statistics,
-            ..ParametricSurrogate::default()
-        };
-        let mut visited = 0;
-        for (name, per_half_width) in
-            [("triangle", 1.0), ("rectangle", 2.0), ("scaled_triangle", 1.0)]
-        {
-            let base = AnySurrogate::named(name).unwrap();
-            assert!(method.fits(&*base), "{name}");
-            for (time_steps, half_width) in [(1, 1.0), (2, 1.25), (6, 1.25)] {
-                let potentials =
-                    Dynamics { time_steps, v_threshold: 0.5, decay: 0.75, gain: 1.0, gamma: 2.0 };
-                let start = method.initial(&*base).unwrap();
-                let stored = Var::from_vec(vec![start], 1, &Device::Cpu).unwrap();
-                let current = Effective { surrogate: base.shared(), parameter: None };
-                let site = Site { key: Key::new(1), elements: 8, potentials };
-                let effective = method.apply(&*base, current, Some(&stored), site).unwrap();
-                let support = effective.surrogate.support().unwrap();
-                assert!((support - half_width).abs() < 1e-6, "{name}: {support}");
-                let stored = stored.to_vec1::<f32>().unwrap()[0].exp();
-                assert!((stored - per_half_width * half_width).abs() < 1e-5, "{name}: {stored}");
-                assert!(effective.parameter.is_none());
-                visited += 1;
-            }
+    fn the_search_by_hand() -> Result<()> {
+        let search = ParameterSearch { period: 2, change: 0.5 };
+        let update = ParameterUpdate::Search(search);
+        let mut method = ParametricSurrogate { update, range: 2.0, ..Default::default() };
+        let surrogate = AnySurrogate::named("triangle")?.with_parameter(1.0);
+        let neuron = Lif::default().model();
+        let site =
+            SpikingSite { surrogate: &surrogate, neuron: &neuron, learned: None, gammas: &[] };
+        let root = Scope::from(seeded(&Device::Cpu, Key::new(1)));
+        for layer in ["a.neuron", "b.neuron"] {
+            assert!(method.surrogate_rule(&site, &root.pp(layer))?.is_some());
         }
-        assert_eq!(visited, 9);
-        for name in ["arctan", "truncated_tanh", "heaviside"] {
-            assert!(!method.fits(&*AnySurrogate::named(name).unwrap()), "{name}");
+        let parameters = root.parameters();
+        assert!(parameters.iter().all(|entry| entry.role == Role::Buffer));
+        let mut trials = Distance { parameters, target: 3.0, tried: 0 };
+        for (epoch, expected, tried) in [(0, 1.0, 0), (1, 1.5, 5), (2, 1.5, 5), (3, 2.0, 10)] {
+            method.end_epoch(&moment(epoch), &mut trials)?;
+            assert_eq!(trials.tried, tried, "epoch {epoch}");
+            let report = method.report(&trials.parameters, &moment(epoch));
+            let [("parameter", values)] = &report[..] else { panic!("{report:?}") };
+            assert!((values[0] - expected).abs() < 1e-6, "epoch {epoch}: {values:?}");
+            assert!((values[1] - 1.0).abs() < 1e-6, "epoch {epoch}: {values:?}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_shared_parameter_is_one_for_all_layers() -> Result<()> {
+        let method = ParametricSurrogate { global: true, ..Default::default() };
+        let surrogate = AnySurrogate::named("triangle")?.shared();
+        let neuron = Lif::default().model();
+        let site =
+            SpikingSite { surrogate: &surrogate, neuron: &neuron, learned: None, gammas: &[] };
+        let root = Scope::from(seeded(&Device::Cpu, Key::new(1)));
+        for layer in ["a.neuron", "b.neuron"] {
+            method.surrogate_rule(&site, &root.pp(layer))?;
+        }
+        let names: Vec<_> = root.parameters().iter().map(|entry| entry.name.clone()).collect();
+        assert_eq!(names, [SHARED]);
+        assert_eq!(method.report(&root.parameters(), &moment(0))[0].1.len(), 1);
+        Ok(())
     }
 
     #[test]

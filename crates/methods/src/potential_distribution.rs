@@ -15,8 +15,11 @@
 
 use std::sync::Arc;
 
-use candlewick_neuron::{Activity, ActivityGradient, ActivityPenalty, Measure};
+use candlewick_neuron::{Activity, ActivityGradient, ActivityPenalty, Measure, Model};
+use candlewick_surrogate::Surrogate;
 use serde::{Deserialize, Serialize};
+
+use crate::Method;
 
 /// What the potentials are pulled to. All are inferred.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,8 +58,18 @@ impl Default for PotentialDistribution {
 }
 
 impl PotentialDistribution {
-    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
-    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
+    /// Standard deviation of the target for neurons with this threshold.
+    pub fn sigma(&self, v_threshold: f32) -> f32 {
+        self.sigma.unwrap_or(v_threshold)
+    }
+}
+
+impl Method for PotentialDistribution {
+    fn name(&self) -> &'static str {
+        "potential_distribution"
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
         let has_target = self.objective == PotentialObjective::Target;
         if !(0.0..f32::INFINITY).contains(&self.lambda) {
             Some(("lambda", "a number of at least 0"))
@@ -73,21 +86,24 @@ impl PotentialDistribution {
         }
     }
 
-    /// Standard deviation of the target for neurons with this threshold.
-    pub fn sigma(&self, v_threshold: f32) -> f32 {
-        self.sigma.unwrap_or(v_threshold)
+    fn misfit(&self, _surrogate: &dyn Surrogate, neuron: &dyn Model) -> Option<(&str, String)> {
+        let v_threshold = neuron.firing().v_threshold;
+        let has_target = self.objective == PotentialObjective::Target;
+        (has_target && self.sigma(v_threshold) <= 0.0).then(|| {
+            let expected =
+                format!("a number above 0; without one it is the threshold, {v_threshold}");
+            ("sigma", expected)
+        })
     }
 
-    /// The penalty for neurons with this threshold.
-    pub fn penalty(&self, v_threshold: f32) -> Arc<dyn ActivityPenalty> {
+    fn penalty(&self, neuron: &dyn Model) -> Option<Arc<dyn ActivityPenalty>> {
+        let lambda = self.lambda;
         let target = match self.objective {
-            PotentialObjective::Spikes => {
-                return Arc::new(QuantizationError { lambda: self.lambda });
-            }
+            PotentialObjective::Spikes => return Some(Arc::new(QuantizationError { lambda })),
             PotentialObjective::Currents => None,
-            PotentialObjective::Target => Some((self.mu, self.sigma(v_threshold))),
+            PotentialObjective::Target => Some((self.mu, self.sigma(neuron.firing().v_threshold))),
         };
-        Arc::new(Divergence { lambda: self.lambda, target })
+        Some(Arc::new(Divergence { lambda, target }))
     }
 }
 

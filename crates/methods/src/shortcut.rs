@@ -12,7 +12,10 @@
 
 use candle_core::Tensor;
 use candlewick_core::Result;
+use candlewick_core::parameters::Parameters;
 use serde::{Deserialize, Serialize};
+
+use crate::{Method, Moment, Outputs};
 
 /// The coefficient of the side heads over the training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,12 +46,6 @@ impl Default for Shortcut {
 }
 
 impl Shortcut {
-    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
-    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
-        let bad = self.lambda.is_some_and(|lambda| !(0.0..f32::INFINITY).contains(&lambda));
-        bad.then_some(("lambda", "a number of at least 0"))
-    }
-
     /// The coefficient when the share `progress` in [0, 1] of all iterations is done.
     pub fn coefficient(&self, progress: f64) -> f64 {
         match self.schedule {
@@ -58,18 +55,36 @@ impl Shortcut {
             }
         }
     }
+}
 
-    /// The logits that are trained, `[T, B, K]`.
-    pub fn combine(&self, logits: &Tensor, side: &[Tensor], progress: f64) -> Result<Tensor> {
-        let coefficient = self.coefficient(progress);
-        if coefficient == 0.0 {
-            return Ok(logits.clone());
+impl Method for Shortcut {
+    fn name(&self) -> &'static str {
+        "shortcut"
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        let bad = self.lambda.is_some_and(|lambda| !(0.0..f32::INFINITY).contains(&lambda));
+        bad.then_some(("lambda", "a number of at least 0"))
+    }
+
+    fn needs_side_heads(&self) -> bool {
+        true
+    }
+
+    fn logits(&self, logits: Tensor, outputs: &Outputs, moment: &Moment) -> Result<Tensor> {
+        let coefficient = self.coefficient(moment.progress);
+        if !moment.training || coefficient == 0.0 {
+            return Ok(logits);
         }
-        let mut sum = logits.clone();
-        for head in side {
+        let mut sum = logits;
+        for head in &outputs.side {
             sum = (sum + (head * coefficient)?)?;
         }
         Ok(sum)
+    }
+
+    fn report(&self, _: &Parameters, moment: &Moment) -> Vec<(&'static str, Vec<f32>)> {
+        vec![("coefficient", vec![self.coefficient(moment.progress) as f32])]
     }
 }
 
@@ -86,13 +101,18 @@ mod tests {
         assert_eq!(Shortcut::default().coefficient(0.7), 1.0);
         assert_eq!(evolutionary.coefficient(0.0), 0.25);
         assert_eq!(evolutionary.coefficient(0.5), 0.125);
-        let main = Tensor::new(&[[[1.0_f32, 2.0]]], &Device::Cpu)?;
-        let side = Tensor::new(&[[[4.0_f32, 0.0]]], &Device::Cpu)?;
-        let sum = evolutionary.combine(&main, &[side.clone(), side.clone()], 0.5)?;
-        assert_eq!(sum.to_vec3::<f32>()?, [[[2.0, 2.0]]]);
-        // At the end the main loss is all there is.
-        let end = evolutionary.combine(&main, &[side], 1.0)?;
-        assert_eq!(end.to_vec3::<f32>()?, main.to_vec3::<f32>()?);
+        let logits = Tensor::new(&[[[1.0_f32, 2.0]]], &Device::Cpu)?;
+        let head = Tensor::new(&[[[4.0_f32, 0.0]]], &Device::Cpu)?;
+        let outputs = Outputs { logits, side: vec![head; 2] };
+        let at = |progress, training| {
+            let moment = Moment { epoch: 0, step: 0, progress, training };
+            let sum = evolutionary.logits(outputs.logits.clone(), &outputs, &moment)?;
+            Ok::<_, candlewick_core::Error>(sum.to_vec3::<f32>()?)
+        };
+        assert_eq!(at(0.5, true)?, [[[2.0, 2.0]]]);
+        // At the end, and in evaluation, the main logits are all there is.
+        assert_eq!(at(1.0, true)?, [[[1.0, 2.0]]]);
+        assert_eq!(at(0.5, false)?, [[[1.0, 2.0]]]);
         Ok(())
     }
 }

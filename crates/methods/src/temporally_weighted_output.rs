@@ -9,7 +9,12 @@
 //! where `acc_t` is the share of training samples that step `t` classified rightly in the epoch.
 //! The weights are constants for the gradient, keep a mean of 1, and are used in tests as well.
 
+use candle_core::Tensor;
+use candlewick_core::Result;
+use candlewick_core::parameters::Parameters;
 use serde::{Deserialize, Serialize};
+
+use crate::{Method, Moment, Outputs, Scores, Trials};
 
 /// What classifies a sample at step `t` when the accuracies are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,18 +38,77 @@ pub struct TemporallyWeightedOutput {
     pub momentum: f32,
     /// Default `per_step`.
     pub decision: WeightDecision,
+    /// The weights so far; no setting.
+    #[serde(skip)]
+    pub weights: OutputWeights,
 }
 
 impl Default for TemporallyWeightedOutput {
     fn default() -> Self {
-        Self { start_epoch: 5, momentum: 0.3, decision: WeightDecision::PerStep }
+        Self {
+            start_epoch: 5,
+            momentum: 0.3,
+            decision: WeightDecision::PerStep,
+            weights: OutputWeights::default(),
+        }
     }
 }
 
-impl TemporallyWeightedOutput {
-    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
-    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
+impl Method for TemporallyWeightedOutput {
+    fn name(&self) -> &'static str {
+        "temporally_weighted_output"
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
         (!(0.0..=1.0).contains(&self.momentum)).then_some(("momentum", "a number in [0, 1]"))
+    }
+
+    fn logits(&self, logits: Tensor, _outputs: &Outputs, _moment: &Moment) -> Result<Tensor> {
+        let time_steps = logits.dim(0)?;
+        let weights = Tensor::new(self.weights.get(time_steps), logits.device())?;
+        Ok(logits.broadcast_mul(&weights.reshape((time_steps, 1, 1))?)?)
+    }
+
+    fn output_weights(&self, time_steps: usize) -> Option<Vec<f32>> {
+        Some(self.weights.get(time_steps))
+    }
+
+    fn observe(&mut self, scores: &Scores, labels: &[u32], _moment: &Moment) {
+        let time_steps = scores.time_steps();
+        let right: Vec<u64> = match self.decision {
+            WeightDecision::PerStep => (0..time_steps)
+                .map(|t| scores.right_at(t, labels).into_iter().filter(|&right| right).count())
+                .map(|count| count as u64)
+                .collect(),
+            WeightDecision::Cumulative => scores.right_up_to(&vec![1.0; time_steps], labels),
+        };
+        self.weights.observe(&right);
+    }
+
+    fn end_epoch(&mut self, moment: &Moment, _trials: &mut dyn Trials) -> Result<()> {
+        self.weights.end_epoch(moment.epoch, self.start_epoch, self.momentum);
+        Ok(())
+    }
+
+    fn state(&self) -> Vec<(&'static str, Vec<f64>)> {
+        let OutputWeights { weights, right } = &self.weights;
+        let weights = weights.iter().map(|&weight| f64::from(weight)).collect();
+        let right = right.iter().map(|&count| count as f64).collect();
+        vec![("weights", weights), ("right", right)]
+    }
+
+    fn restore(&mut self, name: &str, values: &[f64]) -> bool {
+        let OutputWeights { weights, right } = &mut self.weights;
+        match name {
+            "weights" => *weights = values.iter().map(|&value| value as f32).collect(),
+            "right" => *right = values.iter().map(|&value| value as u64).collect(),
+            _ => return false,
+        }
+        true
+    }
+
+    fn report(&self, _: &Parameters, _: &Moment) -> Vec<(&'static str, Vec<f32>)> {
+        vec![("weights", self.weights.weights.clone())]
     }
 }
 
@@ -73,23 +137,24 @@ impl OutputWeights {
         }
     }
 
-    /// Ends epoch number `epoch`, counted from 0, and sets the weights of the next one.
-    pub fn end_epoch(&mut self, settings: &TemporallyWeightedOutput, epoch: u32) {
+    /// Ends epoch number `epoch`, counted from 0, and sets the weights of the next one; they stay 1
+    /// before the end of epoch `start_epoch`.
+    pub fn end_epoch(&mut self, epoch: u32, start_epoch: u32, momentum: f32) {
         let right = std::mem::take(&mut self.right);
+        if right.is_empty() {
+            return;
+        }
+        self.weights = self.get(right.len());
         let sum: u64 = right.iter().sum();
-        if epoch < settings.start_epoch || sum == 0 {
+        if epoch < start_epoch || sum == 0 {
             return;
         }
         let mean = sum as f64 / right.len() as f64;
-        let momentum = f64::from(settings.momentum);
-        self.weights = self
-            .get(right.len())
-            .into_iter()
-            .zip(right)
-            .map(|(weight, count)| {
-                ((1.0 - momentum) * f64::from(weight) + momentum * count as f64 / mean) as f32
-            })
-            .collect();
+        let momentum = f64::from(momentum);
+        for (weight, count) in self.weights.iter_mut().zip(right) {
+            let accuracy = count as f64 / mean;
+            *weight = ((1.0 - momentum) * f64::from(*weight) + momentum * accuracy) as f32;
+        }
     }
 }
 
@@ -100,18 +165,18 @@ mod tests {
     /// Counts 10 and 30 of mean 20: a = 0.7 · 1 + 0.3 · 0.5 and 0.7 · 1 + 0.3 · 1.5.
     #[test]
     fn weights_by_hand_and_their_mean_stays_one() {
-        let settings = TemporallyWeightedOutput { start_epoch: 1, ..Default::default() };
         let mut weights = OutputWeights::default();
+        let end = |weights: &mut OutputWeights, epoch| weights.end_epoch(epoch, 1, 0.3);
         weights.observe(&[4, 10]);
-        weights.end_epoch(&settings, 0);
+        end(&mut weights, 0);
         assert_eq!(weights.get(2), [1.0, 1.0]);
         weights.observe(&[4, 10]);
         weights.observe(&[6, 20]);
-        weights.end_epoch(&settings, 1);
+        end(&mut weights, 1);
         assert_eq!(weights.get(2), [0.85, 1.15]);
         for epoch in 2..50 {
             weights.observe(&[u64::from(epoch), 7]);
-            weights.end_epoch(&settings, epoch);
+            end(&mut weights, epoch);
             let mean = weights.get(2).iter().sum::<f32>() / 2.0;
             assert!((mean - 1.0).abs() < 1e-5, "{mean}");
         }
@@ -122,13 +187,13 @@ mod tests {
     /// change.
     #[test]
     fn the_first_six_epochs_average_plainly() {
-        let settings = TemporallyWeightedOutput::default();
-        let mut weights = OutputWeights::default();
+        let TemporallyWeightedOutput { start_epoch, momentum, mut weights, .. } =
+            TemporallyWeightedOutput::default();
         let mut plain = 0;
         for epoch in 0..8 {
             plain += u32::from(weights.get(4) == [1.0; 4]);
             weights.observe(&[1, 2, 3, 4]);
-            weights.end_epoch(&settings, epoch);
+            weights.end_epoch(epoch, start_epoch, momentum);
         }
         assert_eq!(plain, 6);
     }

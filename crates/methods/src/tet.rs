@@ -12,8 +12,8 @@ use candle_core::Tensor;
 use candlewick_core::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::Loss;
 use crate::loss::{cross_entropy, dims, smoothing_problem};
+use crate::{Loss, Method};
 
 /// Settings of TET.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +59,20 @@ impl Loss for Tet {
     }
 }
 
+impl Method for Tet {
+    fn name(&self) -> &'static str {
+        "tet"
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        Loss::problem(self)
+    }
+
+    fn loss(&self) -> Option<&dyn Loss> {
+        Some(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
@@ -76,7 +90,7 @@ mod tests {
         let pull = ((ln_3 - 1.0).powi(2) + 3.0) / 4.0;
         for lambda in [0.0, 0.25, 1.0] {
             let tet = Tet { lambda, ..Tet::default() };
-            let loss = tet.loss(&logits, &labels)?.to_scalar::<f32>()?;
+            let loss = Loss::loss(&tet, &logits, &labels)?.to_scalar::<f32>()?;
             let expected = (1.0 - lambda) * entropy + lambda * pull;
             assert!((loss - expected).abs() < 1e-6, "{lambda}: {loss} {expected}");
         }

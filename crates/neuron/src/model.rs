@@ -19,9 +19,6 @@ pub trait Model: Scan {
     fn initial_parameters(&self) -> Vec<f32>;
     /// The state before the first step.
     fn initial_state(&self) -> Vec<f32>;
-    /// Derivatives of the charged potential by the potential before and by the current, as differences
-    /// over 1 from the initial state; `learned` holds the learnable scalars.
-    fn slopes(&self, learned: &[f32]) -> [f32; 2];
     /// [`Neuron::effective`] on tensors.
     fn effective_values(&self, learned: Vec<Value>) -> Vec<Value>;
     /// [`Neuron::charge`] on tensors.
@@ -65,18 +62,6 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Model for Fused<N, S, P> {
 
     fn initial_state(&self) -> Vec<f32> {
         self.0.initial_state().to_vec()
-    }
-
-    fn slopes(&self, learned: &[f32]) -> [f32; 2] {
-        let learned = learned.try_into().expect("one value per learnable scalar");
-        let parameters = self.0.effective(learned);
-        let potential = |above_rest: f32, current: f32| {
-            let mut state = self.0.initial_state();
-            state[0] += above_rest;
-            self.0.charge(&parameters, state, current)[0]
-        };
-        let rest = potential(0.0, 0.0);
-        [potential(1.0, 0.0) - rest, potential(0.0, 1.0) - rest]
     }
 
     fn effective_values(&self, learned: Vec<Value>) -> Vec<Value> {

@@ -59,7 +59,7 @@ pub use piecewise_exp::PiecewiseExp;
 pub use piecewise_leaky_relu::PiecewiseLeakyRelu;
 pub use q_pseudo_spike::QPseudoSpike;
 pub use rectangle::Rectangle;
-pub use rule::{Dynamics, Effective, Site, SurrogateRule};
+pub use rule::{Effective, Site, SurrogateRule};
 pub use s2nn::S2nn;
 pub use scaled_triangle::ScaledTriangle;
 pub use shape::{Shape, Surrogate};

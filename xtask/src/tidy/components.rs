@@ -1,7 +1,8 @@
 //! Every component stands in the registry of its crate.
 //!
 //! A component is a type with `impl T for Name` at the left margin of a source file, where `T` is the trait of a
-//! `registry!` of that crate or one of [`COMPONENT_TRAITS`]. Its registry line is `Name = "name"`.
+//! `registry!` of that crate or one of [`COMPONENT_TRAITS`]. Its registry line is `Name = "name"`; a
+//! registry may be a component itself.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +63,8 @@ fn read_registries(text: &str, registry: &mut Registry) {
             "}" => inside = false,
             _ if line.starts_with("registry! {") => inside = true,
             _ if inside => {
-                if let Some((_, rest)) = line.split_once(": dyn ") {
+                if let Some((head, rest)) = line.split_once(": dyn ") {
+                    registry.names.extend(head.split_whitespace().last().map(str::to_owned));
                     let path = rest.split([',', ' ']).next().unwrap_or(rest);
                     registry.traits.push(path.rsplit("::").next().unwrap_or(path).to_owned());
                 } else if let Some((name, _)) = line.trim().split_once(" = \"") {
@@ -98,7 +100,7 @@ mod tests {
             ("crates/surrogate/src/arctan.rs", "//! a\nimpl Shape for Arctan {\n}\n"),
             (
                 "crates/surrogate/src/dynamic.rs",
-                "//! d\nimpl crate::Surrogate for Hidden {\n}\nimpl<S: Shape> Surrogate for S {\n}\n",
+                "//! d\nimpl crate::Surrogate for Hidden {\n}\nimpl<S: Shape> Surrogate for S {\n}\nimpl Surrogate for AnySurrogate {\n}\n",
             ),
             (
                 "crates/surrogate/src/laws.rs",

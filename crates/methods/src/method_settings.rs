@@ -1,0 +1,77 @@
+//! The methods of a recipe: a table of settings by name.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{AnyLoss, AnyMethod, Methods};
+
+/// The methods besides the loss, in the order of the registry, each on if its table is there:
+/// `[methods.shortcut]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MethodSettings(pub Vec<AnyMethod>);
+
+impl MethodSettings {
+    /// These methods, and `loss`.
+    pub fn methods(&self, loss: &AnyLoss) -> Methods {
+        let mut methods = Methods::new();
+        for method in &self.0 {
+            methods.push(method.clone().boxed());
+        }
+        methods.with(loss.clone())
+    }
+}
+
+impl Serialize for MethodSettings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|method| (method.name(), Settings(method))))
+    }
+}
+
+/// The settings of a method without its name.
+struct Settings<'a>(&'a AnyMethod);
+
+impl Serialize for Settings<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize_settings(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for MethodSettings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Tables)
+    }
+}
+
+/// Reads a table of settings by name.
+struct Tables;
+
+impl<'de> Visitor<'de> for Tables {
+    type Value = MethodSettings;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table of methods")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut tables: A) -> Result<MethodSettings, A::Error> {
+        let mut methods: Vec<AnyMethod> = Vec::new();
+        while let Some(name) = tables.next_key::<String>()? {
+            methods.push(tables.next_value_seed(Named(&name))?);
+        }
+        methods
+            .sort_by_key(|method| AnyMethod::NAMES.iter().position(|&name| name == method.name()));
+        Ok(MethodSettings(methods))
+    }
+}
+
+/// Reads the settings of the method of that name.
+struct Named<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for Named<'_> {
+    type Value = AnyMethod;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<AnyMethod, D::Error> {
+        AnyMethod::deserialize_named(self.0, deserializer)
+    }
+}

@@ -1,0 +1,117 @@
+//! The scores of a batch on the host, and the classes that they choose.
+
+use candle_core::Tensor;
+use candlewick_core::{Error, Result};
+
+/// Scores `[T, B, K]` of the classes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    values: Vec<f32>,
+    time_steps: usize,
+    samples: usize,
+    classes: usize,
+}
+
+impl Scores {
+    /// Copies `logits`, `[T, B, K]`, to the host.
+    ///
+    /// # Errors
+    /// If the shape is another one.
+    pub fn new(logits: &Tensor) -> Result<Self> {
+        let [time_steps, samples, classes] = *logits.dims() else {
+            return Err(Error::Shape {
+                what: "output of the network".into(),
+                expected: "[T, B, K]".into(),
+                got: format!("{:?}", logits.dims()),
+            });
+        };
+        let values = logits.flatten_all()?.to_vec1::<f32>()?;
+        Ok(Self { values, time_steps, samples, classes })
+    }
+
+    /// Time steps T.
+    pub fn time_steps(&self) -> usize {
+        self.time_steps
+    }
+
+    /// Samples B.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// Whether each sample's class is right at time step `t` alone, without the steps before.
+    ///
+    /// # Panics
+    /// If there is no such step, or the number of labels is not B.
+    pub fn right_at(&self, t: usize, labels: &[u32]) -> Vec<bool> {
+        let length = self.samples * self.classes;
+        self.right(&self.values[t * length..(t + 1) * length], labels)
+    }
+
+    /// Entry `t` counts the samples whose class is right by the weighted sum of the scores up to
+    /// and including step `t`.
+    ///
+    /// # Panics
+    /// If the numbers of weights or labels are not T and B.
+    pub fn right_up_to(&self, weights: &[f32], labels: &[u32]) -> Vec<u64> {
+        assert_eq!(weights.len(), self.time_steps, "weights of the time steps");
+        let length = self.samples * self.classes;
+        let mut sums = vec![0.0_f32; length];
+        weights
+            .iter()
+            .enumerate()
+            .map(|(t, weight)| {
+                let step = &self.values[t * length..(t + 1) * length];
+                for (sum, score) in sums.iter_mut().zip(step) {
+                    *sum += weight * score;
+                }
+                self.right(&sums, labels).into_iter().filter(|&right| right).count() as u64
+            })
+            .collect()
+    }
+
+    fn right(&self, scores: &[f32], labels: &[u32]) -> Vec<bool> {
+        assert_eq!(labels.len(), self.samples, "labels of the batch");
+        let choices = scores.chunks_exact(self.classes).map(largest);
+        choices.zip(labels).map(|(choice, &label)| choice == label as usize).collect()
+    }
+}
+
+/// The index of the largest score; the first of equal ones.
+fn largest(scores: &[f32]) -> usize {
+    let mut best = 0;
+    for (index, score) in scores.iter().enumerate() {
+        if *score > scores[best] {
+            best = index;
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn the_output_sums_over_time_with_its_weights() -> Result<()> {
+        // Sample 0: scores (1, 0) then (0, 3); sample 1: a tie, then (0, 1).
+        let logits =
+            Tensor::new(&[[[1.0_f32, 0.0], [2.0, 2.0]], [[0.0, 3.0], [0.0, 1.0]]], &Device::Cpu)?;
+        let scores = Scores::new(&logits)?;
+        assert_eq!((scores.time_steps(), scores.samples()), (2, 2));
+        let labels = [1, 0];
+        assert_eq!(scores.right_at(0, &labels), [false, true]);
+        assert_eq!(scores.right_at(1, &labels), [true, false]);
+        // Sums after step 1: (1, 3) and (2, 3), of which the first is right.
+        assert_eq!(scores.right_up_to(&[1.0, 1.0], &labels), [1, 1]);
+        // With weights 4 and 1: (4, 3) and (8, 9), none.
+        assert_eq!(scores.right_up_to(&[4.0, 1.0], &labels), [1, 0]);
+        // With weights 1 and 0 the first step decides.
+        assert_eq!(scores.right_up_to(&[1.0, 0.0], &labels), [1, 1]);
+        let message = Scores::new(&logits.sum(0)?).unwrap_err().to_string();
+        assert_eq!(message, "output of the network: expected [T, B, K], got [2, 2]");
+        Ok(())
+    }
+}
