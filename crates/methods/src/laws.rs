@@ -111,7 +111,7 @@ fn rule(
     scope: &Scope<'_>,
 ) -> Result<Option<Arc<dyn SurrogateRule>>> {
     let neuron = Lif::default().model();
-    let site = SpikingSite { surrogate, neuron: &neuron, learned: None, gammas: &[] };
+    let site = SpikingSite { surrogate, neuron: &neuron, learned: &[], gammas: &[] };
     method.surrogate_rule(&site, scope)
 }
 

@@ -85,10 +85,13 @@ pub trait Method: Debug + Send + Sync {
     fn observe(&mut self, _scores: &Scores, _labels: &[u32], _moment: &Moment) {}
 
     /// Called after each epoch's last step, before its evaluation.
+    fn end_epoch(&mut self, _moment: &Moment) {}
+
+    /// Tries out changes of parameters after each epoch's last step, and keeps the best.
     ///
     /// # Errors
     /// If a trial fails.
-    fn end_epoch(&mut self, _moment: &Moment, _trials: &mut dyn Trials) -> Result<()> {
+    fn search(&self, _moment: &Moment, _trials: &mut dyn Trials) -> Result<()> {
         Ok(())
     }
 
@@ -116,8 +119,8 @@ pub struct SpikingSite<'a> {
     pub surrogate: &'a Arc<dyn Surrogate>,
     /// Its neuron.
     pub neuron: &'a Arc<dyn Model>,
-    /// The neuron's learned scalars `[P]`, if it has any.
-    pub learned: Option<&'a Tensor>,
+    /// The neuron's learned scalars, of one element each.
+    pub learned: &'a [Tensor],
     /// Weights `[C]` of the normalizations whose currents meet here.
     pub gammas: &'a [Tensor],
 }

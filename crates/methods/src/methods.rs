@@ -130,11 +130,18 @@ impl Methods {
     }
 
     /// Ends an epoch for every method, after its last step.
+    pub fn end_epoch(&mut self, moment: &Moment) {
+        for method in &mut self.0 {
+            method.end_epoch(moment);
+        }
+    }
+
+    /// Lets every method search, after an epoch's last step.
     ///
     /// # Errors
     /// If a trial fails.
-    pub fn end_epoch(&mut self, moment: &Moment, trials: &mut dyn Trials) -> Result<()> {
-        self.0.iter_mut().try_for_each(|method| method.end_epoch(moment, trials))
+    pub fn search(&self, moment: &Moment, trials: &mut dyn Trials) -> Result<()> {
+        self.iter().try_for_each(|method| method.search(moment, trials))
     }
 
     /// What a checkpoint must hold besides parameters, by names such as

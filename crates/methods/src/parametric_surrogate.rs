@@ -16,7 +16,7 @@
 
 mod statistics;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use candle_core::{Tensor, Var};
 use candlewick_core::initializer::Initializer;
@@ -72,21 +72,11 @@ pub struct ParametricSurrogate {
     /// Whether the gradient is the mean over the layer's elements instead of the sum, which would
     /// dominate. Default true.
     pub mean_gradient: bool,
-    /// Logarithm of the parameter that the surrogates start with, known once a layer is made; no
-    /// setting.
-    #[serde(skip)]
-    pub start: OnceLock<f32>,
 }
 
 impl Default for ParametricSurrogate {
     fn default() -> Self {
-        Self {
-            update: ParameterUpdate::default(),
-            global: false,
-            range: 4.0,
-            mean_gradient: true,
-            start: OnceLock::new(),
-        }
+        Self { update: ParameterUpdate::default(), global: false, range: 4.0, mean_gradient: true }
     }
 }
 
@@ -96,7 +86,7 @@ impl Method for ParametricSurrogate {
     }
 
     fn problem(&self) -> Option<(&'static str, &'static str)> {
-        let search = self.search().unwrap_or_default();
+        let search = self.search_settings().unwrap_or_default();
         if !(1.0..f32::INFINITY).contains(&self.range) {
             Some(("range", "a factor of at least 1"))
         } else if search.period == 0 {
@@ -131,7 +121,6 @@ impl Method for ParametricSurrogate {
             });
         };
         let start = parameter.ln();
-        self.start.get_or_init(|| start);
         let learns = self.update == ParameterUpdate::Gradient;
         let role = if learns { Role::Surrogate } else { Role::Buffer };
         let initial = Initializer::Constant(start);
@@ -146,9 +135,11 @@ impl Method for ParametricSurrogate {
     }
 
     /// Tries each scalar as it is and changed by the share `change` up and down, one after the other,
-    /// and keeps the best.
-    fn end_epoch(&mut self, moment: &Moment, trials: &mut dyn Trials) -> Result<()> {
-        let Some(ParameterSearch { period, change }) = self.search() else { return Ok(()) };
+    /// and keeps the best. The rules of the layers keep it in its range.
+    fn search(&self, moment: &Moment, trials: &mut dyn Trials) -> Result<()> {
+        let Some(ParameterSearch { period, change }) = self.search_settings() else {
+            return Ok(());
+        };
         if !(moment.epoch + 1).is_multiple_of(period) {
             return Ok(());
         }
@@ -160,8 +151,6 @@ impl Method for ParametricSurrogate {
             let mut best = before;
             for factor in [1.0 + change, 1.0 - change] {
                 let tried = before + factor.ln();
-                // Where the start is not known, the rules of the layers clamp what they are given.
-                let tried = self.start.get().map_or(tried, |&start| self.clamp(tried, start));
                 set(&scalar, tried)?;
                 if let Some(loss) = trials.loss()?
                     && loss < least
@@ -184,7 +173,7 @@ impl Method for ParametricSurrogate {
 
 impl ParametricSurrogate {
     /// The settings of the search, if the update is by search.
-    pub fn search(&self) -> Option<ParameterSearch> {
+    pub fn search_settings(&self) -> Option<ParameterSearch> {
         match self.update {
             ParameterUpdate::Search(search) => Some(search),
             _ => None,
@@ -302,17 +291,17 @@ mod tests {
         Moment { epoch, step: 10, progress: 0.5, training: true }
     }
 
-    /// Starts at 1 in two layers; the first is pulled to 3: ·1.5 at the end of epochs 1 and 3, and
-    /// then no further than 2, the range. The second changes no loss and stays.
+    /// Starts at 1 in two layers; the first is pulled to 3: ·1.5 at the end of epochs 1 and 3. The
+    /// second changes no loss and stays.
     #[test]
     fn the_search_by_hand() -> Result<()> {
         let search = ParameterSearch { period: 2, change: 0.5 };
         let update = ParameterUpdate::Search(search);
-        let mut method = ParametricSurrogate { update, range: 2.0, ..Default::default() };
+        let method = ParametricSurrogate { update, range: 2.0, ..Default::default() };
         let surrogate = AnySurrogate::named("triangle")?.with_parameter(1.0);
         let neuron = Lif::default().model();
         let site =
-            SpikingSite { surrogate: &surrogate, neuron: &neuron, learned: None, gammas: &[] };
+            SpikingSite { surrogate: &surrogate, neuron: &neuron, learned: &[], gammas: &[] };
         let root = Scope::from(seeded(&Device::Cpu, Key::new(1)));
         for layer in ["a.neuron", "b.neuron"] {
             assert!(method.surrogate_rule(&site, &root.pp(layer))?.is_some());
@@ -320,8 +309,8 @@ mod tests {
         let parameters = root.parameters();
         assert!(parameters.iter().all(|entry| entry.role == Role::Buffer));
         let mut trials = Distance { parameters, target: 3.0, tried: 0 };
-        for (epoch, expected, tried) in [(0, 1.0, 0), (1, 1.5, 5), (2, 1.5, 5), (3, 2.0, 10)] {
-            method.end_epoch(&moment(epoch), &mut trials)?;
+        for (epoch, expected, tried) in [(0, 1.0, 0), (1, 1.5, 5), (2, 1.5, 5), (3, 2.25, 10)] {
+            method.search(&moment(epoch), &mut trials)?;
             assert_eq!(trials.tried, tried, "epoch {epoch}");
             let report = method.report(&trials.parameters, &moment(epoch));
             let [("parameter", values)] = &report[..] else { panic!("{report:?}") };
@@ -337,7 +326,7 @@ mod tests {
         let surrogate = AnySurrogate::named("triangle")?.shared();
         let neuron = Lif::default().model();
         let site =
-            SpikingSite { surrogate: &surrogate, neuron: &neuron, learned: None, gammas: &[] };
+            SpikingSite { surrogate: &surrogate, neuron: &neuron, learned: &[], gammas: &[] };
         let root = Scope::from(seeded(&Device::Cpu, Key::new(1)));
         for layer in ["a.neuron", "b.neuron"] {
             method.surrogate_rule(&site, &root.pp(layer))?;

@@ -14,7 +14,7 @@ use candlewick_core::Result;
 use candlewick_core::parameters::Parameters;
 use serde::{Deserialize, Serialize};
 
-use crate::{Method, Moment, Outputs, Scores, Trials};
+use crate::{Method, Moment, Outputs, Scores};
 
 /// What classifies a sample at step `t` when the accuracies are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,9 +85,8 @@ impl Method for TemporallyWeightedOutput {
         self.weights.observe(&right);
     }
 
-    fn end_epoch(&mut self, moment: &Moment, _trials: &mut dyn Trials) -> Result<()> {
+    fn end_epoch(&mut self, moment: &Moment) {
         self.weights.end_epoch(moment.epoch, self.start_epoch, self.momentum);
-        Ok(())
     }
 
     fn state(&self) -> Vec<(&'static str, Vec<f64>)> {

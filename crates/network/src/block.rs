@@ -2,23 +2,15 @@
 
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candlewick_core::Result;
 use candlewick_core::weight_rule::WeightGradientRule;
-use candlewick_core::{Error, Result};
 use candlewick_kernels::convolution::Conv2d;
 
 use crate::kept::{Again, Kept};
-use crate::signal::{Pass, Pull, Signal};
-use crate::spiking::Part;
-use crate::synapse::{Algorithms, Plasticity, SynapsePull, Taken};
-use crate::{Context, Convolution, Element, Features, Layer, Linear, Normalization, Spiking};
-
-/// A synaptic layer.
-#[derive(Clone, Debug)]
-pub(crate) enum Synapse {
-    Convolution(Convolution),
-    Linear(Linear),
-}
+use crate::layer::Backward;
+use crate::spiking::Summand;
+use crate::synapse::{Algorithms, Observed, Plasticity, Synapse, SynapseBackward};
+use crate::{Element, Features, Layer, Normalization, Pass, Signal, Spiking};
 
 /// A synaptic layer with its normalization: what turns spikes into currents.
 #[derive(Debug)]
@@ -28,31 +20,7 @@ pub(crate) struct Currents {
     pub(crate) normalization: Option<Normalization>,
     /// How a method computes the weight gradient; `None` for the plain gradient.
     pub(crate) rule: Option<Arc<dyn WeightGradientRule>>,
-    taken: Taken,
-}
-
-impl Synapse {
-    fn run(
-        &self,
-        x: &Signal,
-        plasticity: Option<Plasticity>,
-        taken: &Taken,
-        pass: &Pass,
-    ) -> Result<(Signal, Option<SynapsePull>)> {
-        match self {
-            Self::Convolution(layer) => layer.run_with(x, plasticity, taken, pass),
-            Self::Linear(layer) => layer.run_with(x, plasticity, taken, pass),
-        }
-    }
-
-    /// How to compute the currents once more.
-    fn again(&self, x: &Signal, pass: &Pass) -> Again {
-        let (synapse, x, pass) = (self.clone(), x.clone(), pass.again());
-        Box::new(move || {
-            let (currents, _) = synapse.run(&x, None, &Taken::default(), &pass)?;
-            Ok(currents.dense(&pass.pool))
-        })
-    }
+    observed: Observed,
 }
 
 /// How a synaptic layer of a network ran when it last ran.
@@ -62,7 +30,7 @@ pub struct SynapseObservation {
     pub name: String,
     /// Its shape, for one image.
     pub geometry: Conv2d,
-    /// The kernels that were chosen; `None` before the first pass.
+    /// The algorithms that were chosen; `None` before the first pass, and on devices.
     pub algorithms: Option<Algorithms>,
 }
 
@@ -73,85 +41,115 @@ impl Currents {
         normalization: Option<Normalization>,
         rule: Option<Arc<dyn WeightGradientRule>>,
     ) -> Self {
-        Self { name: name.to_owned(), synapse, normalization, rule, taken: Taken::default() }
+        let observed = Observed::default();
+        Self { name: name.to_owned(), synapse, normalization, rule, observed }
     }
 
-    /// The currents as candle operations.
-    pub(crate) fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
-        if self.rule.is_some() && context.training && context.gradients {
-            return Err(Error::Setting {
-                field: format!("rule for the weight gradient of {}", self.name),
-                expected: "tensors on the CPU, where the kernels keep the time steps apart".into(),
-                got: format!("{:?}", x.device().location()),
-            });
-        }
-        let run = || {
-            let currents = match &self.synapse {
-                Synapse::Convolution(layer) => layer.forward(x, context),
-                Synapse::Linear(layer) => layer.forward(x, context),
-            }?;
-            match &self.normalization {
-                Some(normalization) => normalization.forward(&currents, context),
-                None => Ok(currents),
-            }
-        };
-        run().map_err(|error| error.in_layer(&self.name))
-    }
-
-    /// The currents on the CPU, which the neurons normalize as they read them; their backward pass
-    /// takes the gradient by the normalized currents and the spikes that they caused.
-    pub(crate) fn run(&self, x: &Signal, pass: &Pass) -> Result<(Part, Option<SynapsePull>)> {
+    /// The currents, which neurons normalize as they read them; their backward pass takes the gradient
+    /// with respect to the normalized currents, and the spikes that they caused.
+    pub(crate) fn run(
+        &self,
+        x: &Signal,
+        pass: &Pass,
+    ) -> Result<(Summand, Option<SynapseBackward>)> {
         let plasticity = self
             .rule
             .as_ref()
             .filter(|_| pass.context.training && x.time == pass.context.time_steps)
             .map(|rule| Plasticity { rule: rule.clone(), key: pass.context.key.named(&self.name) });
-        let run = || -> Result<(Part, Option<SynapsePull>)> {
-            let (signal, pull) = self.synapse.run(x, plasticity, &self.taken, pass)?;
-            let recompute = pass.is_kept() && pass.context.recompute;
-            let again = recompute.then(|| self.synapse.again(x, pass));
-            let values = Kept::new(signal.dense(&pass.pool), again);
-            let Some(normalization) = &self.normalization else {
-                return Ok((Part::currents(x, values, None), pull));
-            };
-            let repeats = (pass.context.time_steps / x.time).max(1);
-            let (prepared, normalization_pull) = normalization.prepare(&values, repeats, pass)?;
-            let part = Part::currents(x, values, Some(prepared));
-            let (Some(pull), Some(through)) = (pull, normalization_pull) else {
-                return Ok((part, None));
-            };
-            let pull: SynapsePull = Box::new(move |mut gradient, post, filed| {
-                through(&mut gradient, filed)?;
-                // The currents themselves are needed no more.
-                pull(gradient, post, filed)
-            });
-            Ok((part, Some(pull)))
+        let run = || {
+            let (currents, synapse) = self.synapse.run(x, plasticity, &self.observed, pass)?;
+            if pass.is_on_host() {
+                self.normalized_by_neurons(x, &currents, synapse, pass)
+            } else {
+                self.normalized(&currents, synapse, pass)
+            }
         };
-        run().map_err(|error| error.in_layer(&self.name))
+        run().map_err(|error: candlewick_core::Error| error.in_layer(&self.name))
+    }
+
+    /// Currents that a kernel normalizes when it reads them.
+    fn normalized_by_neurons(
+        &self,
+        x: &Signal,
+        currents: &Signal,
+        synapse: Option<SynapseBackward>,
+        pass: &Pass,
+    ) -> Result<(Summand, Option<SynapseBackward>)> {
+        let recompute = pass.is_kept() && pass.context.recompute;
+        let again = recompute.then(|| self.again(x, pass));
+        let values = Kept::new(currents.dense(&pass.pool)?, again);
+        let Some(normalization) = &self.normalization else {
+            return Ok((Summand::currents(x, values, None), synapse));
+        };
+        let (prepared, through) = normalization.prepare(&values, x.time, pass)?;
+        let summand = Summand::currents(x, values, Some(prepared));
+        let (Some(synapse), Some(through)) = (synapse, through) else {
+            return Ok((summand, None));
+        };
+        let pool = pass.pool.clone();
+        let backward: SynapseBackward = Box::new(move |gradient, post, found| {
+            let mut gradient = gradient.into_host(&pool)?;
+            through(&mut gradient, found)?;
+            // The currents themselves are needed no more.
+            synapse(crate::Array::Host(gradient), post, found)
+        });
+        Ok((summand, Some(backward)))
+    }
+
+    /// Currents that are normalized at once.
+    fn normalized(
+        &self,
+        currents: &Signal,
+        synapse: Option<SynapseBackward>,
+        pass: &Pass,
+    ) -> Result<(Summand, Option<SynapseBackward>)> {
+        let Some(normalization) = &self.normalization else {
+            return Ok((Summand::as_it_is(currents, pass)?, synapse));
+        };
+        let (out, through) = normalization.run(currents.clone(), pass)?;
+        let summand = Summand::as_it_is(&out, pass)?;
+        let (Some(synapse), Some(through)) = (synapse, through) else {
+            return Ok((summand, None));
+        };
+        let backward: SynapseBackward =
+            Box::new(move |gradient, post, found| match through(gradient, found)? {
+                Some(gradient) => synapse(gradient, post, found),
+                None => Ok(None),
+            });
+        Ok((summand, Some(backward)))
+    }
+
+    /// How to compute the currents once more.
+    fn again(&self, x: &Signal, pass: &Pass) -> Again {
+        let (synapse, x, pass) = (self.synapse.clone(), x.clone(), pass.again());
+        Box::new(move || {
+            let (currents, _) = synapse.run(&x, None, &Observed::default(), &pass)?;
+            currents.dense(&pass.pool)
+        })
     }
 
     pub(crate) fn output(&self) -> Features {
-        match &self.synapse {
-            Synapse::Convolution(layer) => layer.output(),
-            Synapse::Linear(layer) => layer.output(),
-        }
+        self.synapse.output()
+    }
+
+    /// The weights of the normalization, if there is one.
+    pub(crate) fn gamma(&self) -> Option<candle_core::Tensor> {
+        self.normalization.as_ref().map(|layer| layer.gamma().clone())
     }
 
     pub(crate) fn elements(&self) -> Vec<Element> {
-        let mut elements = vec![match &self.synapse {
-            Synapse::Convolution(layer) => layer.element(&self.name),
-            Synapse::Linear(layer) => layer.element(&self.name),
-        }];
+        let mut elements = vec![self.synapse.element(&self.name)];
         elements.extend(self.normalization.iter().flat_map(Layer::elements));
         elements
     }
 
     pub(crate) fn observe(&self) -> SynapseObservation {
-        let geometry = match &self.synapse {
-            Synapse::Convolution(layer) => layer.geometry(),
-            Synapse::Linear(layer) => layer.geometry(),
-        };
-        SynapseObservation { name: self.name.clone(), geometry, algorithms: self.taken.get() }
+        SynapseObservation {
+            name: self.name.clone(),
+            geometry: self.synapse.geometry(),
+            algorithms: self.observed.get(),
+        }
     }
 }
 
@@ -163,22 +161,18 @@ pub struct Block {
 }
 
 impl Layer for Block {
-    fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
-        self.spiking.forward(&self.currents.forward(x, context)?, context)
-    }
-
-    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
-        let (part, currents) = self.currents.run(&x, pass)?;
-        let (spikes, neurons) = self.spiking.drive(vec![part], pass)?;
-        let (Some(currents), Some(neurons)) = (currents, neurons) else {
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
+        let (currents, synapse) = self.currents.run(&x, pass)?;
+        let (spikes, neurons) = self.spiking.drive(vec![currents], pass)?;
+        let (Some(synapse), Some(neurons)) = (synapse, neurons) else {
             return Ok((spikes, None));
         };
         let post = self.currents.rule.is_some().then(|| spikes.clone());
-        let pull: Pull = Box::new(move |gradient, filed| {
-            let gradient = neurons(gradient, filed)?;
-            currents(gradient, post.as_ref(), filed)
+        let backward: Backward = Box::new(move |gradient, found| {
+            let gradient = neurons(gradient, found)?;
+            synapse(gradient, post.as_ref(), found)
         });
-        Ok((spikes, Some(pull)))
+        Ok((spikes, Some(backward)))
     }
 
     fn output(&self) -> Features {

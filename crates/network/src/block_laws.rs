@@ -2,27 +2,30 @@
 //! composition of candle operations is.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candlewick_core::initializer::Initializer;
-use candlewick_core::parameters::Parameters;
+use candlewick_core::parameters::{Parameters, Scope, seeded};
 use candlewick_core::weight_rule::WeightGradientRule;
-use candlewick_core::{Key, Result};
+use candlewick_core::{Key, Result, host};
 use candlewick_methods::{
-    GradientScaling, MaskSite, MaskedSurrogate, Methods, PostSource, TraceTime,
+    AnyLoss, AnyMethod, GradientScaling, MaskSite, MaskedSurrogate, MethodSettings, Methods,
+    PostSource, TraceTime,
 };
 use candlewick_neuron::AnyNeuron;
 use candlewick_surrogate::AnySurrogate;
 
-use crate::block::{Currents, Synapse};
-use crate::buffer::Pool;
-use crate::laws::{assert_same, assert_within, normal};
-use crate::network_laws::{assert_recomputed_is_kept, build};
+use crate::block::Currents;
+use crate::laws::{assert_same, normal};
+use crate::module::apply;
+use crate::network_laws::{
+    assert_composed, assert_recomputed_is_kept, assert_streams, build, parts,
+};
 use crate::signal::Values;
+use crate::synapse::Synapse;
 use crate::{
-    Architecture, Block, Connect, Context, Convolution, ConvolutionSettings, Features, Filed,
-    Layer, Linear, LinearSettings, Normalization, Parts, Pass, ResNet19, Signal, Spec, Spiking,
+    Architecture, Block, Connect, Context, Convolution, ConvolutionSettings, Features, Linear,
+    LinearSettings, Normalization, Parts, Pass, ResNet19, Signal, Spec, Spiking,
     ThresholdBatchNorm,
 };
 
@@ -99,44 +102,18 @@ fn architectures() -> Vec<(Box<dyn Architecture>, usize)> {
     all
 }
 
-/// Runs a network of `parts` both ways and compares logits, gradients and running statistics; gives
-/// the number of spikes in the first layer.
+/// Runs a network both ways and compares; gives the number of spikes in the first layer.
 fn compare(
     (architecture, layers): &(Box<dyn Architecture>, usize),
     parts: &Parts,
+    methods: &Methods,
     x: &Tensor,
     context: &Context,
     name: &str,
 ) -> Result<u64> {
-    let mut results = Vec::new();
-    let mut spikes = 0;
-    for composed in [false, true] {
-        let network = build(&**architecture, parts, [6, 6, 3])?;
-        let out =
-            if composed { network.composed(x, context)? } else { network.forward(x, context)? };
-        let mut all = vec![out.logits.clone()];
-        all.extend(out.side.iter().cloned());
-        let mut loss = (&out.logits * normal("weights", out.logits.dims())?)?.sum_all()?;
-        for side in &out.side {
-            loss = (loss + side.sqr()?.sum_all()?)?;
-        }
-        let gradients = out.backward(&loss)?;
-        for parameter in network.parameters().learned() {
-            let gradient = gradients.get(&parameter.variable);
-            all.push(gradient.expect("a gradient for each parameter").clone());
-        }
-        let entries = network.parameters().iter();
-        all.extend(entries.map(|entry| entry.variable.as_tensor().clone()));
-        let observations = network.take_observations();
-        assert_eq!(observations.len(), *layers, "{name}");
-        spikes = observations[0].counts.spikes;
-        results.push(all);
-    }
-    assert_eq!(results[0].len(), results[1].len(), "{name}");
     // The quadratic neuron enlarges rounding from layer to layer.
     let tolerance = if *layers > 3 { 1e-3 } else { 1e-4 };
-    assert_within(tolerance, &results[0], &results[1], name)?;
-    Ok(spikes)
+    assert_composed(&**architecture, parts, methods, x, context, tolerance, name)
 }
 
 #[test]
@@ -152,7 +129,7 @@ fn every_neuron_on_bits_is_its_composition() -> Result<()> {
                 for given in [1, time_steps] {
                     let x = normal("x", &[given, 2, 6, 6, 3])?;
                     let name = format!("{neuron:?}, {network:?}, {given} of {time_steps} steps");
-                    let spikes = compare(network, &parts, &x, &context, &name)?;
+                    let spikes = compare(network, &parts, &Methods::new(), &x, &context, &name)?;
                     assert_eq!(spikes > 0, neuron.model().fires(), "{name}");
                 }
                 visited += 1;
@@ -174,10 +151,10 @@ fn a_residual_block_may_come_first() -> Result<()> {
         let network: (Box<dyn Architecture>, usize) = (Box::new(network), layers);
         for given in [1, 5] {
             let x = normal("x", &[given, 2, 6, 6, 3])?;
-            let parts = parts_with(&Methods::default())?;
+            let (parts, methods) = (parts()?, Methods::new());
             let context = Context::training(5, Key::new(1));
             let name = format!("{network:?}, {given} of 5 steps");
-            assert!(compare(&network, &parts, &x, &context, &name)? > 0, "{name}");
+            assert!(compare(&network, &parts, &methods, &x, &context, &name)? > 0, "{name}");
             visited += 1;
         }
     }
@@ -198,7 +175,14 @@ fn recomputed_currents_of_every_neuron_are_those_kept() -> Result<()> {
             for given in [1, 5] {
                 let x = normal("x", &[given, 2, 6, 6, 3])?;
                 let name = format!("{neuron:?}, {network:?}, {given} of 5 steps");
-                assert_recomputed_is_kept(&**network, &parts, &x, &context, &name)?;
+                assert_recomputed_is_kept(
+                    &**network,
+                    &parts,
+                    &Methods::new(),
+                    &x,
+                    &context,
+                    &name,
+                )?;
                 visited += 1;
             }
         }
@@ -207,90 +191,91 @@ fn recomputed_currents_of_every_neuron_are_those_kept() -> Result<()> {
     Ok(())
 }
 
-/// The parts of a network that `methods` act in.
-fn parts_with(methods: &Methods) -> Result<Parts> {
-    let neuron = AnyNeuron::named("lif")?.model();
-    Ok(Parts {
-        surrogate_rules: methods.surrogate_rules(),
-        penalties: methods.penalties(1.0),
-        weight_rule: methods.weight_rule(),
-        side_heads: methods.shortcut.is_some(),
-        ..Parts::new(neuron, AnySurrogate::named("triangle")?.shared())
-    })
+/// The methods of a recipe's table.
+fn methods(table: &str) -> Methods {
+    let settings: MethodSettings = toml::from_str(table).expect("a table of the recipe");
+    settings.methods(&AnyLoss::named("cross_entropy").expect("registered"))
 }
 
-/// Each method by itself, and all that have a composition together. Rules for weight gradients need
-/// the time steps apart, which the composition refuses; they have a law of their own below.
-#[test]
-fn every_method_on_bits_is_its_composition() -> Result<()> {
-    let mut cases: Vec<(String, String)> = Methods::SUMMARIES
-        .iter()
-        .map(|(name, _)| ((*name).to_owned(), format!("[{name}]\n")))
-        .collect();
+/// Tables of each method by itself in all its forms, and of all together.
+fn tables() -> Vec<String> {
+    let mut tables: Vec<String> =
+        AnyMethod::NAMES.iter().map(|name| format!("[{name}]\n")).collect();
+    tables.push(tables.concat());
     // Methods of several forms, in those that are not the default.
-    let forms = [
+    for (name, form) in [
+        ("gradient_scaling", "trace_time = \"final\""),
+        ("masked_surrogate", "site = \"weight\""),
+        ("parametric_surrogate", "global = true"),
         ("parametric_surrogate", "update = \"statistics\""),
         ("parametric_surrogate", "update.search.period = 1"),
         ("potential_distribution", "objective = \"currents\""),
         ("potential_distribution", "objective = \"spikes\""),
-    ];
-    cases.extend(
-        forms.map(|(name, form)| (format!("{name}, {form}"), format!("[{name}]\n{form}\n"))),
-    );
-    let alone = &cases[..Methods::SUMMARIES.len()];
-    let composed = alone.iter().filter(|(name, _)| name != "gradient_scaling");
-    let together = composed.map(|(_, table)| table.as_str()).collect();
-    cases.push(("all together".into(), together));
-    let architectures = architectures();
-    let (mut visited, mut refused) = (0, 0);
-    for (method, table) in &cases {
-        let methods: Methods = toml::from_str(table).expect("a table of the recipe");
-        let parts = parts_with(&methods)?;
+    ] {
+        tables.push(format!("[{name}]\n{form}\n"));
+    }
+    tables
+}
+
+/// Each method by itself, and all together.
+#[test]
+fn every_method_on_bits_is_its_composition() -> Result<()> {
+    let (tables, architectures) = (tables(), architectures());
+    let mut visited = 0;
+    for table in &tables {
+        let methods = methods(table);
         for network in &architectures {
             for time_steps in TIME_STEPS {
                 let x = normal("x", &[time_steps, 2, 6, 6, 3])?;
                 let context = Context::training(time_steps, Key::new(1));
-                if parts.weight_rule.is_some() {
-                    let network = build(&*network.0, &parts, [6, 6, 3])?;
-                    let error = network.composed(&x, &context).unwrap_err().to_string();
-                    assert!(error.contains("rule for the weight gradient"), "{error}");
-                    refused += 1;
-                    continue;
-                }
-                let name = format!("{method}, {network:?}, {time_steps} steps");
-                assert!(compare(network, &parts, &x, &context, &name)? > 0, "{name}");
+                let name = format!("{table}, {network:?}, {time_steps} steps");
+                let spikes = compare(network, &parts()?, &methods, &x, &context, &name)?;
+                assert!(spikes > 0, "{name}");
                 visited += 1;
             }
         }
     }
-    assert_eq!(refused, architectures.len() * TIME_STEPS.len());
-    assert_eq!(visited + refused, cases.len() * architectures.len() * TIME_STEPS.len());
+    assert_eq!(visited, tables.len() * architectures.len() * TIME_STEPS.len());
     Ok(())
 }
 
-/// A method sees recomputed currents as it sees those that were kept; rules for weight gradients, which
-/// have no composition, are among them.
+/// A method sees recomputed currents as it sees those that were kept.
 #[test]
 fn recomputed_currents_under_every_method_are_those_kept() -> Result<()> {
-    let mut tables: Vec<String> =
-        Methods::SUMMARIES.iter().map(|(name, _)| format!("[{name}]\n")).collect();
-    tables.push(tables.concat());
-    let architectures = architectures();
+    let (tables, architectures) = (tables(), architectures());
     let (mut visited, mut rules) = (0, 0);
     for table in &tables {
-        let parts = parts_with(&toml::from_str(table).expect("a table of the recipe"))?;
+        let methods = methods(table);
         for (network, _) in &architectures {
             let x = normal("x", &[5, 2, 6, 6, 3])?;
             let context = Context::training(5, Key::new(1));
             let name = format!("{table}, {network:?}");
-            assert_recomputed_is_kept(&**network, &parts, &x, &context, &name)?;
+            assert_recomputed_is_kept(&**network, &parts()?, &methods, &x, &context, &name)?;
             visited += 1;
-            rules += usize::from(parts.weight_rule.is_some());
+            rules += usize::from(methods.weight_rule().is_some());
         }
     }
     assert_eq!(visited, tables.len() * architectures.len());
-    // Gradient scaling alone, and all methods together.
-    assert_eq!(rules, 2 * architectures.len());
+    // Gradient scaling in two forms, masked weights, and all methods together.
+    assert_eq!(rules, 4 * architectures.len());
+    Ok(())
+}
+
+/// Every neuron in plain and residual networks.
+#[test]
+fn a_stream_of_every_neuron_is_the_whole_pass_to_the_bit() -> Result<()> {
+    let architectures = architectures();
+    let mut cuts = Key::new(3).stream();
+    let mut visited = 0;
+    for neuron in AnyNeuron::all() {
+        for (network, _) in &architectures {
+            let surrogate = AnySurrogate::named("triangle")?.shared();
+            let parts = Parts::new(neuron.model(), surrogate);
+            assert_streams(&**network, &parts, [6, 6, 3], &mut cuts)?;
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, AnyNeuron::NAMES.len() * architectures.len());
     Ok(())
 }
 
@@ -298,8 +283,8 @@ fn recomputed_currents_under_every_method_are_those_kept() -> Result<()> {
 #[test]
 fn the_weights_of_normalizations_reach_the_surrogates() -> Result<()> {
     let methods = "[parametric_surrogate]\nupdate = \"statistics\"\nrange = 100.0";
-    let parts = parts_with(&toml::from_str(methods).expect("a table of the recipe"))?;
-    let network = build(&ResNet19 { width: 0.04, ..ResNet19::default() }, &parts, [6, 6, 3])?;
+    let network = ResNet19 { width: 0.04, ..ResNet19::default() };
+    let network = build(&network, &parts()?, &self::methods(methods), [6, 6, 3])?;
     let x = normal("x", &[2, 2, 6, 6, 3])?;
     let (mut alone, mut meeting) = (0, 0);
     for gamma in [1.0, 3.0] {
@@ -326,7 +311,7 @@ fn the_weights_of_normalizations_reach_the_surrogates() -> Result<()> {
 
 /// A synaptic layer with normalization and neurons, on spikes.
 struct Driven {
-    store: Parameters,
+    parameters: Parameters,
     synapse: Synapse,
     normalization: Option<Normalization>,
     input: Features,
@@ -335,95 +320,64 @@ struct Driven {
 impl Driven {
     fn convolution(inputs: usize, outputs: usize) -> Result<Self> {
         let input = Features::Map { height: 5, width: 4, channels: inputs };
-        let mut store = Parameters::new(&Device::Cpu, Key::new(3));
+        let scope = Scope::from(seeded(&Device::Cpu, Key::new(3)));
         let settings = ConvolutionSettings::same(outputs, 3);
-        let layer = Convolution::new(&mut store.root().child("synapse"), input, settings)?;
+        let Convolution(synapse) = Convolution::new(input, settings, scope.pp("synapse"))?;
         let normalization = ThresholdBatchNorm::default();
-        let mut root = store.root();
-        let mut scope = root.child("normalization");
-        let normalization = Normalization::new(&mut scope, layer.output(), normalization, false)?;
-        let synapse = Synapse::Convolution(layer);
-        Ok(Self { store, synapse, normalization: Some(normalization), input })
+        let place = scope.pp("normalization");
+        let normalization = Normalization::new(synapse.output(), normalization, false, place)?;
+        let (parameters, normalization) = (scope.parameters(), Some(normalization));
+        Ok(Self { parameters, synapse, normalization, input })
     }
 
     fn linear(inputs: usize, outputs: usize) -> Result<Self> {
         let input = Features::Vector { size: inputs };
-        let mut store = Parameters::new(&Device::Cpu, Key::new(3));
+        let scope = Scope::from(seeded(&Device::Cpu, Key::new(3)));
         // Without a normalization, weights must be large for neurons to fire at once.
         let settings = LinearSettings {
             initializer: Initializer::Uniform(0.5),
             ..LinearSettings::new(outputs)
         };
-        let layer = Linear::new(&mut store.root().child("synapse"), input, settings)?;
-        Ok(Self { store, synapse: Synapse::Linear(layer), normalization: None, input })
+        let Linear(synapse) = Linear::new(input, settings, scope.pp("synapse"))?;
+        Ok(Self { parameters: scope.parameters(), synapse, normalization: None, input })
     }
 
-    fn block(&self, rule: Option<Arc<dyn WeightGradientRule>>) -> Result<Block> {
-        let synapse = match &self.synapse {
-            Synapse::Convolution(layer) => Synapse::Convolution(layer.clone()),
-            Synapse::Linear(layer) => Synapse::Linear(layer.clone()),
+    fn spiking(&self) -> Result<Spiking> {
+        let (neuron, surrogate) = (AnyNeuron::named("if")?, AnySurrogate::named("triangle")?);
+        let scope = seeded(&Device::Cpu, Key::new(3)).pp("block");
+        Spiking::new(self.synapse.output(), neuron.model(), surrogate.shared(), scope)
+    }
+
+    /// What follows the currents.
+    fn neurons(&self, currents: &Tensor, context: Context) -> Result<Tensor> {
+        let normalized = match &self.normalization {
+            Some(layer) => apply(layer, currents, context)?,
+            None => currents.clone(),
         };
-        let currents = Currents::new("block", synapse, self.normalization.clone(), rule);
-        let spiking = Spiking::new(
-            "block".into(),
-            currents.output(),
-            AnyNeuron::named("if")?.model(),
-            AnySurrogate::named("triangle")?.shared(),
-            Vec::new(),
-            None,
-            Vec::new(),
-            Arc::new(AtomicUsize::new(1)),
-        );
-        Ok(Block { currents, spiking })
+        Ok(apply(&self.spiking()?, &normalized, context)?)
     }
 
-    /// The currents before their normalization, by candle.
-    fn currents(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
-        match &self.synapse {
-            Synapse::Convolution(layer) => layer.forward(x, context),
-            Synapse::Linear(layer) => layer.forward(x, context),
-        }
-    }
-
-    /// What follows the currents, by candle.
-    fn neurons(&self, currents: &Tensor, context: &Context) -> Result<Tensor> {
-        let spiking = self.block(None)?.spiking;
-        match &self.normalization {
-            Some(layer) => spiking.forward(&layer.forward(currents, context)?, context),
-            None => spiking.forward(currents, context),
-        }
-    }
-
-    /// The gradient by the weight of `sum(currents · weights)`, by candle.
-    fn correlate(&self, x: &Tensor, weights: &Tensor, context: &Context) -> Result<Tensor> {
-        let gradients = (self.currents(x, context)? * weights)?.sum_all()?.backward()?;
-        Ok(gradients.get(self.weight()).expect("a gradient").clone())
-    }
-
-    /// The gradient by the weight of `sum(spikes · weights)`, by the kernels and `rule`.
-    fn weight_gradient(
+    /// The gradient with respect to the weight of `sum(spikes · weights)`, by the kernels and `rule`,
+    /// and the same where no kernel may read a tensor's memory.
+    fn weight_gradients(
         &self,
         rule: Option<Arc<dyn WeightGradientRule>>,
         x: &Tensor,
         weights: &Tensor,
-        context: &Context,
-    ) -> Result<Tensor> {
-        let pool = Arc::<Pool>::default();
-        let pass = Pass::new(*context, pool.clone());
+        context: Context,
+    ) -> Result<[Tensor; 2]> {
+        let pass = Pass::new(context, Arc::default(), &Device::Cpu);
         let signal = Signal::input(x, self.input, &pass)?;
         assert!(matches!(signal.values, Values::Spikes(_)), "the input is made of bits");
-        let (_, pull) = self.block(rule)?.run(signal, &pass)?;
-        let mut gradient = pool.take(weights.elem_count());
-        gradient.copy_from_slice(&weights.flatten_all()?.to_vec1::<f32>()?);
-        let mut filed = Filed::default();
-        pull.expect("a backward pass")(gradient, &mut filed)?;
-        let mut found = Tensor::zeros(1, DType::F32, &Device::Cpu)?.backward()?;
-        filed.merge(&mut found)?;
-        Ok(found.get(self.weight()).expect("a gradient").clone())
-    }
-
-    fn weight(&self) -> &Var {
-        &self.store.get("synapse.weight").expect("a weight").variable
+        let (synapse, normalization) = (self.synapse.clone(), self.normalization.clone());
+        let currents = Currents::new("block", synapse, normalization, rule);
+        let block = Block { currents, spiking: self.spiking()? };
+        let run = || -> Result<Tensor> {
+            let loss = (apply(&block, x, context)? * weights)?.sum_all()?;
+            let weight = &self.parameters.get("synapse.weight").expect("a weight").variable;
+            Ok(loss.backward()?.get(weight).expect("a gradient").clone())
+        };
+        Ok([run()?, host::forbid(run)?])
     }
 }
 
@@ -491,25 +445,29 @@ fn weight_rules_on_bits_are_their_equations() -> Result<()> {
             // About a third of the inputs fire.
             let pre = normal("spikes", &dims)?.ge(0.4)?.to_dtype(DType::F32)?;
             // The composition, cut open between the synapses and the neurons.
-            let currents = Var::from_tensor(&layer.currents(&pre, &context)?.detach())?;
-            let post = layer.neurons(&currents, &context)?;
+            let currents = Var::from_tensor(&layer.synapse.composed(&pre)?.detach())?;
+            let post = layer.neurons(&currents, context)?;
             let weighting = normal("weights", post.dims())?;
             let gradients = (&post * &weighting)?.sum_all()?.backward()?;
             let gradient = gradients.get(&currents).expect("a gradient").clone();
             let post = post.detach();
             assert!(post.sum_all()?.to_scalar::<f32>()? > 0.0, "{name}: no neuron fires");
-            let correlate = |x: &Tensor, weights: &Tensor| layer.correlate(x, weights, &context);
+            let correlate =
+                |x: &Tensor, weights: &Tensor| Ok(layer.synapse.correlate(x, weights)?);
             let plain = correlate(&pre, &gradient)?;
-            let by = |rule| layer.weight_gradient(rule, &pre, &weighting, &context);
-            assert_same(&[by(None)?], std::slice::from_ref(&plain), &name)?;
+            let by = |rule| layer.weight_gradients(rule, &pre, &weighting, context);
+            assert_same(&by(None)?, &[plain.clone(), plain.clone()], &name)?;
             for rule in &scalings {
                 let expected = scaled(rule, &pre, &post, &gradient, correlate)?;
                 let found = by(Some(Arc::new(rule.clone())))?;
-                assert_same(&[found], &[expected], &format!("{name}, {rule:?}"))?;
+                let expected = [expected.clone(), expected];
+                assert_same(&found, &expected, &format!("{name}, {rule:?}"))?;
                 visited += 1;
             }
             // What a mask leaves is the plain gradient times 1 / (1 - p).
-            let found = by(Some(Arc::new(mask.clone())))?.flatten_all()?;
+            let [found, composed] = by(Some(Arc::new(mask.clone())))?;
+            assert_same(std::slice::from_ref(&found), &[composed], &name)?;
+            let found = found.flatten_all()?;
             let kept = found.ne(0.0)?.to_dtype(DType::F32)?;
             let expected = ((plain.flatten_all()? * &kept)? / f64::from(1.0 - mask.p))?;
             assert_same(&[found], &[expected], &name)?;

@@ -66,6 +66,13 @@ impl Pool {
         let values = values.unwrap_or_else(|| vec![0.0; length]);
         Buffer { values, length, pool: self.clone() }
     }
+
+    /// An array with these values.
+    pub(crate) fn filled(self: &Arc<Self>, values: &[f32]) -> Buffer {
+        let mut buffer = self.take(values.len());
+        buffer.copy_from_slice(values);
+        buffer
+    }
 }
 
 /// An array of a [`Pool`], which gets it back when this is dropped.
@@ -76,6 +83,11 @@ pub struct Buffer {
 }
 
 impl Buffer {
+    /// The same values in another array of the pool.
+    pub(crate) fn copy(&self) -> Self {
+        self.pool.filled(self)
+    }
+
     /// Forgets all but the first `length` values.
     pub(crate) fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);

@@ -1,6 +1,5 @@
 //! What a forward pass is told.
 
-use candle_core::Tensor;
 use candlewick_core::Key;
 
 /// The circumstances of a forward pass.
@@ -13,30 +12,37 @@ pub struct Context {
     pub training: bool,
     /// The random stream of this step, from which each layer derives its own.
     pub key: Key,
-    /// Whether a gradient will be asked for; without it no graph is built and nothing is kept.
+    /// Whether a gradient will be asked for; without it nothing is kept, and a backward pass from the
+    /// result fails.
     pub gradients: bool,
-    /// Whether to count the spikes of every single neuron, to find dead and saturated ones.
+    /// Whether to count synaptic operations, and the spikes of every single neuron to find dead and
+    /// saturated ones.
     pub census: bool,
     /// Whether the backward pass computes the currents of synaptic layers once more instead of finding
-    /// them in memory; changes no bit of a result. On the CPU only.
+    /// them in memory; changes no bit of a result.
     pub recompute: bool,
+    /// Whether each time step is computed without a look at the others, so that its bits do not depend
+    /// on them, as in a [`Stream`](crate::Stream); slower, and different by rounding only.
+    pub stepwise: bool,
 }
 
 impl Context {
     /// A training pass, which keeps what its backward pass needs.
     pub fn training(time_steps: usize, key: Key) -> Self {
-        let (training, gradients) = (true, true);
-        Self { time_steps, training, key, gradients, census: false, recompute: false }
+        let evaluation = Self::evaluation(time_steps);
+        Self { training: true, key, gradients: true, ..evaluation }
     }
 
     /// An evaluation pass; nothing in it is random.
     pub fn evaluation(time_steps: usize) -> Self {
-        let (training, key, gradients) = (false, Key::new(0), false);
-        Self { time_steps, training, key, gradients, census: false, recompute: false }
-    }
-
-    /// A parameter as this pass sees it: part of the graph only where gradients are asked for.
-    pub(crate) fn parameter(&self, parameter: &Tensor) -> Tensor {
-        if self.gradients { parameter.clone() } else { parameter.detach() }
+        Self {
+            time_steps,
+            training: false,
+            key: Key::new(0),
+            gradients: false,
+            census: false,
+            recompute: false,
+            stepwise: false,
+        }
     }
 }

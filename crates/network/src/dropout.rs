@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use candlewick_core::{Error, Result, axes};
+use candlewick_core::{Error, Result};
 use rayon::prelude::*;
 
-use crate::signal::{Pass, Pull, Signal, Values};
-use crate::{Context, Element, Features, Layer};
+use crate::layer::Backward;
+use crate::signal::Values;
+use crate::{Array, Context, Element, Features, Layer, Pass, Signal};
 
 /// Sets elements to 0 with probability `p` in training and scales the others by 1/(1-p).
 #[derive(Clone, Debug)]
@@ -51,33 +52,29 @@ fn multiply(values: &mut [f32], mask: &[f32]) {
 }
 
 impl Layer for Dropout {
-    fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
-        if !context.training || self.p == 0.0 {
-            return Ok(x.clone());
-        }
-        let (_, batch) = axes::time_and_batch(x)?;
-        let mut dims = x.dims().to_vec();
-        dims[0] = 1;
-        let mask = self.mask(batch, context);
-        Ok(x.broadcast_mul(&Tensor::from_vec(mask, dims, x.device())?)?)
-    }
-
-    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
         x.expect("dropout", self.features)?;
         if !pass.context.training || self.p == 0.0 {
             return Ok((x, Some(Box::new(|gradient, _| Ok(Some(gradient))))));
         }
         let mask = self.mask(x.batch, &pass.context);
-        let input = x.dense(&pass.pool);
-        let mut output = pass.pool.take(input.len());
-        output.copy_from_slice(&input);
+        if !pass.is_on_host() {
+            let mut dims = x.dims();
+            dims[0] = 1;
+            let mask = Tensor::from_vec(mask, dims, pass.device())?;
+            return pass.compose(&x, self.features, move |x| Ok(x.broadcast_mul(&mask)?));
+        }
+        let input = x.dense(&pass.pool)?;
+        let mut output = input.copy();
         multiply(&mut output, &mask);
         let out = x.with(self.features, Values::Dense(Arc::new(output)));
-        let pull: Pull = Box::new(move |mut gradient, _| {
+        let pool = pass.pool.clone();
+        let backward: Backward = Box::new(move |gradient, _| {
+            let mut gradient = gradient.into_host(&pool)?;
             multiply(&mut gradient, &mask);
-            Ok(Some(gradient))
+            Ok(Some(Array::Host(gradient)))
         });
-        Ok((out, Some(pull)))
+        Ok((out, Some(backward)))
     }
 
     fn output(&self) -> Features {

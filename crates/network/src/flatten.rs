@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use candle_core::Tensor;
 use candlewick_core::Result;
 use rayon::prelude::*;
 
-use crate::signal::{Pass, Pull, Signal, Values};
-use crate::{Context, Element, Features, Layer};
+use crate::layer::Backward;
+use crate::signal::Values;
+use crate::{Array, Element, Features, Layer, Pass, Signal};
 
 /// `[T, B, H, W, C]` to `[T, B, C·H·W]`, in the order of PyTorch's `flatten`, so that the weights
 /// of a linear layer behind it mean the same there and here.
@@ -22,30 +22,29 @@ impl Flatten {
 }
 
 impl Layer for Flatten {
-    fn forward(&self, x: &Tensor, _context: &Context) -> Result<Tensor> {
-        match self.0 {
-            Features::Map { .. } => Ok(x.permute((0, 1, 4, 2, 3))?.contiguous()?.flatten(2, 4)?),
-            Features::Vector { .. } => Ok(x.clone()),
-        }
-    }
-
-    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
         x.expect("a flattening", self.0)?;
         let Features::Map { height, width, channels } = self.0 else {
             return Ok((x, Some(Box::new(|gradient, _| Ok(Some(gradient))))));
         };
+        if !pass.is_on_host() {
+            return pass.compose(&x, self.output(), |x| {
+                Ok(x.permute((0, 1, 4, 2, 3))?.contiguous()?.flatten(2, 4)?)
+            });
+        }
         let pixels = height * width;
-        let input = x.dense(&pass.pool);
-        let mut output = pass.pool.take(input.len());
+        let input = x.dense(&pass.pool)?;
+        let mut output = pass.take(input.len());
         transpose(&input, [pixels, channels], &mut output);
         let out = x.with(self.output(), Values::Dense(Arc::new(output)));
         let pool = pass.pool.clone();
-        let pull: Pull = Box::new(move |gradient, _| {
-            let mut by_input = pool.take(gradient.len());
-            transpose(&gradient, [channels, pixels], &mut by_input);
-            Ok(Some(by_input))
+        let backward: Backward = Box::new(move |gradient, _| {
+            let gradient = gradient.into_host(&pool)?;
+            let mut of_input = pool.take(gradient.len());
+            transpose(&gradient, [channels, pixels], &mut of_input);
+            Ok(Some(Array::Host(of_input)))
         });
-        Ok((out, Some(pull)))
+        Ok((out, Some(backward)))
     }
 
     fn output(&self) -> Features {

@@ -1,21 +1,21 @@
 //! Laws of the layers: each equals its composition of candle operations, and its gradient the
 //! finite differences.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 use candlewick_core::gradient_check::largest_difference;
 use candlewick_core::initializer::Initializer;
-use candlewick_core::parameters::Parameters;
+use candlewick_core::parameters::{Parameters, Scope, seeded};
 use candlewick_core::{Key, Result, host};
 use candlewick_kernels::convolution::{Activity, Algorithm, Conv2d};
 use candlewick_kernels::simd::has_matrix_unit;
 
-use crate::buffer::Pool;
+use crate::module::apply;
 use crate::signal::Values;
 use crate::{
-    AveragePool, Context, Convolution, ConvolutionSettings, Dropout, Features, Filed, Flatten,
-    GlobalAveragePool, Layer, Linear, LinearSettings, MaxPool, Normalization, Pass, Pull, Signal,
+    AveragePool, Context, Convolution, ConvolutionSettings, Dropout, Features, Flatten,
+    GlobalAveragePool, Layer, Linear, LinearSettings, MaxPool, Normalization, Pass, Signal,
     ThresholdBatchNorm,
 };
 
@@ -53,43 +53,31 @@ fn spread(x: &Tensor) -> Result<Tensor> {
     Ok(Tensor::from_vec(spread, x.shape(), x.device())?)
 }
 
-/// Output, gradient by the input and gradients by all parameters, on the CPU and as candle operations.
+/// Output and the gradients with respect to the input and all parameters, as `layer` runs on the CPU and
+/// as it runs where no kernel may read a tensor's memory.
 fn both_ways(
     layer: &dyn Layer,
-    store: &Parameters,
+    parameters: &Parameters,
     x: &Tensor,
-    context: &Context,
+    context: Context,
 ) -> Result<[Vec<Tensor>; 2]> {
-    let (pool, weighting) = (Arc::<Pool>::default(), |out: &Tensor| normal("weights", out.dims()));
-    // By the kernels.
-    let pass = Pass::new(*context, pool.clone());
-    let features = match x.dims()[2..] {
-        [height, width, channels] => Features::Map { height, width, channels },
-        _ => Features::Vector { size: x.dims()[2] },
+    let run = || -> Result<Vec<Tensor>> {
+        let x = Var::from_tensor(x)?;
+        let out = apply(layer, &x, context)?;
+        let gradients = (&out * normal("weights", out.dims())?)?.sum_all()?.backward()?;
+        let mut all = vec![out, gradients.get(&x).expect("a gradient").clone()];
+        all.extend(
+            parameters.learned().filter_map(|entry| gradients.get(&entry.variable).cloned()),
+        );
+        Ok(all)
     };
-    let signal = Signal { gradient: true, ..Signal::input(x, features, &pass)? };
-    let (out, pull) = layer.run(signal, &pass)?;
-    let out = out.tensor(&pool)?;
-    let by_output = weighting(&out)?.flatten_all()?.to_vec1::<f32>()?;
-    let mut gradient = pool.take(by_output.len());
-    gradient.copy_from_slice(&by_output);
-    let mut filed = Filed::default();
-    let by_input = pull.expect("a backward pass")(gradient, &mut filed)?.expect("a gradient");
-    let by_input = Tensor::from_vec(by_input.to_vec(), x.shape(), &Device::Cpu)?;
-    let mut found = Tensor::zeros(1, candle_core::DType::F32, &Device::Cpu)?.backward()?;
-    filed.merge(&mut found)?;
-    let mut kernels = vec![out, by_input];
-    // By candle.
-    let x = Var::from_tensor(x)?;
-    let out = layer.forward(&x, context)?;
-    let gradients = (&out * weighting(&out)?)?.sum_all()?.backward()?;
-    let mut composed = vec![out, gradients.get(&x).expect("a gradient").clone()];
-    for parameter in store.learned() {
-        kernels.extend(found.get(&parameter.variable).cloned());
-        composed.extend(gradients.get(&parameter.variable).cloned());
-    }
+    let [kernels, composed] = [run()?, host::forbid(run)?];
     assert_eq!(kernels.len(), composed.len(), "gradients of {layer:?}");
     Ok([kernels, composed])
+}
+
+fn root(seed: u64) -> Scope<'static> {
+    Scope::from(seeded(&Device::Cpu, Key::new(seed)))
 }
 
 fn as_settings(geometry: &Conv2d) -> (Features, ConvolutionSettings) {
@@ -129,11 +117,11 @@ fn a_convolution_is_that_of_candle() -> Result<()> {
                 padding: [padding; 2],
             };
             let (features, settings) = as_settings(&geometry);
-            let mut store = Parameters::new(&Device::Cpu, Key::new(3));
-            let layer = Convolution::new(&mut store.root(), features, settings)?;
+            let root = root(3);
+            let layer = Convolution::new(features, settings, root.clone())?;
             let x = normal("x", &[2, 3, height, width, inputs])?;
             let context = Context::training(2, Key::new(1));
-            let [kernels, composed] = both_ways(&layer, &store, &x, &context)?;
+            let [kernels, composed] = both_ways(&layer, &root.parameters(), &x, context)?;
             assert_eq!(kernels.len(), 4);
             assert_same(&kernels, &composed, &format!("{geometry:?}"))?;
             visited += 1;
@@ -188,10 +176,10 @@ fn a_convolution_of_spikes_is_that_of_candle() -> Result<()> {
                 .collect();
             let x = Tensor::from_vec(values, (4, 2, 9, 7, geometry.in_channels), &Device::Cpu)?;
             let (features, settings) = as_settings(&geometry);
-            let mut store = Parameters::new(&Device::Cpu, Key::new(3));
-            let layer = Convolution::new(&mut store.root(), features, settings)?;
+            let root = root(3);
+            let layer = Convolution::new(features, settings, root.clone())?;
             let context = Context::training(4, Key::new(1));
-            let [kernels, composed] = both_ways(&layer, &store, &x, &context)?;
+            let [kernels, composed] = both_ways(&layer, &root.parameters(), &x, context)?;
             let name = format!("{geometry:?}, density {density}, draws {draws}");
             assert_same(&kernels, &composed, &name)?;
             visited += 1;
@@ -205,12 +193,12 @@ fn a_convolution_of_spikes_is_that_of_candle() -> Result<()> {
 fn a_linear_layer_is_that_of_candle() -> Result<()> {
     let mut visited = 0;
     for (inputs, outputs) in [(1, 1), (3, 7), (65, 33)] {
-        let mut store = Parameters::new(&Device::Cpu, Key::new(3));
+        let root = root(3);
         let features = Features::Vector { size: inputs };
-        let layer = Linear::new(&mut store.root(), features, LinearSettings::new(outputs))?;
+        let layer = Linear::new(features, LinearSettings::new(outputs), root.clone())?;
         let x = normal("x", &[2, 3, inputs])?;
         let context = Context::training(2, Key::new(1));
-        let [kernels, composed] = both_ways(&layer, &store, &x, &context)?;
+        let [kernels, composed] = both_ways(&layer, &root.parameters(), &x, context)?;
         assert_same(&kernels, &composed, &format!("{inputs} to {outputs}"))?;
         visited += 1;
     }
@@ -225,10 +213,9 @@ fn other_layers_are_those_of_candle() -> Result<()> {
     let norm = ThresholdBatchNorm { factor: 0.5, branch_factor: 0.7, ..Default::default() };
     let mut visited = 0;
     for training in [true, false] {
-        let mut store = Parameters::new(&Device::Cpu, Key::new(2));
-        let mut reference = Parameters::new(&Device::Cpu, Key::new(2));
+        let (scope, reference) = (root(2), root(2));
         let layers: Vec<Box<dyn Layer>> = vec![
-            Box::new(Normalization::new(&mut store.root(), map, norm, true)?),
+            Box::new(Normalization::new(map, norm, true, scope.clone())?),
             Box::new(AveragePool::new(map, 2)?),
             Box::new(AveragePool::strided(map, 3, 2, 1)?),
             Box::new(MaxPool::new(map, 2)?),
@@ -240,16 +227,16 @@ fn other_layers_are_those_of_candle() -> Result<()> {
         let context = Context { training, ..Context::training(2, Key::new(9)) };
         for layer in &layers {
             let x = normal("x", &[2, 3, 5, 4, 3])?;
-            let [kernels, composed] = both_ways(&**layer, &store, &x, &context)?;
+            let [kernels, composed] = both_ways(&**layer, &scope.parameters(), &x, context)?;
             assert_same(&kernels, &composed, &format!("{layer:?}, training: {training}"))?;
             visited += 1;
         }
         // Both ways moved the running statistics: two steps are those of two steps.
-        let layer = Normalization::new(&mut reference.root(), map, norm, true)?;
+        let layer = Normalization::new(map, norm, true, reference.clone())?;
         for _ in 0..2 {
-            layer.forward(&normal("x", &[2, 3, 5, 4, 3])?, &context)?;
+            apply(&layer, &normal("x", &[2, 3, 5, 4, 3])?, context)?;
         }
-        for (a, b) in store.iter().zip(reference.iter()) {
+        for (a, b) in scope.parameters().iter().zip(reference.parameters().iter()) {
             assert!(largest(&a.variable, &b.variable)? < 1e-6, "{}", a.name);
         }
     }
@@ -257,58 +244,18 @@ fn other_layers_are_those_of_candle() -> Result<()> {
     Ok(())
 }
 
-/// The run of a layer on the CPU as an operation of candle's.
-struct Run {
-    layer: Arc<dyn Layer>,
-    features: Features,
-    context: Context,
-    pull: Mutex<Option<Pull>>,
-}
-
-impl CustomOp1 for Run {
-    fn name(&self) -> &'static str {
-        "run"
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let x = host::slice(x, layout)?.to_vec();
-        let x = Tensor::from_vec(x, layout.shape(), &Device::Cpu)?;
-        let pass = Pass::new(self.context, Arc::default());
-        let run = || -> Result<Tensor> {
-            let signal = Signal::input(&x, self.features, &pass)?;
-            let signal = Signal { gradient: true, ..signal };
-            let (out, pull) = self.layer.run(signal, &pass)?;
-            *self.pull.lock().expect("no panic") = pull;
-            out.tensor(&pass.pool)
-        };
-        let out = run().map_err(candle_core::Error::wrap)?;
-        Ok((CpuStorage::F32(out.flatten_all()?.to_vec1()?), out.shape().clone()))
-    }
-
-    fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        let pull = self.pull.lock().expect("no panic").take().expect("one backward pass");
-        let grad = grad.flatten_all()?.to_vec1::<f32>()?;
-        let mut gradient = Arc::<Pool>::default().take(grad.len());
-        gradient.copy_from_slice(&grad);
-        let by_input = pull(gradient, &mut Filed::default()).map_err(candle_core::Error::wrap)?;
-        let by_input = by_input.expect("a gradient").to_vec();
-        Ok(Some(Tensor::from_vec(by_input, x.shape(), &Device::Cpu)?))
-    }
-}
-
 /// Every differentiable layer without neurons, against central differences.
 #[test]
 fn gradients_are_finite_differences() -> Result<()> {
     let map = Features::Map { height: 5, width: 4, channels: 3 };
     let vector = Features::Vector { size: 6 };
-    let mut store = Parameters::new(&Device::Cpu, Key::new(2));
-    let mut root = store.root();
+    let root = root(2);
     let settings = ConvolutionSettings { bias: true, stride: 2, ..ConvolutionSettings::same(2, 3) };
     let norm = ThresholdBatchNorm { factor: 0.5, branch_factor: 0.7, ..Default::default() };
     let layers: Vec<(Features, Arc<dyn Layer>)> = vec![
-        (map, Arc::new(Convolution::new(&mut root.child("convolution"), map, settings)?)),
-        (vector, Arc::new(Linear::new(&mut root.child("linear"), vector, LinearSettings::new(4))?)),
-        (map, Arc::new(Normalization::new(&mut root.child("norm"), map, norm, true)?)),
+        (map, Arc::new(Convolution::new(map, settings, root.pp("convolution"))?)),
+        (vector, Arc::new(Linear::new(vector, LinearSettings::new(4), root.pp("linear"))?)),
+        (map, Arc::new(Normalization::new(map, norm, true, root.pp("norm"))?)),
         (map, Arc::new(AveragePool::new(map, 2)?)),
         (map, Arc::new(AveragePool::strided(map, 3, 2, 1)?)),
         (map, Arc::new(MaxPool::new(map, 2)?)),
@@ -323,9 +270,7 @@ fn gradients_are_finite_differences() -> Result<()> {
         let mut dims = vec![2, 2];
         dims.extend(features.dims());
         let worst = largest_difference(&[spread(&normal("x", &dims)?)?], 1e-2, |x| {
-            let pull = Mutex::default();
-            let run = Run { layer: layer.clone(), features: *features, context, pull };
-            let out = x[0].apply_op1(run)?;
+            let out = apply(&**layer, &x[0], context)?;
             assert_eq!(out.dims()[2..], layer.output().dims());
             Ok(out)
         })?;
@@ -343,23 +288,16 @@ fn pooling_is_right_on_ties_and_odd_sides() -> Result<()> {
     let features = Features::Map { height: 7, width: 5, channels: 2 };
     let mut visited = 0;
     for (maximum, composed_too) in [(false, true), (true, false)] {
-        let x = Tensor::ones((1, 2, 7, 5, 2), candle_core::DType::F32, &Device::Cpu)?;
+        let x = Var::ones((1, 2, 7, 5, 2), candle_core::DType::F32, &Device::Cpu)?;
         let layer: Box<dyn Layer> = if maximum {
             Box::new(MaxPool::new(features, 2)?)
         } else {
             Box::new(AveragePool::new(features, 2)?)
         };
-        let pool = Arc::<Pool>::default();
-        let pass = Pass::new(Context::training(1, Key::new(1)), pool.clone());
-        let signal = Signal { gradient: true, ..Signal::input(&x, features, &pass)? };
-        let (out, pull) = layer.run(signal, &pass)?;
-        let out = out.tensor(&pool)?;
+        let out = apply(&*layer, &x, Context::training(1, Key::new(1)))?;
         assert_eq!(out.dims(), [1, 2, 3, 2, 2]);
-        let mut ones = pool.take(24);
-        ones.fill(1.0);
-        let pull = pull.expect("a backward pass");
-        let gradient = pull(ones, &mut Filed::default())?.expect("a gradient").to_vec();
-        let gradient = Tensor::from_vec(gradient, x.shape(), &Device::Cpu)?;
+        let gradients = out.sum_all()?.backward()?;
+        let gradient = gradients.get(&x).expect("a gradient");
         // 24 windows, each with a gradient of 1.
         assert_eq!(gradient.sum_all()?.to_scalar::<f32>()?, 24.0);
         assert_eq!(gradient.narrow(2, 6, 1)?.sum_all()?.to_scalar::<f32>()?, 0.0);
@@ -385,7 +323,7 @@ fn pooling_is_that_of_candle() -> Result<()> {
                 Box::new(AveragePool::strided(map, size, stride, padding)?),
                 Box::new(MaxPool::strided(map, size, stride, padding)?),
             ];
-            let store = Parameters::new(&Device::Cpu, Key::new(2));
+            let nothing = root(2).parameters();
             let context = Context::training(5, Key::new(9));
             let numbers = normal("x", &[5, 2, height, width, channels])?;
             let spikes = numbers.gt(0.8)?.to_dtype(candle_core::DType::F32)?;
@@ -395,7 +333,7 @@ fn pooling_is_that_of_candle() -> Result<()> {
                 let expected = Features::Map { height: side(height), width: side(width), channels };
                 assert_eq!(layer.output(), expected, "{layer:?}");
                 for x in [&numbers, &spikes, &counts] {
-                    let [kernels, composed] = both_ways(&**layer, &store, x, &context)?;
+                    let [kernels, composed] = both_ways(&**layer, &nothing, x, context)?;
                     assert_eq!(kernels[0].dims()[2..], expected.dims());
                     assert_same(&kernels, &composed, &format!("{layer:?}"))?;
                     visited += 1;
@@ -430,7 +368,7 @@ fn impossible_windows_are_refused_in_words() {
 fn pooled_spikes_are_bits() -> Result<()> {
     let map = Features::Map { height: 8, width: 8, channels: 16 };
     let x = normal("x", &[4, 2, 8, 8, 16])?.gt(0.8)?.to_dtype(candle_core::DType::F32)?;
-    let pass = Pass::new(Context::training(4, Key::new(1)), Arc::default());
+    let pass = Pass::new(Context::training(4, Key::new(1)), Arc::default(), &Device::Cpu);
     let mut visited = 0;
     let layers: [Box<dyn Layer>; 4] = [
         Box::new(AveragePool::new(map, 2)?),

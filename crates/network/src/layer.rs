@@ -2,23 +2,43 @@
 
 use std::fmt::Debug;
 
-use candle_core::Tensor;
 use candlewick_core::Result;
 
 use crate::element::{Element, other};
-use crate::signal::{Pass, Pull, Signal};
-use crate::{Context, Features, Spiking, SynapseObservation};
+use crate::gradients::ParameterGradients;
+use crate::{Array, Features, Pass, Signal, Spiking, SynapseObservation};
 
 /// A part of a network that maps an activation to an activation.
+///
+/// A layer of one's own needs [`run`](Self::run) and [`output`](Self::output). It is made of candle
+/// operations by [`Pass::compose`], or reads and writes [`Signal`]s and states its own backward pass.
+///
+/// ```
+/// use candlewick_core::Result;
+/// use candlewick_network::{Backward, Features, Layer, Pass, Signal};
+///
+/// /// x ← x², element by element.
+/// #[derive(Debug)]
+/// struct Square(Features);
+///
+/// impl Layer for Square {
+///     fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
+///         pass.compose(&x, self.0, |x| Ok(x.sqr()?))
+///     }
+///
+///     fn output(&self) -> Features {
+///         self.0
+///     }
+/// }
+/// ```
 pub trait Layer: Debug + Send + Sync {
-    /// Applies the layer to `[T, B, …]`, or to `[1, B, …]` for an input that is the same at every
-    /// step, as candle operations: what runs on devices, and the reference of [`run`](Self::run).
-    fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor>;
+    /// Applies the layer, and gives its backward pass if the pass will have one.
+    ///
+    /// # Errors
+    /// If the shape of the input does not fit.
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)>;
 
-    /// Applies the layer on the CPU, and gives its backward pass if the pass will have one.
-    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)>;
-
-    /// The shape of a sample of the output.
+    /// The shape of a sample of the output at one time step.
     fn output(&self) -> Features;
 
     /// The synaptic layers inside, in order.
@@ -36,3 +56,7 @@ pub trait Layer: Debug + Send + Sync {
         other::<Self>(self.spiking().last().map(|spiking| spiking.name()))
     }
 }
+
+/// A backward pass through a layer: takes the gradient with respect to its output, adds those with
+/// respect to its parameters, and gives the gradient with respect to its input if that is needed.
+pub type Backward = Box<dyn FnOnce(Array, &mut ParameterGradients) -> Result<Option<Array>> + Send>;

@@ -1,111 +1,62 @@
 //! A whole network: its layers, its parameters, its side heads.
 
-use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use candle_core::backprop::GradStore;
-use candle_core::{Device, Tensor, Var};
-use candlewick_core::parameters::{Parameters, Role};
-use candlewick_core::weight_rule::WeightGradientRule;
-use candlewick_core::{Key, Result, host};
-use candlewick_neuron::{ActivityPenalty, Counts, Model};
-use candlewick_surrogate::{Surrogate, SurrogateRule};
+use candle_core::Tensor;
+use candle_nn::ModuleT;
+use candlewick_core::parameters::{Parameters, Scope};
+use candlewick_core::{Error, Key, Result};
+use candlewick_methods::{Methods, Outputs};
+use candlewick_neuron::Counts;
 
-use crate::block::{Currents, Synapse};
-use crate::buffer::{Buffer, Pool, add};
-use crate::signal::{Filed, Pass, Signal};
-use crate::spiking::LearnedRule;
+use crate::buffer::Pool;
+use crate::builder::Built;
+use crate::graph::{BackwardOfResult, connect, refuse};
+use crate::layer::Backward;
+use crate::pass::lock;
+use crate::side_head::SideHead;
 use crate::{
-    Architecture, Block, Census, Context, Convolution, ConvolutionSettings, Element, Features,
-    GlobalAveragePool, Layer, Linear, LinearSettings, Normalization, Operations, Spiking,
-    SynapseObservation, ThresholdBatchNorm,
+    Architecture, Array, Census, Context, Element, Features, Layer, Linear, NetworkBuilder,
+    Operations, Parts, Pass, Signal, Spiking, SynapseObservation,
 };
 
-/// What a network is made of besides its architecture, and which methods act inside of it.
-#[derive(Clone, Debug)]
-pub struct Parts {
-    /// The neuron of all spiking layers.
-    pub neuron: Arc<dyn Model>,
-    /// The surrogate of all spiking layers.
-    pub surrogate: Arc<dyn Surrogate>,
-    /// The normalization behind every convolution, and behind the linear layers that ask for it;
-    /// `None` for none.
-    pub normalization: Option<ThresholdBatchNorm>,
-    /// Methods that act on the surrogate, in the order in which they are applied.
-    pub surrogate_rules: Vec<Arc<dyn SurrogateRule>>,
-    /// Terms of the loss on the activity of every spiking layer, as means over the layers.
-    pub penalties: Vec<Arc<dyn ActivityPenalty>>,
-    /// A method that computes the weight gradient of the synapses between spiking layers.
-    pub weight_rule: Option<Arc<dyn WeightGradientRule>>,
-    /// Whether every stage but the last gets a side head for training.
-    pub side_heads: bool,
-}
-
-impl Parts {
-    /// `neuron` and `surrogate` with batch normalization, and no method.
-    pub fn new(neuron: Arc<dyn Model>, surrogate: Arc<dyn Surrogate>) -> Self {
-        Self {
-            neuron,
-            surrogate,
-            normalization: Some(ThresholdBatchNorm::default()),
-            surrogate_rules: Vec::new(),
-            penalties: Vec::new(),
-            weight_rule: None,
-            side_heads: false,
-        }
-    }
-}
-
-/// The result of a forward pass.
+/// A spiking network: one operation of candle's graph, from the input and the parameters to the
+/// logits.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::{AdamW, ModuleT, Optimizer, VarBuilder, VarMap, loss};
+/// use candlewick_network::{Features, Network};
+///
+/// let variables = VarMap::new();
+/// let builder = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+/// let image = Features::Map { height: 8, width: 8, channels: 1 };
+/// let network = Network::spec("16C3-AP2-FC10").time_steps(4).build(image, 10, builder)?;
+///
+/// let mut optimizer = AdamW::new_lr(variables.all_vars(), 0.005)?;
+/// let images = Tensor::rand(0_f32, 1.0, (1, 2, 8, 8, 1), &Device::Cpu)?; // [1, B, H, W, C]
+/// let logits = network.forward_t(&images, true)?; // [T, B, K]
+/// let labels = Tensor::new(&[3_u32, 7], &Device::Cpu)?;
+/// optimizer.backward_step(&loss::cross_entropy(&logits.mean(0)?, &labels)?)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
-pub struct Outputs {
-    /// Logits at every time step `[T, B, K]`.
-    pub logits: Tensor,
-    /// Logits of the side heads `[T, B, K]`, from the first stage on; none outside of training.
-    pub side: Vec<Tensor>,
-    /// The backward pass from the logits on, if candle does not know it.
-    backward: Option<Backward>,
-}
-
-/// Takes the gradients by the logits and by those of the side heads.
-struct Backward(Box<dyn FromOutputs>);
-
-/// A backward pass of a whole network.
-trait FromOutputs: FnOnce(Vec<Option<Tensor>>, &mut Filed) -> Result<()> + Send {}
-
-impl<F: FnOnce(Vec<Option<Tensor>>, &mut Filed) -> Result<()> + Send> FromOutputs for F {}
-
-impl fmt::Debug for Backward {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Backward")
-    }
-}
-
-impl Outputs {
-    /// Outputs whose graph candle knows.
-    pub fn new(logits: Tensor, side: Vec<Tensor>) -> Self {
-        Self { logits, side, backward: None }
-    }
-
-    /// The gradients of `loss`, a scalar made of these outputs, by all parameters of the network.
-    ///
-    /// On the CPU the layers run outside of candle's graph, which ends at the logits: call this
-    /// instead of [`Tensor::backward`], which would give the gradients by the logits alone.
-    ///
-    /// # Errors
-    /// If `loss` is not a scalar, or candle fails.
-    pub fn backward(self, loss: &Tensor) -> Result<GradStore> {
-        let mut store = loss.backward()?;
-        if let Some(Backward(backward)) = self.backward {
-            let outputs = std::iter::once(&self.logits).chain(&self.side);
-            let gradients = outputs.map(|output| store.remove(output)).collect();
-            let mut filed = Filed::default();
-            backward(gradients, &mut filed)?;
-            filed.merge(&mut store)?;
-        }
-        Ok(store)
-    }
+pub struct Network {
+    parameters: Parameters,
+    input: Features,
+    classes: usize,
+    /// Time steps of an input that is given once.
+    time_steps: usize,
+    layers: Vec<Box<dyn Layer>>,
+    classifier: Linear,
+    side_heads: Vec<SideHead>,
+    /// The buffers of all passes.
+    pool: Arc<Pool>,
+    /// What was counted since it was last taken.
+    operations: Mutex<Operations>,
+    /// Training passes through [`ModuleT`], each with random numbers of its own.
+    calls: AtomicU64,
 }
 
 /// What happened in a spiking layer since it was last asked.
@@ -121,173 +72,135 @@ pub struct LayerObservation {
     pub census: Option<Census>,
 }
 
-/// A spiking network.
-#[derive(Debug)]
-pub struct Network {
-    parameters: Parameters,
-    input: Features,
-    classes: usize,
-    layers: Vec<Box<dyn Layer>>,
-    classifier: Linear,
-    side_heads: Vec<SideHead>,
-    /// The buffers of all passes.
-    pool: Arc<Pool>,
-    /// What was counted since it was last taken.
-    operations: Mutex<Operations>,
-}
-
-/// Global average pooling and a linear layer at the end of a stage: the branch of shortcut
-/// back-propagation (Guo et al., `NeurIPS` 2024, arXiv:2401.04486, sec. 4).
-#[derive(Debug)]
-struct SideHead {
-    /// The head sees the output of layer number `after - 1`.
-    after: usize,
-    pool: Option<GlobalAveragePool>,
-    linear: Linear,
-}
-
 impl Network {
-    /// Builds `architecture` for samples of the shape `input`.
+    /// Builds `architecture` for samples of the shape `input`, with `methods` acting inside; its
+    /// parameters are created at `scope`, for which a `VarBuilder` will do.
     ///
     /// # Errors
-    /// If the architecture does not fit the input or the number of classes.
-    pub fn new(
+    /// If the architecture does not fit the input or the number of classes, or a method could not act.
+    pub fn new<'a>(
         architecture: &dyn Architecture,
         parts: &Parts,
+        methods: &Methods,
         input: Features,
         classes: usize,
-        device: &Device,
-        key: Key,
+        scope: impl Into<Scope<'a>>,
     ) -> Result<Self> {
-        let mut parameters = Parameters::new(device, key);
-        let mut builder = NetworkBuilder {
-            store: &mut parameters,
-            parts,
-            layers: Vec::new(),
-            stage_ends: Vec::new(),
-            classifier: None,
-            global_scalars: Vec::new(),
-            synapses: 0,
-            spiking_layers: Arc::default(),
-            classes,
-        };
+        if let Some((field, expected)) = methods.problem(&*parts.surrogate, &*parts.neuron) {
+            let got = "another setting".into();
+            return Err(Error::Setting { field: format!("methods.{field}"), expected, got });
+        }
+        let scope = scope.into();
+        let mut builder = NetworkBuilder::new(&scope, parts, methods, classes);
         architecture.build(&mut builder, input, classes)?;
-        let side_heads = builder.side_heads()?;
-        let NetworkBuilder { layers, classifier, .. } = builder;
-        let classifier = classifier.ok_or_else(|| candlewick_core::Error::Setting {
-            field: "network".into(),
-            expected: "an architecture that ends in a classifier".into(),
-            got: format!("{architecture:?}"),
-        })?;
-        let pool = Arc::default();
-        let operations = Mutex::default();
-        Ok(Self { parameters, input, classes, layers, classifier, side_heads, pool, operations })
+        let Built { layers, classifier, side_heads } = builder.finish(architecture)?;
+        Ok(Self {
+            parameters: scope.parameters(),
+            input,
+            classes,
+            time_steps: parts.time_steps,
+            layers,
+            classifier,
+            side_heads,
+            pool: Arc::default(),
+            operations: Mutex::default(),
+            calls: AtomicU64::new(0),
+        })
     }
 
     /// Runs the network on `[T, B, H, W, C]`, or on `[1, B, H, W, C]` for an input that is the same
-    /// at every step.
+    /// at every step: logits `[T, B, K]`, in training also those of the side heads.
+    ///
+    /// A loss of the result goes back with [`Tensor::backward`], if the context asks for gradients;
+    /// otherwise its backward pass fails.
     ///
     /// # Errors
     /// If the input does not have the shape that the network was built for.
     pub fn forward(&self, x: &Tensor, context: &Context) -> Result<Outputs> {
-        if x.device().is_cpu() { self.run(x, context) } else { self.composed(x, context) }
+        self.run(x, &Pass::new(*context, self.pool.clone(), x.device()))
     }
 
-    /// The network as candle operations: for devices, and the reference of the run on the CPU.
-    pub(crate) fn composed(&self, x: &Tensor, context: &Context) -> Result<Outputs> {
-        if context.recompute && context.gradients {
-            return Err(candlewick_core::Error::Setting {
-                field: "recompute".into(),
-                expected: "tensors on the CPU, whose backward pass is not candle's".into(),
-                got: format!("{:?}", x.device().location()),
-            });
-        }
-        let mut x = x.clone();
-        let mut side = Vec::new();
-        let mut heads = self.side_heads.iter().filter(|_| context.training).peekable();
-        for (number, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, context)?;
-            while let Some(head) = heads.next_if(|head| head.after == number + 1) {
-                let pooled = match &head.pool {
-                    Some(pool) => pool.forward(&x, context)?,
-                    None => x.clone(),
-                };
-                side.push(head.linear.forward(&pooled, context)?);
-            }
-        }
-        Ok(Outputs::new(self.classifier.forward(&x, context)?, side))
-    }
-
-    fn run(&self, x: &Tensor, context: &Context) -> Result<Outputs> {
+    pub(crate) fn run(&self, x: &Tensor, pass: &Pass) -> Result<Outputs> {
         self.pool.start_pass();
-        let pass = Pass::new(*context, self.pool.clone());
-        let mut signal = Signal::input(x, self.input, &pass)?;
-        let mut pulls = Vec::with_capacity(self.layers.len());
-        let mut side = Vec::new();
-        let mut head_pulls = Vec::new();
-        let mut heads = self.side_heads.iter().filter(|_| context.training).peekable();
-        for (number, layer) in self.layers.iter().enumerate() {
-            let (out, pull) = layer.run(signal, &pass)?;
-            signal = out;
-            pulls.push(pull);
-            while let Some(head) = heads.next_if(|head| head.after == number + 1) {
-                let (pooled, pool) = match &head.pool {
-                    Some(pool) => pool.run(signal.clone(), &pass)?,
-                    None => (signal.clone(), None),
-                };
-                let (logits, linear) = head.linear.run(pooled, &pass)?;
-                side.push(output(&logits, &pass)?);
-                head_pulls.push((number, pool, linear));
-            }
-        }
-        let (logits, classifier) = self.classifier.run(signal, &pass)?;
-        let logits = output(&logits, &pass)?;
-        if context.census {
-            let counted = *pass.operations.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut sum = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
+        let signal = Signal::input(x, self.input, pass)?;
+        let (outputs, backward) = self.run_layers(signal, pass)?;
+        if pass.context.census {
+            let counted = *lock(&pass.operations);
+            let mut sum = lock(&self.operations);
             sum.additions += counted.additions;
             sum.multiply_adds += counted.multiply_adds;
         }
-        if !context.gradients {
-            return Ok(Outputs::new(logits, side));
-        }
-        let pool = self.pool.clone();
-        let backward = move |gradients: Vec<Option<Tensor>>, filed: &mut Filed| {
-            let mut gradients = gradients
-                .into_iter()
-                .map(|gradient| gradient.map(|gradient| buffer_of(&gradient, &pool)).transpose());
-            let mut next = || gradients.next().transpose().map(Option::flatten);
-            let mut by_output = match (next()?, classifier) {
-                (Some(gradient), Some(classifier)) => classifier(gradient, filed)?,
-                _ => None,
-            };
-            let mut by_sides = Vec::with_capacity(head_pulls.len());
-            for (number, pool, linear) in head_pulls {
-                let (Some(gradient), Some(linear)) = (next()?, linear) else { continue };
-                let mut by_side = linear(gradient, filed)?;
-                if let (Some(gradient), Some(pool)) = (by_side.take(), pool) {
-                    by_side = pool(gradient, filed)?;
-                }
-                by_sides.extend(by_side.map(|by_side| (number, by_side)));
-            }
-            for (number, pull) in pulls.into_iter().enumerate().rev() {
-                while let Some((_, by_side)) = by_sides.pop_if(|(after, _)| *after == number) {
-                    by_output = match by_output {
-                        None => Some(by_side),
-                        Some(mut sum) => {
-                            add(&mut sum, &by_side);
-                            Some(sum)
-                        }
-                    };
-                }
-                by_output = match (by_output, pull) {
-                    (Some(gradient), Some(pull)) => pull(gradient, filed)?,
-                    _ => None,
-                };
-            }
-            Ok(())
+        let logits =
+            outputs.iter().map(|logits| logits.tensor(pass)).collect::<Result<Vec<_>>>()?;
+        // One result for all heads: [T, B, K], or [heads, T, B, K].
+        let result = match &logits[..] {
+            [logits] => logits.clone(),
+            several => Tensor::stack(several, 0)?,
         };
-        Ok(Outputs { logits, side, backward: Some(Backward(Box::new(backward))) })
+        let learned = pass.learned();
+        let result = match backward {
+            Some(backward) if x.track_op() || !learned.is_empty() => {
+                let of_result = of_result(backward, logits.len(), x.dims().to_vec(), pass);
+                connect(&result, x, &learned, of_result)?
+            }
+            _ => refuse(&result)?,
+        };
+        if logits.len() == 1 {
+            return Ok(Outputs { logits: result, side: Vec::new() });
+        }
+        let side = (1..logits.len()).map(|head| result.get(head));
+        let side = side.collect::<candle_core::Result<_>>()?;
+        Ok(Outputs { logits: result.get(0)?, side })
+    }
+
+    /// The logits and those of the side heads, and the backward pass from all of them.
+    fn run_layers(
+        &self,
+        mut signal: Signal,
+        pass: &Pass,
+    ) -> Result<(Vec<Signal>, Option<BackwardOfHeads>)> {
+        let mut steps = Vec::with_capacity(self.layers.len());
+        let (mut outputs, mut heads) = (Vec::new(), Vec::new());
+        let side_heads = self.side_heads.iter().filter(|_| pass.context.training);
+        let mut side_heads = side_heads.peekable();
+        for (number, layer) in self.layers.iter().enumerate() {
+            let (out, backward) = layer.run(signal, pass)?;
+            signal = out;
+            steps.push(backward);
+            while let Some(head) = side_heads.next_if(|head| head.after == number + 1) {
+                let (logits, backward) = head.run(&signal, pass)?;
+                outputs.push(logits);
+                heads.push((number, backward));
+            }
+        }
+        let (logits, classifier) = self.classifier.run(signal, pass)?;
+        outputs.insert(0, logits);
+        if !pass.is_kept() {
+            return Ok((outputs, None));
+        }
+        let backward: BackwardOfHeads = Box::new(move |mut gradients, found| {
+            let of_sides = gradients.split_off(1);
+            let back = |gradient: Option<Array>, backward: Option<Backward>, found: &mut _| match (
+                gradient, backward,
+            ) {
+                (Some(gradient), Some(backward)) => backward(gradient, found),
+                _ => Ok(None),
+            };
+            let mut gradient = back(gradients.pop(), classifier, found)?;
+            let mut at_layers = Vec::with_capacity(heads.len());
+            for ((number, backward), of_side) in heads.into_iter().zip(of_sides) {
+                let of_layer = back(Some(of_side), backward, found)?;
+                at_layers.extend(of_layer.map(|of_layer| (number, of_layer)));
+            }
+            for (number, backward) in steps.into_iter().enumerate().rev() {
+                while let Some((_, of_side)) = at_layers.pop_if(|(after, _)| *after == number) {
+                    gradient = Array::sum(gradient, Some(of_side))?;
+                }
+                gradient = back(gradient, backward, found)?;
+            }
+            Ok(gradient)
+        });
+        Ok((outputs, Some(backward)))
     }
 
     /// All parameters and buffers.
@@ -305,8 +218,13 @@ impl Network {
         self.classes
     }
 
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
     /// The most memory that the buffers of a pass have held at once since the network was built, in
-    /// bytes: activations and gradients by them, without bits of spikes and without parameters.
+    /// bytes: activations and gradients with respect to them, without bits of spikes and without
+    /// parameters.
     pub fn most_buffered(&self) -> usize {
         self.pool.most_lent() * size_of::<f32>()
     }
@@ -325,7 +243,7 @@ impl Network {
     /// What the network computes in evaluation, from the input to the logits.
     pub fn elements(&self) -> Vec<Element> {
         let mut elements: Vec<_> = self.layers.iter().flat_map(|layer| layer.elements()).collect();
-        elements.push(self.classifier.element("classifier"));
+        elements.push(self.classifier.0.element("classifier"));
         elements
     }
 
@@ -335,10 +253,10 @@ impl Network {
     }
 
     /// Operations of all synapses, side heads left out, in the passes with a census since the last
-    /// call; `None` if there was none, or not on the CPU.
+    /// call; `None` if there was none.
     pub fn take_operations(&self) -> Option<Operations> {
-        let mut sum = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(std::mem::take(&mut *sum)).filter(|sum| *sum != Operations::default())
+        let sum = std::mem::take(&mut *lock(&self.operations));
+        Some(sum).filter(|sum| *sum != Operations::default())
     }
 
     /// What happened in each spiking layer since the last call.
@@ -354,224 +272,45 @@ impl Network {
     }
 }
 
-/// Logits as a tensor; where gradients will be asked for, as one that candle asks them for.
-fn output(logits: &Signal, pass: &Pass) -> Result<Tensor> {
-    let logits = logits.tensor(&pass.pool)?;
-    if !pass.is_kept() {
-        return Ok(logits);
-    }
-    Ok(Var::from_tensor(&logits)?.into_inner())
-}
+/// Takes the gradients with respect to the logits and to those of the side heads; gives that with
+/// respect to the input.
+type BackwardOfHeads =
+    Box<dyn FnOnce(Vec<Array>, &mut crate::ParameterGradients) -> Result<Option<Array>> + Send>;
 
-/// The values of a gradient of candle's.
-fn buffer_of(gradient: &Tensor, pool: &Arc<Pool>) -> Result<Buffer> {
-    let gradient = gradient.contiguous()?;
-    let values = host::values(&gradient)?;
-    let mut buffer = pool.take(values.len());
-    buffer.copy_from_slice(&values);
-    Ok(buffer)
-}
-
-/// Collects the layers of a network while an architecture is built.
-#[derive(Debug)]
-pub struct NetworkBuilder<'a> {
-    store: &'a mut Parameters,
-    parts: &'a Parts,
-    layers: Vec<Box<dyn Layer>>,
-    /// Number of layers, and features, at the end of each stage but the last.
-    stage_ends: Vec<(usize, Features)>,
-    classifier: Option<Linear>,
-    /// The scalars of rules that share one over all layers.
-    global_scalars: Vec<Option<Var>>,
-    /// Synaptic layers so far.
-    synapses: usize,
-    /// Spiking layers of the whole network.
-    spiking_layers: Arc<AtomicUsize>,
-    classes: usize,
-}
-
-impl NetworkBuilder<'_> {
-    /// Appends a layer.
-    pub fn push(&mut self, layer: impl Layer + 'static) {
-        self.layers.push(Box::new(layer));
-    }
-
-    /// Makes and appends a layer, and returns the shape of its output.
-    pub fn add<L: Layer + 'static>(
-        &mut self,
-        make: impl FnOnce(&mut Self) -> Result<L>,
-    ) -> Result<Features> {
-        let layer = make(self)?;
-        let features = layer.output();
-        self.push(layer);
-        Ok(features)
-    }
-
-    /// Marks the end of a stage that another stage follows; its output has the shape `features`.
-    pub fn end_stage(&mut self, features: Features) {
-        self.stage_ends.push((self.layers.len(), features));
-    }
-
-    /// A convolution with its normalization and neurons.
-    pub fn convolution_block(
-        &mut self,
-        path: &str,
-        input: Features,
-        settings: ConvolutionSettings,
-    ) -> Result<Block> {
-        let currents = self.currents(path, input, settings, false)?;
-        let spiking = self.spiking(path, currents.output())?.behind(&currents.normalization);
-        Ok(Block { currents, spiking })
-    }
-
-    /// A linear layer with its neurons, and its normalization if it has one.
-    pub fn linear_block(
-        &mut self,
-        path: &str,
-        input: Features,
-        settings: LinearSettings,
-    ) -> Result<Block> {
-        let rule = self.weight_rule();
-        let mut root = self.store.root();
-        let mut scope = root.child(path);
-        let linear = Linear::new(&mut scope, input, settings)?;
-        let normalization = self
-            .parts
-            .normalization
-            .filter(|_| settings.normalize)
-            .map(|settings| {
-                Normalization::new(
-                    &mut scope.child("normalization"),
-                    linear.output(),
-                    settings,
-                    false,
-                )
-            })
-            .transpose()?;
-        let synapse = Synapse::Linear(linear);
-        let currents = Currents::new(path, synapse, normalization, rule);
-        let spiking = self.spiking(path, currents.output())?.behind(&currents.normalization);
-        Ok(Block { currents, spiking })
-    }
-
-    /// A convolution with its normalization, as one of two branches that meet before a neuron.
-    pub(crate) fn branch(
-        &mut self,
-        path: &str,
-        input: Features,
-        settings: ConvolutionSettings,
-    ) -> Result<Currents> {
-        self.currents(path, input, settings, true)
-    }
-
-    fn currents(
-        &mut self,
-        path: &str,
-        input: Features,
-        settings: ConvolutionSettings,
-        in_branch: bool,
-    ) -> Result<Currents> {
-        let rule = self.weight_rule();
-        let mut root = self.store.root();
-        let mut scope = root.child(path);
-        let convolution = Convolution::new(&mut scope, input, settings)?;
-        let normalization = self
-            .parts
-            .normalization
-            .map(|settings| {
-                let mut scope = scope.child("normalization");
-                Normalization::new(&mut scope, convolution.output(), settings, in_branch)
-            })
-            .transpose()?;
-        let synapse = Synapse::Convolution(convolution);
-        Ok(Currents::new(path, synapse, normalization, rule))
-    }
-
-    /// Neurons, with the scalars that they and the methods learn.
-    pub fn spiking(&mut self, path: &str, features: Features) -> Result<Spiking> {
-        let parts = self.parts;
-        let mut root = self.store.root();
-        let mut scope = root.child(format!("{path}.neuron"));
-        let initial = parts.neuron.initial_parameters();
-        let parameters = if initial.is_empty() {
-            None
+/// The backward pass of the one result for `heads` heads, from an input of the shape `dims`.
+fn of_result(
+    backward: BackwardOfHeads,
+    heads: usize,
+    dims: Vec<usize>,
+    pass: &Pass,
+) -> BackwardOfResult {
+    let pool = pass.pool.clone();
+    Box::new(move |gradient, found| {
+        let gradients = if heads == 1 {
+            vec![Array::of(gradient, &pool)?]
         } else {
-            let names = parts.neuron.parameter_names().join("_");
-            let dims = [initial.len()];
-            Some(scope.create_with(&names, Role::Neuron, &dims, initial)?.as_tensor().clone())
+            (0..heads).map(|head| Array::of(&gradient.get(head)?, &pool)).collect::<Result<_>>()?
         };
-        self.spiking_layers.fetch_add(1, Ordering::Relaxed);
-        let mut rules = Vec::with_capacity(parts.surrogate_rules.len());
-        for (number, rule) in parts.surrogate_rules.iter().enumerate() {
-            let shared = self.global_scalars.get(number).cloned().flatten();
-            let learned = match (rule.initial(&*parts.surrogate), shared) {
-                (None, _) => None,
-                (Some(_), Some(shared)) => Some(shared),
-                (Some(value), None) => {
-                    let name = if rule.is_global() { "shared_surrogate" } else { "surrogate" };
-                    let learned = rule.is_learned();
-                    let role = if learned { Role::Surrogate } else { Role::SurrogateBuffer };
-                    let variable = scope.create_with(name, role, &[1], vec![value])?;
-                    if rule.is_global() {
-                        self.global_scalars.resize(number + 1, None);
-                        self.global_scalars[number] = Some(variable.clone());
-                    }
-                    Some(variable)
-                }
-            };
-            rules.push(LearnedRule { rule: rule.clone(), learned });
-        }
-        Ok(Spiking::new(
-            path.to_owned(),
-            features,
-            parts.neuron.clone(),
-            parts.surrogate.clone(),
-            rules,
-            parameters,
-            parts.penalties.clone(),
-            self.spiking_layers.clone(),
-        ))
-    }
+        let of_input = backward(gradients, found)?;
+        of_input.map(|of_input| of_input.tensor(&dims)).transpose()
+    })
+}
 
-    /// The linear layer that gives the logits.
-    pub fn classifier(&mut self, input: Features, classes: usize) -> Result<()> {
-        let mut root = self.store.root();
-        let mut scope = root.child("classifier");
-        self.classifier = Some(Linear::new(&mut scope, input, LinearSettings::new(classes))?);
-        Ok(())
-    }
-
-    /// The rule of the next synaptic layer: the first one sees the input, not spikes, and has none.
-    fn weight_rule(&mut self) -> Option<Arc<dyn WeightGradientRule>> {
-        self.synapses += 1;
-        self.parts.weight_rule.clone().filter(|rule| self.synapses > 1 && !rule.is_identity())
-    }
-
-    fn side_heads(&mut self) -> Result<Vec<SideHead>> {
-        let mut heads = Vec::new();
-        if !self.parts.side_heads {
-            return Ok(heads);
+/// Logits `[T, B, K]` of `[T, B, …]`; of `[1, B, …]` for the time steps that the network was built
+/// with. The gradients are there in training only.
+impl ModuleT for Network {
+    fn forward_t(&self, x: &Tensor, train: bool) -> candle_core::Result<Tensor> {
+        let time_steps = if x.dim(0)? == 1 { self.time_steps } else { x.dim(0)? };
+        if !train {
+            return Ok(self.forward(x, &Context::evaluation(time_steps))?.logits);
         }
-        for (number, (after, features)) in
-            std::mem::take(&mut self.stage_ends).into_iter().enumerate()
-        {
-            let pool = match features {
-                Features::Map { .. } => Some(GlobalAveragePool::new(features)?),
-                Features::Vector { .. } => None,
-            };
-            let input = pool.as_ref().map_or(features, Layer::output);
-            let mut root = self.store.root();
-            let mut scope = root.child(format!("side{}", number + 1));
-            let linear = Linear::new(&mut scope, input, LinearSettings::new(self.classes))?;
-            heads.push(SideHead { after, pool, linear });
+        if !self.side_heads.is_empty() {
+            candle_core::bail!(
+                "the network has side heads, whose logits `forward_t` cannot return: use \
+                 `Network::forward`"
+            );
         }
-        if heads.is_empty() {
-            return Err(candlewick_core::Error::Setting {
-                field: "side heads".into(),
-                expected: "a network of at least two stages".into(),
-                got: "one stage".into(),
-            });
-        }
-        Ok(heads)
+        let key = Key::new(0).named("forward_t").at(self.calls.fetch_add(1, Ordering::Relaxed));
+        Ok(self.forward(x, &Context::training(time_steps, key))?.logits)
     }
 }

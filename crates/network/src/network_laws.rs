@@ -1,14 +1,16 @@
 //! Laws of whole networks: of every registered one, at reduced width.
 
 use candle_core::{Device, Tensor};
-use candlewick_core::{Key, Result};
+use candlewick_core::parameters::seeded;
+use candlewick_core::{Key, Result, host};
+use candlewick_methods::{Methods, Shortcut};
 use candlewick_neuron::AnyNeuron;
 use candlewick_surrogate::AnySurrogate;
 
-use crate::laws::{assert_same, largest, normal};
+use crate::laws::{assert_same, assert_within, largest, normal};
 use crate::{
-    AnyNetwork, Architecture, CifarNet, Connect, Context, Features, Network, Parts, Pooling,
-    ResNet, ResNet19, SewResNet, Spec, Stem, Vgg, VggSnn, WideResNet,
+    AnyNetwork, Architecture, Backward, CifarNet, Connect, Context, Features, Layer, Network,
+    Parts, Pass, Pooling, ResNet, ResNet19, SewResNet, Signal, Spec, Stem, Vgg, VggSnn, WideResNet,
 };
 
 pub(crate) fn parts() -> Result<Parts> {
@@ -18,11 +20,12 @@ pub(crate) fn parts() -> Result<Parts> {
 pub(crate) fn build(
     architecture: &dyn Architecture,
     parts: &Parts,
+    methods: &Methods,
     input: [usize; 3],
 ) -> Result<Network> {
     let [height, width, channels] = input;
     let input = Features::Map { height, width, channels };
-    Network::new(architecture, parts, input, 10, &Device::Cpu, Key::new(1))
+    Network::new(architecture, parts, methods, input, 10, seeded(&Device::Cpu, Key::new(1)))
 }
 
 /// Networks of each registered kind, small, with every choice that they offer, and the samples that
@@ -97,6 +100,12 @@ fn has_stages(network: &AnyNetwork) -> bool {
     !matches!(network, AnyNetwork::Spec(_))
 }
 
+/// Side heads, where there may be some.
+fn side_heads(network: &AnyNetwork) -> Methods {
+    let methods = Methods::new();
+    if has_stages(network) { methods.with(Shortcut::default()) } else { methods }
+}
+
 /// With c(k, i, o) = k² i o + 2 o of a k×k convolution without bias and its normalization,
 /// b(i, o) = c(3, i, o) + c(3, o, o) of a basic block, s(i, o) = b(i, o) + c(1, i, o) of one with a
 /// convolution around it, and f(i, o) = i o + o of a linear layer.
@@ -148,8 +157,9 @@ fn parameter_counts_are_those_of_the_papers() -> Result<()> {
     let mut visited = Vec::new();
     for (network, [height, width, channels], classes, count) in cases {
         let input = Features::Map { height, width, channels };
-        let (parts, key) = (parts()?, Key::new(1));
-        let built = Network::new(&*network, &parts, input, classes, &Device::Cpu, key)?;
+        let builder = seeded(&Device::Cpu, Key::new(1));
+        let methods = Methods::new();
+        let built = Network::new(&*network, &parts()?, &methods, input, classes, builder)?;
         assert_eq!(built.parameters().count(), count, "{network:?}");
         visited.push(network.name());
     }
@@ -160,8 +170,8 @@ fn parameter_counts_are_those_of_the_papers() -> Result<()> {
     Ok(())
 }
 
-/// Logits, side logits, and gradients by all parameters, of a training pass.
-fn trained(network: &Network, x: &Tensor, context: &Context) -> Result<Vec<Tensor>> {
+/// Logits, side logits, and gradients with respect to all parameters, of a training pass.
+pub(crate) fn trained(network: &Network, x: &Tensor, context: &Context) -> Result<Vec<Tensor>> {
     let out = network.forward(x, context)?;
     let mut all = vec![out.logits.clone()];
     all.extend(out.side.iter().cloned());
@@ -169,9 +179,13 @@ fn trained(network: &Network, x: &Tensor, context: &Context) -> Result<Vec<Tenso
     for side in &out.side {
         loss = (loss + side.sqr()?.sum_all()?)?;
     }
-    let gradients = out.backward(&loss)?;
+    let gradients = loss.backward()?;
     for parameter in network.parameters().learned() {
-        all.push(gradients.get(&parameter.variable).expect("a gradient").clone());
+        let gradient = gradients.get(&parameter.variable);
+        // Side heads do not run in evaluation.
+        let absent = !context.training && parameter.name.starts_with("side");
+        assert_eq!(gradient.is_none(), absent, "{}, {:?}", parameter.name, network.input());
+        all.extend(gradient.cloned());
     }
     Ok(all)
 }
@@ -182,13 +196,14 @@ fn trained(network: &Network, x: &Tensor, context: &Context) -> Result<Vec<Tenso
 pub(crate) fn assert_recomputed_is_kept(
     architecture: &dyn Architecture,
     parts: &Parts,
+    methods: &Methods,
     x: &Tensor,
     context: &Context,
     name: &str,
 ) -> Result<[usize; 2]> {
     let (_, _, height, width, channels) = x.dims5()?;
     let step = |recompute: bool| -> Result<(Vec<Vec<u32>>, String, usize)> {
-        let network = build(architecture, parts, [height, width, channels])?;
+        let network = build(architecture, parts, methods, [height, width, channels])?;
         let context = Context { census: true, recompute, ..*context };
         let mut all = trained(&network, x, &context)?;
         all.extend(network.parameters().iter().map(|entry| entry.variable.as_tensor().clone()));
@@ -216,12 +231,13 @@ fn recomputed_currents_change_no_bit() -> Result<()> {
     let all = all_reduced();
     let (mut visited, mut bytes) = (0, [0; 2]);
     for (architecture, input) in &all {
-        let parts = Parts { side_heads: has_stages(architecture), ..parts()? };
+        let (parts, methods) = (parts()?, side_heads(architecture));
         let context = Context::training(TIME_STEPS, Key::new(1));
         for given in [1, TIME_STEPS] {
             let x = normal("x", &[&[given, 2], &input[..]].concat())?;
             let name = format!("{architecture:?}, {given} of {TIME_STEPS} steps");
-            let held = assert_recomputed_is_kept(&**architecture, &parts, &x, &context, &name)?;
+            let held =
+                assert_recomputed_is_kept(&**architecture, &parts, &methods, &x, &context, &name)?;
             bytes = [bytes[0] + held[0], bytes[1] + held[1]];
             visited += 1;
         }
@@ -244,22 +260,11 @@ fn recomputed_currents_take_the_memory_of_one_layer() -> Result<()> {
         let layers = "16C3-".repeat(depth) + "GAP-FC10";
         let spec = Spec { layers, bias: false };
         let name = format!("{depth} layers");
-        bytes.push(assert_recomputed_is_kept(&spec, &parts()?, &x, &context, &name)?);
+        let (parts, methods) = (parts()?, Methods::new());
+        bytes.push(assert_recomputed_is_kept(&spec, &parts, &methods, &x, &context, &name)?);
     }
     assert_eq!(bytes[1][0] - bytes[0][0], 6 * layer, "kept");
     assert_eq!(bytes[1][1], bytes[0][1], "recomputed");
-    Ok(())
-}
-
-/// The graph of candle keeps everything, and must not be said to recompute.
-#[test]
-fn recomputing_is_refused_where_candle_goes_back() -> Result<()> {
-    let network = build(&Spec { layers: "6C3-FC10".into(), bias: false }, &parts()?, [8, 8, 3])?;
-    let x = normal("x", &[1, 2, 8, 8, 3])?;
-    let context = Context { recompute: true, ..Context::training(4, Key::new(1)) };
-    let error = network.composed(&x, &context).unwrap_err().to_string();
-    assert!(error.contains("recompute: expected tensors on the CPU"), "{error}");
-    network.composed(&x, &Context { gradients: false, ..context })?;
     Ok(())
 }
 
@@ -271,7 +276,7 @@ fn a_constant_input_runs_once_and_means_the_same() -> Result<()> {
     for (architecture, input) in &all {
         let mut results = Vec::new();
         for repeats in [1, 4] {
-            let network = build(&**architecture, &parts()?, *input)?;
+            let network = build(&**architecture, &parts()?, &Methods::new(), *input)?;
             let x = normal("x", &[&[1, 3], &input[..]].concat())?.repeat((repeats, 1, 1, 1, 1))?;
             let mut all = trained(&network, &x, &Context::training(4, Key::new(1)))?;
             let entries = network.parameters().iter();
@@ -286,8 +291,9 @@ fn a_constant_input_runs_once_and_means_the_same() -> Result<()> {
     Ok(())
 }
 
-/// Whole networks on the CPU, bits and sparse kernels and all, are those of candle operations:
-/// logits, side logits, gradients, running statistics; widths that fill words and that do not.
+/// Whole networks by the kernels, bits and sparse kernels and all, are those of candle operations where
+/// no kernel may read a tensor's memory: logits, side logits, gradients, running statistics, firing
+/// rates, operations; widths that fill words and that do not.
 #[test]
 fn networks_are_their_composition() -> Result<()> {
     let all = all_reduced();
@@ -299,48 +305,174 @@ fn networks_are_their_composition() -> Result<()> {
             (4, "atan", true),
             (1, "triangle", false),
         ] {
-            let parts = Parts {
-                side_heads: has_stages(architecture),
-                ..Parts::new(
-                    AnyNeuron::named("lif")?.model(),
-                    AnySurrogate::named(surrogate)?.shared(),
-                )
-            };
+            let parts = Parts::new(
+                AnyNeuron::named("lif")?.model(),
+                AnySurrogate::named(surrogate)?.shared(),
+            );
+            let methods = side_heads(architecture);
             let x = normal("x", &[&[time, 2], &input[..]].concat())?;
-            let context = Context { training, ..Context::training(4, Key::new(1)) };
-            let mut results = Vec::new();
-            for composed in [false, true] {
-                let network = build(&**architecture, &parts, *input)?;
-                let out = if composed {
-                    network.composed(&x, &context)?
-                } else {
-                    network.forward(&x, &context)?
-                };
-                let mut all = vec![out.logits.clone()];
-                all.extend(out.side.iter().cloned());
-                let mut loss = (&out.logits * normal("weights", out.logits.dims())?)?.sum_all()?;
-                for side in &out.side {
-                    loss = (loss + side.sqr()?.sum_all()?)?;
-                }
-                let gradients = out.backward(&loss)?;
-                for parameter in network.parameters().learned() {
-                    let gradient = gradients.get(&parameter.variable);
-                    // Side heads do not run in evaluation.
-                    assert_eq!(gradient.is_none(), !training && parameter.name.contains("side"));
-                    all.extend(gradient.cloned());
-                }
-                let buffers = network.parameters().iter();
-                all.extend(buffers.map(|entry| entry.variable.as_tensor().clone()));
-                results.push(all);
-            }
+            let context = Context { training, census: true, ..Context::training(4, Key::new(1)) };
             let name = format!("{architecture:?}, {time} steps given, {surrogate}, {training}");
-            assert_eq!(results[0].len(), results[1].len(), "{name}");
-            assert_same(&results[0], &results[1], &name)?;
+            assert_composed(&**architecture, &parts, &methods, &x, &context, 1e-4, &name)?;
             visited += 1;
         }
     }
     assert_eq!(visited, 4 * all.len());
     Ok(())
+}
+
+/// Runs a network by the kernels and as on a device, and compares logits, gradients, parameters and
+/// running statistics within `tolerance`, and what was observed exactly, shares of zero derivatives
+/// within it; gives the number of spikes in the first layer.
+pub(crate) fn assert_composed(
+    architecture: &dyn Architecture,
+    parts: &Parts,
+    methods: &Methods,
+    x: &Tensor,
+    context: &Context,
+    tolerance: f32,
+    name: &str,
+) -> Result<u64> {
+    let (_, _, height, width, channels) = x.dims5()?;
+    let run = || -> Result<_> {
+        let network = build(architecture, parts, methods, [height, width, channels])?;
+        let mut all = trained(&network, x, context)?;
+        all.extend(network.parameters().iter().map(|entry| entry.variable.as_tensor().clone()));
+        Ok((all, network.take_observations(), network.take_operations()))
+    };
+    let [kernels, composed] = [run()?, host::forbid(run)?];
+    assert_eq!(kernels.0.len(), composed.0.len(), "{name}");
+    assert_within(tolerance, &kernels.0, &composed.0, name)?;
+    for (a, b) in kernels.1.iter().zip(&composed.1) {
+        let counted = |seen: &crate::LayerObservation| {
+            (seen.name.clone(), seen.counts.spikes, seen.counts.elements, seen.census)
+        };
+        assert_eq!(counted(a), counted(b), "{name}");
+        let (a, b) = (a.counts, b.counts);
+        assert_eq!(a.backward_elements, b.backward_elements, "{name}");
+        let zeros = a.zero_derivatives.abs_diff(b.zero_derivatives) as f32;
+        assert!(zeros <= 1e-3 * a.backward_elements as f32, "{name}: {a:?} {b:?}");
+        assert!((a.penalty - b.penalty).abs() <= 1e-4 * (1.0 + a.penalty), "{name}: {a:?} {b:?}");
+    }
+    assert_eq!(kernels.1.len(), composed.1.len(), "{name}");
+    if let (Some(a), Some(b)) = (kernels.2, composed.2) {
+        assert!((a.additions - b.additions).abs() <= 1e-6 * a.additions, "{name}: {a:?} {b:?}");
+        assert_eq!(a.multiply_adds, b.multiply_adds, "{name}");
+    } else {
+        assert_eq!(kernels.2, composed.2, "{name}");
+    }
+    Ok(kernels.1[0].counts.spikes)
+}
+
+/// The gradient with respect to the image is that of its composition, for images given once and at
+/// every step, and is there only where it is asked for.
+#[test]
+fn the_input_has_a_gradient_where_it_is_asked_for() -> Result<()> {
+    let all = all_reduced();
+    let (mut visited, mut reached) = (0, 0);
+    for (architecture, input) in &all {
+        for given in [1, 3] {
+            let x = normal("x", &[&[given, 2], &input[..]].concat())?;
+            let run = || -> Result<Vec<Tensor>> {
+                let network = build(&**architecture, &parts()?, &Methods::new(), *input)?;
+                let x = candle_core::Var::from_tensor(&x)?;
+                // The input may be made of other tensors by candle operations.
+                let made = (x.as_tensor() * 2.0)?;
+                let out = network.forward(&made, &Context::training(3, Key::new(1)))?;
+                let loss = (&out.logits * normal("weights", out.logits.dims())?)?.sum_all()?;
+                let gradients = loss.backward()?;
+                Ok(vec![gradients.get(&x).expect("a gradient").clone()])
+            };
+            let [kernels, composed] = [run()?, host::forbid(run)?];
+            assert_eq!(kernels[0].dims(), x.dims());
+            reached += usize::from(kernels[0].abs()?.sum_all()?.to_scalar::<f32>()? > 0.0);
+            assert_same(&kernels, &composed, &format!("{architecture:?}, {given} of 3 steps"))?;
+            let network = build(&**architecture, &parts()?, &Methods::new(), *input)?;
+            let out = network.forward(&x, &Context::training(3, Key::new(1)))?;
+            assert!(out.logits.sum_all()?.backward()?.get(&x).is_none());
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 2 * all.len());
+    // In a few of the narrow networks no neuron of a layer is near its threshold.
+    assert!(10 * reached >= 9 * visited, "{reached} of {visited}");
+    Ok(())
+}
+
+/// A kernel that reads a tensor's memory on the path of devices is found.
+#[test]
+fn a_read_of_host_memory_fails_where_it_is_forbidden() -> Result<()> {
+    #[derive(Debug)]
+    struct Planted(Features);
+    impl Layer for Planted {
+        fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
+            pass.compose(&x, self.0, |x| {
+                let values = host::values(x)?.to_vec();
+                Ok(Tensor::from_vec(values, x.shape(), x.device())?)
+            })
+        }
+
+        fn output(&self) -> Features {
+            self.0
+        }
+    }
+    let features = Features::Vector { size: 3 };
+    let x = normal("x", &[2, 1, 3])?;
+    let run = || crate::module::apply(&Planted(features), &x, Context::evaluation(2));
+    assert_eq!(largest(&run()?, &x)?, 0.0);
+    let error = host::forbid(run).unwrap_err().to_string();
+    assert!(error.contains("read the memory of a tensor on a device"), "{error}");
+    Ok(())
+}
+
+/// Every registered network, on sequences that are cut at random: the bits are those of the whole
+/// pass, and those of a pass by groups of steps up to rounding.
+#[test]
+fn a_stream_is_the_whole_pass_to_the_bit() -> Result<()> {
+    let all = all_reduced();
+    let mut stream_of_cuts = Key::new(9).stream();
+    let mut visited = 0;
+    for (architecture, input) in &all {
+        assert_streams(&**architecture, &parts()?, *input, &mut stream_of_cuts)?;
+        visited += 1;
+    }
+    assert_eq!(visited, all.len());
+    Ok(())
+}
+
+pub(crate) fn assert_streams(
+    architecture: &dyn Architecture,
+    parts: &Parts,
+    input: [usize; 3],
+    cuts: &mut candlewick_core::random::Stream,
+) -> Result<()> {
+    const TIME_STEPS: usize = 7;
+    let network = build(architecture, parts, &Methods::new(), input)?;
+    // Events: small counts, mostly 0.
+    let x = normal("x", &[&[TIME_STEPS, 2], &input[..]].concat())?.affine(1.0, -0.5)?;
+    let x = x.relu()?.ceil()?;
+    // Statistics of a training, so that neurons fire.
+    network.forward(&x, &Context::training(TIME_STEPS, Key::new(1)))?;
+    let context = Context { stepwise: true, ..Context::evaluation(TIME_STEPS) };
+    let whole = network.forward(&x, &context)?.logits.detach();
+    let bits = |logits: &Tensor| -> Result<Vec<u32>> {
+        Ok(logits.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect())
+    };
+    let mut stream = network.stream(2);
+    for by_steps in [true, false] {
+        stream.reset();
+        let (mut parts_of_it, mut at) = (Vec::new(), 0);
+        while at < TIME_STEPS {
+            let left = (TIME_STEPS - at) as u32;
+            let count = if by_steps { 1 } else { 1 + cuts.below(left) as usize };
+            parts_of_it.push(stream.run(&x.narrow(0, at, count)?)?.detach());
+            at += count;
+        }
+        let cut = Tensor::cat(&parts_of_it, 0)?;
+        assert!(bits(&cut)? == bits(&whole)?, "{architecture:?}, {:?}", parts.neuron);
+    }
+    let grouped = network.forward(&x, &Context::evaluation(TIME_STEPS))?.logits.detach();
+    assert_within(1e-3, &[whole], &[grouped], &format!("{architecture:?}, {:?}", parts.neuron))
 }
 
 #[test]
@@ -351,8 +483,8 @@ fn bits_do_not_depend_on_the_number_of_threads() -> Result<()> {
         pool.install(|| {
             let mut values = Vec::new();
             for (architecture, input) in &all {
-                let parts = Parts { side_heads: has_stages(architecture), ..parts()? };
-                let network = build(&**architecture, &parts, *input)?;
+                let methods = side_heads(architecture);
+                let network = build(&**architecture, &parts()?, &methods, *input)?;
                 let x = normal("x", &[&[1, 4], &input[..]].concat())?;
                 for tensor in trained(&network, &x, &Context::training(3, Key::new(1)))? {
                     values.push(tensor.flatten_all()?.to_vec1()?);
@@ -369,21 +501,22 @@ fn bits_do_not_depend_on_the_number_of_threads() -> Result<()> {
 }
 
 #[test]
-fn evaluation_builds_no_graph_and_draws_no_random_number() -> Result<()> {
+fn evaluation_keeps_nothing_says_so_and_draws_no_random_number() -> Result<()> {
     let all = all_reduced();
     let mut visited = 0;
     for (architecture, input) in &all {
-        let network = build(&**architecture, &parts()?, *input)?;
+        let network = build(&**architecture, &parts()?, &Methods::new(), *input)?;
         let x = normal("x", &[&[1, 3], &input[..]].concat())?;
         let first = network.forward(&x, &Context::evaluation(4))?.logits;
-        assert!(!first.track_op(), "{architecture:?}");
+        let error = first.sum_all()?.backward().unwrap_err().to_string();
+        assert!(error.contains("ran without gradients"), "{architecture:?}: {error}");
         let again = network.forward(&x, &Context::evaluation(4))?.logits;
         assert_eq!(largest(&first, &again)?, 0.0, "{architecture:?}");
         visited += 1;
     }
     assert_eq!(visited, all.len());
     let spec = Spec { layers: "6C3-AP2-DP0.5-FC10".into(), bias: false };
-    let network = build(&spec, &parts()?, [8, 8, 3])?;
+    let network = build(&spec, &parts()?, &Methods::new(), [8, 8, 3])?;
     let x = normal("x", &[1, 3, 8, 8, 3])?;
     let training = |seed| network.forward(&x, &Context::training(4, Key::new(seed)));
     assert!(largest(&training(1)?.logits, &training(2)?.logits)? > 0.0);
@@ -393,7 +526,7 @@ fn evaluation_builds_no_graph_and_draws_no_random_number() -> Result<()> {
 
 #[test]
 fn side_heads_stand_at_the_ends_of_stages_and_are_gone_in_evaluation() -> Result<()> {
-    let parts = Parts { side_heads: true, ..parts()? };
+    let (parts, methods) = (parts()?, Methods::new().with(Shortcut::default()));
     let spec = |layers: &str| Spec { layers: layers.into(), bias: false }.into();
     let specs = [
         (spec("6C3-AP2-5C3-AP2-4C3-GAP-FC10"), [8, 8, 3]),
@@ -427,7 +560,7 @@ fn side_heads_stand_at_the_ends_of_stages_and_are_gone_in_evaluation() -> Result
             | AnyNetwork::WideResNet(WideResNet { width, .. }) => *width,
             AnyNetwork::Spec(_) => 1.0,
         };
-        let network = build(&**architecture, &parts, *input)?;
+        let network = build(&**architecture, &parts, &methods, *input)?;
         for (number, &channels) in channels.iter().enumerate() {
             let name = format!("side{}.weight", number + 1);
             let entry = network.parameters().get(&name).expect("a side head");
@@ -445,7 +578,7 @@ fn side_heads_stand_at_the_ends_of_stages_and_are_gone_in_evaluation() -> Result
     }
     assert_eq!(visited, 22);
     let one_stage = Spec { layers: "6C3-FC10".into(), bias: false };
-    let error = build(&one_stage, &parts, [8, 8, 3]).unwrap_err().to_string();
+    let error = build(&one_stage, &parts, &methods, [8, 8, 3]).unwrap_err().to_string();
     assert!(error.contains("at least two stages"), "{error}");
     Ok(())
 }
@@ -453,13 +586,12 @@ fn side_heads_stand_at_the_ends_of_stages_and_are_gone_in_evaluation() -> Result
 #[test]
 fn observations_count_what_happened() -> Result<()> {
     let spec = Spec { layers: "6C3-AP2-FC7-FC10".into(), bias: false };
-    let network = build(&spec, &parts()?, [8, 8, 3])?;
+    let network = build(&spec, &parts()?, &Methods::new(), [8, 8, 3])?;
     assert_eq!(network.layer_names(), ["convolution1", "linear1"]);
     let x = normal("x", &[1, 3, 8, 8, 3])?;
     let context = Context { census: true, ..Context::training(4, Key::new(1)) };
     let out = network.forward(&x, &context)?;
-    let loss = out.logits.sum_all()?;
-    out.backward(&loss)?;
+    out.logits.sum_all()?.backward()?;
     let seen = network.take_observations();
     assert_eq!(seen[0].neurons, 384);
     assert_eq!(seen[0].counts.elements, 4 * 3 * 384);
@@ -473,7 +605,7 @@ fn observations_count_what_happened() -> Result<()> {
 
 #[test]
 fn impossible_shapes_are_refused_in_words() -> Result<()> {
-    let parts = parts()?;
+    let (parts, methods) = (parts()?, Methods::new());
     let cases = [
         ("6C3-AP9-FC10", "a side from 1 to 4"),
         ("6C3-FC9", "FC10 at the end"),
@@ -483,7 +615,7 @@ fn impossible_shapes_are_refused_in_words() -> Result<()> {
     let mut visited = 0;
     for (layers, words) in cases {
         let spec = Spec { layers: layers.into(), bias: false };
-        let error = build(&spec, &parts, [4, 4, 3]).unwrap_err().to_string();
+        let error = build(&spec, &parts, &methods, [4, 4, 3]).unwrap_err().to_string();
         assert!(error.contains(words), "{layers}: {error}");
         visited += 1;
     }
@@ -491,22 +623,22 @@ fn impossible_shapes_are_refused_in_words() -> Result<()> {
     let all = all_reduced();
     let mut visited = 0;
     for (architecture, input) in &all {
-        let network = build(&**architecture, &parts, *input)?;
+        let network = build(&**architecture, &parts, &methods, *input)?;
         let [height, width, channels] = *input;
         let x = normal("x", &[1, 2, height + 1, width, channels])?;
         let error = network.forward(&x, &Context::evaluation(2)).unwrap_err().to_string();
         let shape = format!("{input:?}");
         assert!(error.contains("input of the network") && error.contains(&shape), "{error}");
         let vector = Features::Vector { size: 5 };
-        let key = Key::new(1);
-        let error = Network::new(&**architecture, &parts, vector, 10, &Device::Cpu, key);
+        let builder = seeded(&Device::Cpu, Key::new(1));
+        let error = Network::new(&**architecture, &parts, &methods, vector, 10, builder);
         let error = error.unwrap_err().to_string();
         assert!(error.contains("a map [H, W, C]"), "{architecture:?}: {error}");
         visited += 1;
     }
     assert_eq!(visited, all.len());
     // Five poolings do not fit into 16×16.
-    let error = build(&Vgg::default(), &parts, [16, 16, 3]).unwrap_err().to_string();
+    let error = build(&Vgg::default(), &parts, &methods, [16, 16, 3]).unwrap_err().to_string();
     assert!(error.contains("pooling window"), "{error}");
     Ok(())
 }
@@ -569,7 +701,8 @@ fn impossible_choices_are_refused_in_words() -> Result<()> {
     ];
     let others = others.map(|(table, words)| (table.to_owned(), words));
     for (table, words) in widths.chain(others) {
-        let error = build(&*parsed(&table), &parts()?, [32, 32, 3]).unwrap_err().to_string();
+        let network = build(&*parsed(&table), &parts()?, &Methods::new(), [32, 32, 3]);
+        let error = network.unwrap_err().to_string();
         assert!(error.contains(words), "{table}: {error}");
         visited += 1;
     }

@@ -11,18 +11,20 @@
 
 use std::sync::Arc;
 
-use candle_core::{Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 use candlewick_core::initializer::Initializer;
 use candlewick_core::parameters::{Role, Scope};
-use candlewick_core::{Error, Result, host};
+use candlewick_core::{Result, host};
 use candlewick_kernels::neuron::current::PerChannel;
 use candlewick_kernels::normalization::{Gradients, Statistics, normalize_gradient, statistics};
 use serde::{Deserialize, Serialize};
 
 use crate::buffer::Buffer;
+use crate::gradients::ParameterGradients;
 use crate::kept::Kept;
-use crate::signal::{Filed, Pass, Pull, Signal, Values};
-use crate::{Context, Element, Features, Layer};
+use crate::layer::Backward;
+use crate::signal::Values;
+use crate::{Array, Element, Features, Layer, Pass, Signal};
 
 /// Settings of the normalization in a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,27 +65,28 @@ impl Normalization {
     /// (the last axis of `input`).
     ///
     /// `in_branch` says whether this is the last normalization of a residual branch.
-    pub fn new(
-        scope: &mut Scope<'_>,
+    ///
+    /// # Errors
+    /// If a parameter cannot be created.
+    pub fn new<'a>(
         input: Features,
         settings: ThresholdBatchNorm,
         in_branch: bool,
+        scope: impl Into<Scope<'a>>,
     ) -> Result<Self> {
-        let channels = match input {
-            Features::Map { channels, .. } => channels,
-            Features::Vector { size } => size,
+        let scope = scope.into();
+        let create = |name, role, value| {
+            scope.create(name, role, &[input.channels()], Initializer::Constant(value))
         };
-        let mut create =
-            |name, role, value| scope.create(name, role, &[channels], Initializer::Constant(value));
         let factor = settings.factor * if in_branch { settings.branch_factor } else { 1.0 };
         Ok(Self {
             settings,
             factor,
             features: input,
-            gamma: create("gamma", Role::Normalization, 1.0)?.as_tensor().clone(),
-            beta: create("beta", Role::Normalization, 0.0)?.as_tensor().clone(),
-            running_mean: create("running_mean", Role::Buffer, 0.0)?,
-            running_variance: create("running_variance", Role::Buffer, 1.0)?,
+            gamma: create("gamma", Role::Normalization, 1.0)?.tensor(),
+            beta: create("beta", Role::Normalization, 0.0)?.tensor(),
+            running_mean: create("running_mean", Role::Buffer, 0.0)?.variable,
+            running_variance: create("running_variance", Role::Buffer, 1.0)?.variable,
         })
     }
 
@@ -93,32 +96,33 @@ impl Normalization {
     }
 
     /// Moves the running statistics towards those of a batch of `count` values per channel.
-    fn track(&self, mean: &[f32], variance: &[f32], count: usize) -> Result<()> {
+    fn track(&self, mean: &Tensor, variance: &Tensor, count: usize) -> Result<()> {
         // The running variance is the unbiased one, as in PyTorch.
         let unbiased = count as f32 / (count.max(2) - 1) as f32;
         let momentum = self.settings.momentum;
         for (running, batch, factor) in
             [(&self.running_mean, mean, 1.0), (&self.running_variance, variance, unbiased)]
         {
-            let mut values = running.to_vec1::<f32>()?;
-            for (value, batch) in values.iter_mut().zip(batch) {
-                *value = (1.0 - momentum) * *value + momentum * factor * batch;
-            }
-            running.set(&Tensor::from_vec(values, running.shape(), running.device())?)?;
+            let old = (running.as_detached_tensor() * f64::from(1.0 - momentum))?;
+            let new = (batch.reshape(running.shape())? * f64::from(momentum * factor))?;
+            running.set(&(old + new)?)?;
         }
         Ok(())
     }
-}
 
-impl Normalization {
+    /// How often a value counts that is given once for all steps: as if it had been repeated.
+    fn repeats(x_time: usize, pass: &Pass) -> usize {
+        (pass.context.time_steps / x_time).max(1)
+    }
+
     /// Prepares the normalization of `x`, which the neurons behind it apply; gives its backward pass,
-    /// which turns the gradient by the normalized values into that by `x`.
+    /// which turns the gradient with respect to the normalized values into that with respect to `x`.
     pub(crate) fn prepare(
         &self,
         x: &Arc<Kept>,
-        repeats: usize,
+        time: usize,
         pass: &Pass,
-    ) -> Result<(PerChannel, Option<NormalizationPull>)> {
+    ) -> Result<(PerChannel, Option<NormalizationBackward>)> {
         let channels = self.features.channels();
         let epsilon = self.settings.epsilon;
         let of_the_batch = pass.context.training;
@@ -126,8 +130,10 @@ impl Normalization {
             let (mut mean, mut variance) = (vec![0.0; channels], vec![0.0; channels]);
             let x = x.values()?;
             statistics(&x, &mut mean, &mut variance);
-            // A constant input counts once per time step, as if it had been repeated.
-            self.track(&mean, &variance, x.len() / channels * repeats)?;
+            let count = x.len() / channels * Self::repeats(time, pass);
+            let [of_mean, of_variance] =
+                [&mean, &variance].map(|values| Tensor::new(&values[..], &Device::Cpu));
+            self.track(&of_mean?, &of_variance?, count)?;
             (mean, variance)
         } else {
             (self.running_mean.to_vec1()?, self.running_variance.to_vec1()?)
@@ -140,76 +146,89 @@ impl Normalization {
         if !pass.is_kept() {
             return Ok((prepared, None));
         }
-        let (x, by) = (x.clone(), [self.gamma.clone(), self.beta.clone()]);
-        let pull = move |gradient: &mut Buffer, filed: &mut Filed| {
-            let (mut by_gamma, mut by_beta) = (vec![0.0; channels], vec![0.0; channels]);
+        let (x, slots) = (x.clone(), [&self.gamma, &self.beta].map(|by| pass.learn(by)));
+        let backward = move |gradient: &mut Buffer, found: &mut ParameterGradients| {
+            let (mut of_gamma, mut of_beta) = (vec![0.0; channels], vec![0.0; channels]);
             let gradients =
-                Gradients { activation: gradient, gamma: &mut by_gamma, beta: &mut by_beta };
+                Gradients { activation: gradient, gamma: &mut of_gamma, beta: &mut of_beta };
             let given = Statistics { mean: &mean, variance: &variance, epsilon };
             normalize_gradient(&x.values()?, given, &gamma, of_the_batch, gradients);
-            for gradient in &mut by_gamma {
+            for gradient in &mut of_gamma {
                 *gradient *= factor;
             }
-            filed.add(&by[0], by_gamma)?;
-            filed.add(&by[1], by_beta)
+            for (slot, gradient) in slots.into_iter().zip([of_gamma, of_beta]) {
+                if let Some(slot) = slot {
+                    found.add(slot, Tensor::from_vec(gradient, channels, &Device::Cpu)?)?;
+                }
+            }
+            Ok(())
         };
-        Ok((prepared, Some(Box::new(pull))))
+        Ok((prepared, Some(Box::new(backward))))
+    }
+
+    /// The layer by the kernels.
+    fn by_kernels(&self, x: &Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
+        let values = x.dense(&pass.pool)?;
+        let kept = Kept::new(values.clone(), None);
+        let (prepared, backward) = self.prepare(&kept, x.time, pass)?;
+        let mut out = pass.take(values.len());
+        prepared.apply(&values, &mut out);
+        let pool = pass.pool.clone();
+        let backward = backward.map(|backward| -> Backward {
+            Box::new(move |gradient, found| {
+                let mut gradient = gradient.into_host(&pool)?;
+                backward(&mut gradient, found)?;
+                Ok(Some(Array::Host(gradient)))
+            })
+        });
+        let learns = backward.is_some();
+        Ok((x.with(self.features, Values::Dense(Arc::new(out))).behind(learns), backward))
+    }
+
+    /// The layer as candle operations.
+    pub(crate) fn by_composition(
+        &self,
+        x: &Signal,
+        pass: &Pass,
+    ) -> Result<(Signal, Option<Backward>)> {
+        let channels = self.features.channels();
+        let of_the_batch = pass.context.training;
+        let moments = |rows: &Tensor| -> Result<[Tensor; 2]> {
+            let mean = rows.mean_keepdim(0)?;
+            let variance = rows.broadcast_sub(&mean)?.sqr()?.mean_keepdim(0)?;
+            Ok([mean, variance])
+        };
+        if of_the_batch {
+            let rows = x.tensor(pass)?.reshape(((), channels))?;
+            let [mean, variance] = moments(&rows)?;
+            self.track(&mean, &variance, rows.dim(0)? * Self::repeats(x.time, pass))?;
+        }
+        let layer = self.clone();
+        pass.compose(x, self.features, move |x| {
+            let rows = x.reshape(((), channels))?;
+            let [mean, variance] = if of_the_batch {
+                moments(&rows)?
+            } else {
+                let row = |running: &Var| running.as_detached_tensor().reshape((1, channels));
+                [row(&layer.running_mean)?, row(&layer.running_variance)?]
+            };
+            let deviation = (variance + f64::from(layer.settings.epsilon))?.sqrt()?;
+            let gamma = (&layer.gamma * f64::from(layer.factor))?;
+            let out = rows.broadcast_sub(&mean)?.broadcast_div(&deviation)?;
+            let out = out.broadcast_mul(&gamma)?.broadcast_add(&layer.beta)?;
+            Ok(out.reshape(x.shape())?)
+        })
     }
 }
 
 /// A backward pass through a normalization, in place.
-pub(crate) type NormalizationPull = Box<dyn FnOnce(&mut Buffer, &mut Filed) -> Result<()> + Send>;
+pub(crate) type NormalizationBackward =
+    Box<dyn FnOnce(&mut Buffer, &mut ParameterGradients) -> Result<()> + Send>;
 
 impl Layer for Normalization {
-    fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
-        if x.dims()[2..] != self.features.dims() {
-            return Err(Error::Shape {
-                what: "input of a normalization, from axis 2".into(),
-                expected: format!("{:?}", self.features.dims()),
-                got: format!("{:?}", &x.dims()[2..]),
-            });
-        }
-        let channels = self.gamma.elem_count();
-        let rows = x.reshape(((), channels))?;
-        let (mean, variance) = if context.training {
-            let mean = rows.mean_keepdim(0)?;
-            let variance = rows.broadcast_sub(&mean)?.sqr()?.mean_keepdim(0)?;
-            let count = rows.dim(0)? * (context.time_steps / x.dim(0)?).max(1);
-            self.track(
-                &mean.flatten_all()?.to_vec1()?,
-                &variance.flatten_all()?.to_vec1()?,
-                count,
-            )?;
-            (mean, variance)
-        } else {
-            let shape = (1, channels);
-            (
-                self.running_mean.reshape(shape)?.detach(),
-                self.running_variance.reshape(shape)?.detach(),
-            )
-        };
-        let deviation = (variance + f64::from(self.settings.epsilon))?.sqrt()?;
-        let gamma = (context.parameter(&self.gamma) * f64::from(self.factor))?;
-        let out = rows.broadcast_sub(&mean)?.broadcast_div(&deviation)?;
-        let out = out.broadcast_mul(&gamma)?.broadcast_add(&context.parameter(&self.beta))?;
-        Ok(out.reshape(x.shape())?)
-    }
-
-    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
         x.expect("a normalization", self.features)?;
-        let repeats = (pass.context.time_steps / x.time).max(1);
-        let values = x.dense(&pass.pool);
-        let kept = Kept::new(values.clone(), None);
-        let (prepared, pull) = self.prepare(&kept, repeats, pass)?;
-        let mut out = pass.pool.take(values.len());
-        prepared.apply(&values, &mut out);
-        let pull: Option<Pull> = pull.map(|pull| -> Pull {
-            Box::new(move |mut gradient, filed| {
-                pull(&mut gradient, filed)?;
-                Ok(Some(gradient))
-            })
-        });
-        Ok((x.with(self.features, Values::Dense(Arc::new(out))).learned(), pull))
+        if pass.is_on_host() { self.by_kernels(&x, pass) } else { self.by_composition(&x, pass) }
     }
 
     fn output(&self) -> Features {
@@ -232,21 +251,23 @@ impl Layer for Normalization {
 mod tests {
     use candle_core::Device;
     use candlewick_core::Key;
-    use candlewick_core::parameters::Parameters;
+    use candlewick_core::parameters::seeded;
 
     use super::*;
+    use crate::Context;
+    use crate::module::apply;
 
     /// An input given once, for four steps, moves the statistics as if it had been given four times.
     #[test]
     fn a_constant_input_counts_once_per_time_step() -> Result<()> {
         let mut variances = Vec::new();
         for repeats in [1, 4] {
-            let mut store = Parameters::new(&Device::Cpu, Key::new(1));
             let features = Features::Vector { size: 1 };
             let settings = ThresholdBatchNorm::default();
-            let layer = Normalization::new(&mut store.root(), features, settings, false)?;
+            let scope = seeded(&Device::Cpu, Key::new(1));
+            let layer = Normalization::new(features, settings, false, scope)?;
             let x = Tensor::new(&[[[1.0_f32], [3.0]]], &Device::Cpu)?.repeat((repeats, 1, 1))?;
-            layer.forward(&x, &Context::training(4, Key::new(1)))?;
+            apply(&layer, &x, Context::training(4, Key::new(1)))?;
             variances.push(layer.running_variance.to_vec1::<f32>()?[0]);
         }
         // 0.9 · 1 + 0.1 · 8/7 · 1
@@ -269,7 +290,7 @@ mod tests {
         {
             let mut outputs = Vec::new();
             for weight_has_it in [false, true] {
-                let mut store = Parameters::new(&Device::Cpu, Key::new(1));
+                let scope = Scope::from(seeded(&Device::Cpu, Key::new(1)));
                 let settings = if weight_has_it {
                     ThresholdBatchNorm::default()
                 } else {
@@ -279,17 +300,15 @@ mod tests {
                         ..ThresholdBatchNorm::default()
                     }
                 };
-                let layer = Normalization::new(&mut store.root(), features, settings, in_branch)?;
+                let layer = Normalization::new(features, settings, in_branch, scope.clone())?;
                 if weight_has_it {
-                    let gamma = &store.get("gamma").expect("a weight").variable;
+                    let parameters = scope.parameters();
+                    let gamma = &parameters.get("gamma").expect("a weight").variable;
                     gamma.set(&gamma.ones_like()?.affine(f64::from(alpha * v_threshold), 0.0)?)?;
                 }
-                let pool = Arc::default();
                 for context in [Context::training(5, Key::new(1)), Context::evaluation(5)] {
-                    let pass = Pass::new(context, Arc::clone(&pool));
-                    let composed = layer.forward(&x, &context)?;
-                    let (fused, _) = layer.run(Signal::input(&x, features, &pass)?, &pass)?;
-                    outputs.push([composed, fused.tensor(&pool)?]);
+                    let composed = host::forbid(|| apply(&layer, &x, context))?;
+                    outputs.push([composed, apply(&layer, &x, context)?]);
                 }
             }
             let [tdbn_training, tdbn, training, evaluation] = &outputs[..] else {

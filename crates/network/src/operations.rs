@@ -8,10 +8,12 @@
 
 use std::sync::Arc;
 
+use candlewick_core::Result;
 use candlewick_kernels::convolution::Conv2d;
 
+use crate::Signal;
 use crate::buffer::Pool;
-use crate::signal::{Signal, Values};
+use crate::signal::Values;
 
 /// Operations of the synapses, summed over passes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -26,20 +28,29 @@ pub struct Operations {
 
 impl Operations {
     /// Adds those of a layer with input `x`.
-    pub(crate) fn count(&mut self, convolution: &Conv2d, x: &Signal, pool: &Arc<Pool>) {
+    ///
+    /// # Errors
+    /// If the input cannot be copied from a device.
+    pub(crate) fn count(
+        &mut self,
+        convolution: &Conv2d,
+        x: &Signal,
+        pool: &Arc<Pool>,
+    ) -> Result<()> {
         let synapses = convolution.multiplications() as f64;
-        let mean = match &x.values {
-            Values::Spikes(spikes) if spikes.is_binary() => spikes.density(),
-            Values::Spikes(_) => mean_spikes(&x.dense(pool)),
-            Values::Dense(values) if values.iter().all(|&value| is_pooled_spike(value)) => {
-                mean_spikes(values)
-            }
-            Values::Dense(_) => {
-                self.multiply_adds += synapses;
-                return;
-            }
-        };
-        self.additions += mean * synapses;
+        if let Values::Spikes(spikes) = &x.values
+            && spikes.is_binary()
+        {
+            self.additions += spikes.density() * synapses;
+            return Ok(());
+        }
+        let values = x.dense(pool)?;
+        if values.iter().all(|&value| is_pooled_spike(value)) {
+            self.additions += mean_spikes(&values) * synapses;
+        } else {
+            self.multiply_adds += synapses;
+        }
+        Ok(())
     }
 }
 
@@ -50,16 +61,17 @@ fn mean_spikes(values: &[f32]) -> f64 {
     sum / values.len().max(1) as f64
 }
 
-/// Whether a float is a spike, a count of spikes, or their mean over four pixels: a layer in between,
-/// such as a flattening, may have made floats of them.
+/// Whether a float is a spike, a count of spikes, or their mean over 2×2 or 3×3 pixels: a layer in
+/// between, such as a flattening, may have made floats of them.
 fn is_pooled_spike(value: f32) -> bool {
-    let quarters = 4.0 * value;
-    quarters >= 0.0 && quarters == quarters.round()
+    let is_multiple = |of: f32| (of * value - (of * value).round()).abs() < 1e-5;
+    value >= 0.0 && (is_multiple(4.0) || is_multiple(9.0))
 }
 
 #[cfg(test)]
 mod tests {
     use candlewick_core::{Key, Result};
+    use candlewick_methods::Methods;
 
     use super::{is_pooled_spike, mean_spikes};
     use crate::laws::normal;
@@ -70,7 +82,7 @@ mod tests {
     #[test]
     fn a_sum_counts_each_spike_and_a_mean_counts_once() {
         assert_eq!(mean_spikes(&[0.0, 0.25, 1.0, 3.0]), 1.25);
-        assert!([0.0, 0.25, 3.0].into_iter().all(is_pooled_spike));
+        assert!([0.0, 0.25, 3.0, 7.0 / 9.0].into_iter().all(is_pooled_spike));
         assert!([0.3, -1.0, 0.1].into_iter().all(|value| !is_pooled_spike(value)));
     }
 
@@ -79,7 +91,7 @@ mod tests {
     #[test]
     fn operations_by_hand() -> Result<()> {
         let spec = Spec { layers: "2C3-FC10".into(), bias: false };
-        let network = build(&spec, &parts()?, [3, 3, 1])?;
+        let network = build(&spec, &parts()?, &Methods::new(), [3, 3, 1])?;
         let x = normal("x", &[1, 5, 3, 3, 1])?;
         let census = Context { census: true, ..Context::evaluation(4) };
         network.forward(&x, &Context::training(4, Key::new(1)))?;

@@ -8,13 +8,14 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Result as CandleResult, Tensor};
-use candlewick_core::{Error, Result, axes};
+use candlewick_core::{Error, Result};
 use candlewick_kernels::pool::Pool2d;
 use candlewick_kernels::spikes::Spikes;
 use serde::{Deserialize, Serialize};
 
-use crate::signal::{LEVELS, Pass, Pull, Signal, Values};
-use crate::{Context, Element, Features, Layer};
+use crate::layer::Backward;
+use crate::signal::{LEVELS, Values};
+use crate::{Array, Element, Features, Layer, Pass, Signal};
 
 /// What a window becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,22 +70,6 @@ impl Window {
         Ok(Self { kind, geometry })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (time, batch) = axes::time_and_batch(x)?;
-        let Pool2d { height, width, channels, .. } = self.geometry;
-        if x.dims()[2..] != [height, width, channels] {
-            return Err(Error::Shape {
-                what: "input of pooling, axes 2 to 4 [H, W, C]".into(),
-                expected: format!("{:?}", [height, width, channels]),
-                got: format!("{:?}", &x.dims()[2..]),
-            });
-        }
-        let geometry = Pool2d { images: time * batch, ..self.geometry };
-        let out = Self { geometry, ..*self }.composed(x)?;
-        let [height, width] = geometry.output_size();
-        Ok(out.reshape((time, batch, height, width, channels))?)
-    }
-
     /// The plain reference in candle operations: the elements of all windows, one by one.
     fn composed(&self, x: &Tensor) -> CandleResult<Tensor> {
         let Pool2d { images, height, width, channels, kernel, stride, padding } = self.geometry;
@@ -134,17 +119,26 @@ impl Window {
 }
 
 impl Window {
-    fn run(&self, x: &Signal, features: Features, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+    fn run(
+        &self,
+        x: &Signal,
+        features: Features,
+        pass: &Pass,
+    ) -> Result<(Signal, Option<Backward>)> {
         let Pool2d { height, width, channels, .. } = self.geometry;
         x.expect("pooling", Features::Map { height, width, channels })?;
         let geometry = x.windows(self.geometry);
+        if !pass.is_on_host() {
+            let window = Self { geometry, ..*self };
+            return pass.compose(x, features, move |x| Ok(window.composed(x)?));
+        }
         let of_four =
             [geometry.kernel, geometry.stride, geometry.padding] == [[2; 2], [2; 2], [0; 2]];
         let support = x.support.as_ref().filter(|_| of_four);
         let support = support.map(|support| Arc::new(support.any_of_four(height, width)));
         let spikes = match &x.values {
             Values::Spikes(spikes) => Some(spikes),
-            Values::Dense(_) => None,
+            _ => None,
         };
         let quarters = spikes
             .filter(|_| of_four && self.kind == Pooling::Average)
@@ -152,8 +146,8 @@ impl Window {
         let values = if let Some(quarters) = quarters {
             Values::Spikes(Arc::new(quarters))
         } else {
-            let dense = x.dense(&pass.pool);
-            let mut output = pass.pool.take(geometry.output_len());
+            let dense = x.dense(&pass.pool)?;
+            let mut output = pass.take(geometry.output_len());
             match self.kind {
                 Pooling::Average => geometry.average(&dense, &mut output),
                 Pooling::Max => geometry.maximum(&dense, &mut output),
@@ -171,17 +165,18 @@ impl Window {
         }
         let (kind, pool) = (self.kind, pass.pool.clone());
         let input = (kind == Pooling::Max).then(|| x.clone());
-        let pull: Pull = Box::new(move |gradient, _| {
-            let mut by_input = pool.take(geometry.input_len());
+        let backward: Backward = Box::new(move |gradient, _| {
+            let gradient = gradient.into_host(&pool)?;
+            let mut of_input = pool.take(geometry.input_len());
             match &input {
-                None => geometry.average_gradient(&gradient, &mut by_input),
+                None => geometry.average_gradient(&gradient, &mut of_input),
                 Some(input) => {
-                    geometry.maximum_gradient(&input.dense(&pool), &gradient, &mut by_input);
+                    geometry.maximum_gradient(&input.dense(&pool)?, &gradient, &mut of_input);
                 }
             }
-            Ok(Some(by_input))
+            Ok(Some(Array::Host(of_input)))
         });
-        Ok((out, Some(pull)))
+        Ok((out, Some(backward)))
     }
 
     /// The pooled values of binary `spikes` as bits, where they are few enough multiples.
@@ -258,11 +253,7 @@ macro_rules! pooling {
         }
 
         impl Layer for $name {
-            fn forward(&self, x: &Tensor, _context: &Context) -> Result<Tensor> {
-                self.0.forward(x)
-            }
-
-            fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+            fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
                 self.0.run(&x, self.output(), pass)
             }
 
@@ -302,11 +293,7 @@ impl GlobalAveragePool {
 }
 
 impl Layer for GlobalAveragePool {
-    fn forward(&self, x: &Tensor, _context: &Context) -> Result<Tensor> {
-        Ok(x.mean(3)?.mean(2)?)
-    }
-
-    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
         self.0.run(&x, self.output(), pass)
     }
 

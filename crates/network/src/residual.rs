@@ -1,15 +1,14 @@
 //! The residual block whose shortcut carries currents, with neurons behind the sum.
 
-use candle_core::Tensor;
 use candlewick_core::Result;
 use candlewick_core::initializer::Initializer;
 
 use crate::block::Currents;
-use crate::buffer::add;
-use crate::signal::{Pass, Pull, Signal};
-use crate::spiking::Part;
+use crate::layer::Backward;
+use crate::spiking::Summand;
 use crate::{
-    Context, ConvolutionSettings, Features, Layer, NetworkBuilder, Spiking, SynapseObservation,
+    Array, ConvolutionSettings, Features, Layer, NetworkBuilder, Pass, Signal, Spiking,
+    SynapseObservation,
 };
 
 /// Settings of a residual block.
@@ -83,61 +82,44 @@ impl BasicBlock {
             .shortcut(in_channels)
             .map(|settings| builder.branch(&format!("{path}.shortcut"), input, settings))
             .transpose()?;
-        let around = shortcut.as_ref().and_then(|shortcut| shortcut.normalization.as_ref());
-        let normalizations = second.normalization.iter().chain(around);
-        let spiking = builder.spiking(path, second.output())?.behind(normalizations);
+        let meeting = [Some(&second), shortcut.as_ref()];
+        let gammas: Vec<_> = meeting.into_iter().flatten().filter_map(Currents::gamma).collect();
+        let spiking = builder.spiking(path, second.output(), &gammas)?;
         Ok(Self { first, second, shortcut, spiking })
     }
 }
 
 impl Layer for BasicBlock {
-    fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
-        let inner = self.first.forward(x, context)?;
-        let currents = self.second.forward(&inner, context)?;
-        let currents = match &self.shortcut {
-            None => currents.broadcast_add(x)?,
-            Some(shortcut) => currents.broadcast_add(&shortcut.forward(x, context)?)?,
-        };
-        self.spiking.forward(&currents, context)
-    }
-
-    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
         // The sum needs both branches at every step.
-        let x = x.at_every_step(pass);
+        let (x, repeated) = x.at_every_step(pass)?;
         let (inner, first) = self.first.run(x.clone(), pass)?;
-        let (second, second_pull) = self.second.run(&inner, pass)?;
+        let (second, second_backward) = self.second.run(&inner, pass)?;
         let (around, shortcut) = match &self.shortcut {
-            None => (Part::as_it_is(&x, pass), None),
+            None => (Summand::as_it_is(&x, pass)?, None),
             Some(shortcut) => shortcut.run(&x, pass)?,
         };
         let (spikes, neurons) = self.spiking.drive(vec![second, around], pass)?;
-        let (Some(first), Some(second), Some(neurons)) = (first, second_pull, neurons) else {
+        let (Some(first), Some(second), Some(neurons)) = (first, second_backward, neurons) else {
             return Ok((spikes, None));
         };
         let post = self.second.rule.is_some().then(|| spikes.clone());
-        let pool = pass.pool.clone();
-        let needed = x.gradient;
-        let pull: Pull = Box::new(move |gradient, filed| {
-            let by_sum = neurons(gradient, filed)?;
-            let mut copy = pool.take(by_sum.len());
-            copy.copy_from_slice(&by_sum);
+        let (needed, steps) = (x.gradient, pass.context.time_steps);
+        let backward: Backward = Box::new(move |gradient, found| {
+            let of_sum = neurons(gradient, found)?;
+            let copy = of_sum.copy();
             let around = match shortcut {
-                None => Some(by_sum).filter(|_| needed),
-                Some(shortcut) => shortcut(by_sum, post.as_ref(), filed)?,
+                None => Some(of_sum).filter(|_| needed),
+                Some(shortcut) => shortcut(of_sum, post.as_ref(), found)?,
             };
-            let Some(by_inner) = second(copy, post.as_ref(), filed)? else {
-                return Ok(around);
+            let through = match second(copy, post.as_ref(), found)? {
+                Some(of_inner) => first(of_inner, found)?,
+                None => None,
             };
-            let through = first(by_inner, filed)?;
-            Ok(match (through, around) {
-                (Some(mut sum), Some(other)) => {
-                    add(&mut sum, &other);
-                    Some(sum)
-                }
-                (one, other) => one.or(other),
-            })
+            let sum = Array::sum(through, around)?;
+            sum.map(|sum| if repeated { sum.over_time(steps) } else { Ok(sum) }).transpose()
         });
-        Ok((spikes, Some(pull)))
+        Ok((spikes, Some(backward)))
     }
 
     fn output(&self) -> Features {

@@ -9,10 +9,12 @@ use candlewick_kernels::spikes::Spikes;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::buffer::{Buffer, add};
-use crate::signal::{LEVELS, Pass, Pull, Signal, Values};
+use crate::compose::BackwardAll;
+use crate::layer::Backward;
+use crate::signal::{LEVELS, Values};
 use crate::{
-    Block, Context, Features, Layer, NetworkBuilder, ResidualSettings, Spiking, SynapseObservation,
+    Array, Block, Features, Layer, NetworkBuilder, Pass, ResidualSettings, Signal, Spiking,
+    SynapseObservation,
 };
 
 /// Values per task.
@@ -40,7 +42,7 @@ impl Connect {
         }
     }
 
-    /// The derivatives by `x` and `a`.
+    /// The derivatives with respect to `x` and `a`.
     fn partials(self, x: f32, a: f32) -> [f32; 2] {
         match self {
             Self::Add => [1.0; 2],
@@ -49,7 +51,8 @@ impl Connect {
         }
     }
 
-    fn forward(self, x: &Tensor, a: &Tensor) -> Result<Tensor> {
+    /// The plain reference in candle operations.
+    fn composed(self, x: &Tensor, a: &Tensor) -> Result<Tensor> {
         Ok(match self {
             Self::Add => a.broadcast_add(x)?,
             Self::And => a.broadcast_mul(x)?,
@@ -57,11 +60,15 @@ impl Connect {
         })
     }
 
-    /// Joins activations of one shape; gives the backward pass, which turns the gradient by the
-    /// result into those by `x` and `a`.
-    fn run(self, x: &Signal, a: &Signal, pass: &Pass) -> (Signal, Option<Parting>) {
-        let (from_x, from_a) = (x.dense(&pass.pool), a.dense(&pass.pool));
-        let mut joined = pass.pool.take(from_x.len());
+    /// Joins activations of one shape; gives the backward pass, which turns the gradient with respect
+    /// to the result into those with respect to `x` and `a`.
+    fn run(self, x: &Signal, a: &Signal, pass: &Pass) -> Result<(Signal, Option<BackwardAll>)> {
+        if !pass.is_on_host() {
+            return pass
+                .compose_all(&[x, a], a.features, move |both| self.composed(&both[0], &both[1]));
+        }
+        let (from_x, from_a) = (x.dense(&pass.pool)?, a.dense(&pass.pool)?);
+        let mut joined = pass.take(from_x.len());
         joined
             .par_chunks_mut(TASK)
             .zip(from_x.par_chunks(TASK).zip(from_a.par_chunks(TASK)))
@@ -71,52 +78,50 @@ impl Connect {
                 }
             });
         let spikes = match (&x.values, &a.values) {
-            (Values::Spikes(_), Values::Spikes(_)) => as_bits(a, &joined),
+            (Values::Spikes(_), Values::Spikes(_)) => as_bits(a, &joined, pass),
             _ => None,
         };
         let values = match spikes {
             Some(spikes) => Values::Spikes(Arc::new(spikes)),
             None => Values::Dense(Arc::new(joined)),
         };
-        let out = a.with(a.features, values).learned();
+        let out = Signal { gradient: x.gradient || a.gradient, ..a.with(a.features, values) };
         if !pass.is_kept() {
-            return (out, None);
+            return Ok((out, None));
         }
         let pool = pass.pool.clone();
         // The partial derivatives of a sum need neither.
         let kept = (self != Self::Add).then(|| (x.clone(), a.clone()));
-        let parting: Parting = Box::new(move |mut by_x: Buffer| {
-            let mut by_a = pool.take(by_x.len());
-            let Some((x, a)) = kept else {
-                by_a.copy_from_slice(&by_x);
-                return [by_x, by_a];
-            };
-            let (x, a) = (x.dense(&pool), a.dense(&pool));
-            by_x.par_chunks_mut(TASK)
-                .zip(by_a.par_chunks_mut(TASK))
-                .zip(x.par_chunks(TASK).zip(a.par_chunks(TASK)))
-                .for_each(|((by_x, by_a), (x, a))| {
-                    for (((by_x, by_a), &x), &a) in by_x.iter_mut().zip(by_a).zip(x).zip(a) {
-                        let [partial_x, partial_a] = self.partials(x, a);
-                        *by_a = *by_x * partial_a;
-                        *by_x *= partial_x;
-                    }
-                });
-            [by_x, by_a]
+        let backward: BackwardAll = Box::new(move |gradient, _| {
+            let mut of_x = gradient.into_host(&pool)?;
+            let mut of_a = of_x.copy();
+            if let Some((x, a)) = kept {
+                let (x, a) = (x.dense(&pool)?, a.dense(&pool)?);
+                of_x.par_chunks_mut(TASK)
+                    .zip(of_a.par_chunks_mut(TASK))
+                    .zip(x.par_chunks(TASK).zip(a.par_chunks(TASK)))
+                    .for_each(|((of_x, of_a), (x, a))| {
+                        for (((of_x, of_a), &x), &a) in of_x.iter_mut().zip(of_a).zip(x).zip(a) {
+                            let [partial_x, partial_a] = self.partials(x, a);
+                            *of_x *= partial_x;
+                            *of_a *= partial_a;
+                        }
+                    });
+            }
+            Ok(vec![Some(Array::Host(of_x)), Some(Array::Host(of_a))])
         });
-        (out, Some(parting))
+        Ok((out, Some(backward)))
     }
 }
 
-/// Turns the gradient by joined activations into those by the shortcut and the residual branch.
-type Parting = Box<dyn FnOnce(Buffer) -> [Buffer; 2] + Send>;
-
 /// Small integers as bits; `None` if the values are none.
-fn as_bits(like: &Signal, values: &[f32]) -> Option<Spikes> {
+fn as_bits(like: &Signal, values: &[f32], pass: &Pass) -> Option<Spikes> {
+    // How a step is written must not depend on the other steps of a stream.
+    let least = if pass.context.stepwise { LEVELS as f32 } else { 1.0 };
     let most = values
         .par_chunks(TASK)
-        .map(|values| values.iter().copied().fold(1.0, f32::max))
-        .reduce(|| 1.0, f32::max);
+        .map(|values| values.iter().copied().fold(least, f32::max))
+        .reduce(|| least, f32::max);
     if most > LEVELS as f32 {
         return None;
     }
@@ -163,47 +168,40 @@ impl SewBlock {
 }
 
 impl Layer for SewBlock {
-    fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
-        let inner = self.first.forward(x, context)?;
-        let branch = self.second.forward(&inner, context)?;
-        match &self.shortcut {
-            None => self.connect.forward(x, &branch),
-            Some(shortcut) => self.connect.forward(&shortcut.forward(x, context)?, &branch),
-        }
-    }
-
-    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Pull>)> {
+    fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
         // The branches meet at every step.
-        let x = x.at_every_step(pass);
-        let needed = x.gradient;
+        let (x, repeated) = x.at_every_step(pass)?;
+        let (needed, steps) = (x.gradient, pass.context.time_steps);
         let (inner, first) = self.first.run(x.clone(), pass)?;
         let (branch, second) = self.second.run(inner, pass)?;
         let (around, shortcut) = match &self.shortcut {
             None => (x, None),
             Some(shortcut) => shortcut.run(x, pass)?,
         };
-        let (out, parting) = self.connect.run(&around, &branch, pass);
-        let (Some(first), Some(second), Some(parting)) = (first, second, parting) else {
+        let (out, joined) = self.connect.run(&around, &branch, pass)?;
+        let (Some(first), Some(second), Some(joined)) = (first, second, joined) else {
             return Ok((out, None));
         };
-        let pull: Pull = Box::new(move |gradient, filed| {
-            let [by_around, by_branch] = parting(gradient);
-            let around = match shortcut {
-                None => Some(by_around).filter(|_| needed),
-                Some(shortcut) => shortcut(by_around, filed)?,
+        let backward: Backward = Box::new(move |gradient, found| {
+            let mut parts = joined(gradient, found)?.into_iter();
+            let (of_around, of_branch) = (parts.next().flatten(), parts.next().flatten());
+            let around = match (shortcut, of_around) {
+                (None, gradient) => gradient.filter(|_| needed),
+                (Some(shortcut), Some(gradient)) => shortcut(gradient, found)?,
+                (Some(_), None) => None,
             };
-            let Some(by_inner) = second(by_branch, filed)? else {
-                return Ok(around);
+            let of_inner = match of_branch {
+                Some(gradient) => second(gradient, found)?,
+                None => None,
             };
-            Ok(match (first(by_inner, filed)?, around) {
-                (Some(mut sum), Some(other)) => {
-                    add(&mut sum, &other);
-                    Some(sum)
-                }
-                (one, other) => one.or(other),
-            })
+            let through = match of_inner {
+                Some(gradient) => first(gradient, found)?,
+                None => None,
+            };
+            let sum = Array::sum(through, around)?;
+            sum.map(|sum| if repeated { sum.over_time(steps) } else { Ok(sum) }).transpose()
         });
-        Ok((out, Some(pull)))
+        Ok((out, Some(backward)))
     }
 
     fn output(&self) -> Features {
@@ -224,10 +222,11 @@ impl Layer for SewBlock {
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
-    use candlewick_core::Key;
     use candlewick_core::gradient_check::largest_difference;
+    use candlewick_core::{Key, host};
 
     use super::*;
+    use crate::Context;
     use crate::laws::normal;
 
     /// Table 1 of the paper: x of the shortcut, a of the residual branch.
@@ -250,18 +249,19 @@ mod tests {
         assert_eq!(visited, 5);
     }
 
-    /// A pass on `[2, 3, 4, 5, 16]`, as the network runs it: output, gradients by x and a.
-    fn joined(connect: Connect, x: &Tensor, a: &Tensor) -> Result<(Signal, [Tensor; 2])> {
+    /// A pass on `[2, 3, 4, 5, 16]`, as the network runs it: output, gradients with respect to x and a
+    /// of a weighting.
+    fn joined(connect: Connect, x: &Tensor, a: &Tensor) -> Result<(Signal, Vec<Tensor>)> {
         let features = Features::Map { height: 4, width: 5, channels: 16 };
-        let pass = Pass::new(Context::training(2, Key::new(1)), Arc::default());
-        let signal = |x: &Tensor| Signal::input(x, features, &pass);
-        let (out, parting) = connect.run(&signal(x)?, &signal(a)?, &pass);
-        let weights = normal("weights", x.dims())?.flatten_all()?.to_vec1::<f32>()?;
-        let mut gradient = pass.pool.take(weights.len());
-        gradient.copy_from_slice(&weights);
-        let gradients = parting.unwrap()(gradient);
-        let tensor = |by: &Buffer| Tensor::from_vec(by.to_vec(), x.shape(), &Device::Cpu);
-        Ok((out, [tensor(&gradients[0])?, tensor(&gradients[1])?]))
+        let pass = Pass::new(Context::training(2, Key::new(1)), Arc::default(), &Device::Cpu);
+        let signal = |x: &Tensor| -> Result<Signal> {
+            Ok(Signal { gradient: true, ..Signal::input(x, features, &pass)? })
+        };
+        let (out, backward) = connect.run(&signal(x)?, &signal(a)?, &pass)?;
+        let gradient = Array::of(&normal("weights", x.dims())?, &pass.pool)?;
+        let gradients = backward.expect("it is kept")(gradient, &mut Default::default())?;
+        let gradients = gradients.iter().flatten().map(|array| array.tensor(x.dims()));
+        Ok((out, gradients.collect::<Result<_>>()?))
     }
 
     /// Kernels and candle operations agree, spikes stay bits, and gradients are finite differences.
@@ -273,44 +273,36 @@ mod tests {
         };
         let spikes = at_least("a", 0.5)?;
         let sums = (at_least("x", 0.5)? + at_least("y", 0.8)?)?;
+        let inputs = [normal("x", &dims)?, normal("a", &dims)?];
         let mut visited = 0;
         for connect in [Connect::Add, Connect::And, Connect::Iand] {
-            let pool = Arc::default();
             let (out, _) = joined(connect, &sums, &spikes)?;
             let Values::Spikes(bits) = &out.values else {
                 panic!("{connect:?}: sums of spikes are bits")
             };
             // Sums reach 3, products 2.
             assert!(!bits.is_binary() && bits.density() > 0.05);
-            let composed = connect.forward(&sums, &spikes)?;
-            assert_eq!(
-                out.tensor(&pool)?.flatten_all()?.to_vec1::<f32>()?,
-                composed.flatten_all()?.to_vec1::<f32>()?
-            );
-            let inputs = [normal("x", &dims)?, normal("a", &dims)?];
-            let (out, gradients) = joined(connect, &inputs[0], &inputs[1])?;
-            assert!(matches!(out.values, Values::Dense(_)));
-            let weights = normal("weights", &dims)?;
-            for (number, gradient) in gradients.iter().enumerate() {
-                let x = candle_core::Var::from_tensor(&inputs[number])?;
-                let mut both = inputs.clone();
-                both[number] = x.as_tensor().clone();
-                let loss = (connect.forward(&both[0], &both[1])? * &weights)?.sum_all()?;
-                let by_candle = loss.backward()?.get(&x).unwrap().clone();
-                let difference = (gradient - by_candle)?.abs()?.flatten_all()?.max(0)?;
-                assert!(difference.to_scalar::<f32>()? < 1e-6, "{connect:?}");
-                visited += 1;
+            for (x, a) in [(&sums, &spikes), (&inputs[0], &inputs[1])] {
+                let (out, gradients) = joined(connect, x, a)?;
+                let (composed, expected) = host::forbid(|| joined(connect, x, a))?;
+                assert!(matches!(composed.values, Values::Tensor(_)));
+                let floats =
+                    |out: &Signal| -> Result<Vec<f32>> { Ok(out.dense(&Arc::default())?.to_vec()) };
+                assert_eq!(floats(&out)?, floats(&composed)?);
+                for (found, expected) in gradients.iter().zip(&expected) {
+                    let difference = (found - expected)?.abs()?.flatten_all()?.max(0)?;
+                    assert!(difference.to_scalar::<f32>()? < 1e-6, "{connect:?}");
+                    visited += 1;
+                }
             }
-            let small =
-                inputs.map(|input| input.narrow(4, 0, 1).and_then(|input| input.narrow(3, 0, 2)));
-            let [x, a] = small;
+            let small = |x: &Tensor| x.narrow(4, 0, 1)?.narrow(3, 0, 2)?.contiguous();
             let worst =
-                largest_difference(&[x?.contiguous()?, a?.contiguous()?], 1e-2, |inputs| {
-                    connect.forward(&inputs[0], &inputs[1])
+                largest_difference(&[small(&inputs[0])?, small(&inputs[1])?], 1e-2, |inputs| {
+                    connect.composed(&inputs[0], &inputs[1])
                 })?;
             assert!(worst < 5e-3, "{connect:?}: {worst}");
         }
-        assert_eq!(visited, 6);
+        assert_eq!(visited, 12);
         Ok(())
     }
 }

@@ -1,15 +1,14 @@
-//! What flows from layer to layer on the CPU: bits where neurons spike, floats elsewhere.
+//! What flows from layer to layer: bits where neurons spike, floats elsewhere, tensors on devices.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use candle_core::Tensor;
-use candle_core::backprop::GradStore;
 use candlewick_core::{Error, Result, host};
 use candlewick_kernels::pool::Pool2d;
 use candlewick_kernels::spikes::Spikes;
 
 use crate::buffer::{Buffer, Pool};
-use crate::{Context, Features, Operations};
+use crate::{Features, Pass};
 
 /// An activation `[T, B, …]`, or `[1, B, …]` if it is the same at every step.
 #[derive(Clone, Debug)]
@@ -18,10 +17,10 @@ pub struct Signal {
     pub(crate) batch: usize,
     pub(crate) features: Features,
     pub(crate) values: Values,
-    /// Where a gradient by the activation is needed, if not everywhere: where the surrogate
-    /// derivative behind it is not 0.
+    /// Where a gradient with respect to the activation is needed, if not everywhere: where the
+    /// surrogate derivative behind it is not 0.
     pub(crate) support: Option<Arc<Spikes>>,
-    /// Whether anything learned lies behind it, so that its gradient is needed.
+    /// Whether anything that learns lies behind it, so that its gradient is needed.
     pub(crate) gradient: bool,
 }
 
@@ -30,79 +29,8 @@ pub struct Signal {
 pub(crate) enum Values {
     Dense(Arc<Buffer>),
     Spikes(Arc<Spikes>),
-}
-
-/// A backward pass through a layer: takes the gradient by its output, files the gradients of its
-/// parameters, and gives the gradient by its input if that is needed.
-pub type Pull = Box<dyn FnOnce(Buffer, &mut Filed) -> Result<Option<Buffer>> + Send>;
-
-/// Gradients by parameters, in the order in which the backward pass finds them.
-#[derive(Debug, Default)]
-pub struct Filed(Vec<(Tensor, Tensor)>, Vec<Tensor>);
-
-impl Filed {
-    /// Files the gradient of a parameter.
-    pub(crate) fn add(&mut self, parameter: &Tensor, gradient: Vec<f32>) -> Result<()> {
-        let gradient = Tensor::from_vec(gradient, parameter.shape(), parameter.device())?;
-        self.0.push((parameter.clone(), gradient));
-        Ok(())
-    }
-
-    /// Files the gradient of a scalar that candle operations made of a parameter.
-    pub(crate) fn through(&mut self, scalar: &Tensor, gradient: f32) -> Result<()> {
-        if scalar.is_variable() {
-            return self.add(scalar, vec![gradient]);
-        }
-        self.1.push((scalar * f64::from(gradient))?.sum_all()?);
-        Ok(())
-    }
-
-    /// Puts all gradients into candle's store, where those of one parameter are added up.
-    pub(crate) fn merge(self, store: &mut GradStore) -> Result<()> {
-        let mut all = self.0;
-        for scalar in self.1 {
-            let found = scalar.backward()?;
-            for variable in scalar.sorted_nodes().into_iter().filter(|node| node.is_variable()) {
-                if let Some(gradient) = found.get(variable) {
-                    all.push((Tensor::clone(variable), gradient.clone()));
-                }
-            }
-        }
-        for (parameter, gradient) in all {
-            let sum = match store.remove(&parameter) {
-                Some(other) => (other + gradient)?,
-                None => gradient,
-            };
-            store.insert(&parameter, sum);
-        }
-        Ok(())
-    }
-}
-
-/// A run through the layers of a network on the CPU.
-#[derive(Clone, Debug)]
-pub struct Pass {
-    pub(crate) context: Context,
-    pub(crate) pool: Arc<Pool>,
-    /// Counted where the context asks for a census.
-    pub(crate) operations: Arc<Mutex<Operations>>,
-}
-
-impl Pass {
-    pub(crate) fn new(context: Context, pool: Arc<Pool>) -> Self {
-        Self { context, pool, operations: Arc::default() }
-    }
-
-    /// Whether a backward pass will follow, for which layers must keep what they need.
-    pub(crate) fn is_kept(&self) -> bool {
-        self.context.gradients
-    }
-
-    /// The same pass for computing once more what it has computed: nothing is kept or counted.
-    pub(crate) fn again(&self) -> Self {
-        let context = Context { gradients: false, census: false, ..self.context };
-        Self { context, ..self.clone() }
-    }
+    /// On a device, without a graph.
+    Tensor(Tensor),
 }
 
 /// Most levels of activations that are written as bits: event counts, sums of spikes.
@@ -130,17 +58,67 @@ impl Signal {
                 got: time.to_string(),
             });
         }
-        let x = x.contiguous()?;
-        let values = host::values(&x)?;
-        let shape = [time, batch * features.pixels(), features.channels()];
-        let values = if let Some(spikes) = events(shape, &values) {
-            Values::Spikes(Arc::new(spikes))
-        } else {
-            let mut buffer = pass.pool.take(values.len());
-            buffer.copy_from_slice(&values);
-            Values::Dense(Arc::new(buffer))
+        let gradient = pass.is_kept() && x.track_op();
+        let values = Values::Tensor(x.detach());
+        let signal = Self { time, batch, features, values, support: None, gradient };
+        signal.at_home(pass)
+    }
+
+    /// The same values where kernels may read them: as bits, if they are small counts and mostly 0.
+    fn at_home(self, pass: &Pass) -> Result<Self> {
+        let Values::Tensor(tensor) = &self.values else { return Ok(self) };
+        if !pass.is_on_host() {
+            return Ok(self);
+        }
+        let tensor = tensor.contiguous()?;
+        let values = host::values(&tensor)?;
+        let shape = [self.time, self.batch * self.features.pixels(), self.features.channels()];
+        // How a step is written must not depend on the other steps.
+        let bits = if pass.context.stepwise { None } else { events(shape, &values) };
+        let values = match bits {
+            Some(spikes) => Values::Spikes(Arc::new(spikes)),
+            None => Values::Dense(Arc::new(pass.pool.filled(&values))),
         };
-        Ok(Self { time, batch, features, values, support: None, gradient: false })
+        Ok(Self { values, ..self })
+    }
+
+    /// An activation with other features, made of this one by a layer: `values` `[T, B, …]` for as
+    /// many steps as this one has.
+    ///
+    /// # Errors
+    /// If the number of elements does not fit the features.
+    pub fn made_from(&self, features: Features, values: Buffer) -> Result<Self> {
+        self.check(features, values.len())?;
+        Ok(self.with(features, Values::Dense(Arc::new(values))))
+    }
+
+    /// As [`made_from`](Self::made_from), of a tensor without a graph.
+    ///
+    /// # Errors
+    /// If the number of elements does not fit the features, or the tensor does not hold `f32`.
+    pub fn made_from_tensor(
+        &self,
+        features: Features,
+        tensor: &Tensor,
+        pass: &Pass,
+    ) -> Result<Self> {
+        self.check(features, tensor.elem_count())?;
+        let mut dims = vec![self.time, self.batch];
+        dims.extend(features.dims());
+        let tensor = tensor.detach().reshape(dims)?;
+        self.with(features, Values::Tensor(tensor)).at_home(pass)
+    }
+
+    fn check(&self, features: Features, count: usize) -> Result<()> {
+        let expected = self.time * self.batch * features.count();
+        if count == expected {
+            return Ok(());
+        }
+        Err(Error::Shape {
+            what: format!("elements of {} × {} samples of {features}", self.time, self.batch),
+            expected: expected.to_string(),
+            got: count.to_string(),
+        })
     }
 
     /// The same axes, with other features and values.
@@ -149,23 +127,69 @@ impl Signal {
         Self { time, batch, features, values, support: None, gradient }
     }
 
-    /// The same, behind a layer that learns.
-    pub(crate) fn learned(self) -> Self {
-        Self { gradient: true, ..self }
+    /// The same, behind parameters of which some may learn.
+    pub(crate) fn behind(self, learns: bool) -> Self {
+        Self { gradient: self.gradient || learns, ..self }
     }
 
-    /// The same, repeated if it was given once for all steps.
-    pub(crate) fn at_every_step(self, pass: &Pass) -> Self {
+    /// The same, repeated if it was given once for all steps; says whether it was.
+    ///
+    /// # Errors
+    /// If candle fails.
+    pub(crate) fn at_every_step(self, pass: &Pass) -> Result<(Self, bool)> {
         let steps = pass.context.time_steps;
         if self.time == steps {
-            return self;
+            return Ok((self, false));
         }
-        let once = self.dense(&pass.pool);
-        let mut repeated = pass.pool.take(steps * once.len());
-        for step in repeated.chunks_exact_mut(once.len().max(1)) {
-            step.copy_from_slice(&once);
-        }
-        Self { time: steps, values: Values::Dense(Arc::new(repeated)), support: None, ..self }
+        let values = if let Values::Tensor(once) = &self.values {
+            let mut repeats = vec![1; once.rank()];
+            repeats[0] = steps;
+            Values::Tensor(once.repeat(repeats)?)
+        } else {
+            let once = self.dense(&pass.pool)?;
+            let mut repeated = pass.pool.take(steps * once.len());
+            for step in repeated.chunks_exact_mut(once.len().max(1)) {
+                step.copy_from_slice(&once);
+            }
+            Values::Dense(Arc::new(repeated))
+        };
+        Ok((Self { time: steps, values, support: None, ..self }, true))
+    }
+
+    /// The activation of step `t` alone.
+    ///
+    /// # Errors
+    /// If candle fails.
+    pub(crate) fn step(&self, t: usize, pool: &Arc<Pool>) -> Result<Self> {
+        let length = self.batch * self.features.count();
+        let values = match &self.values {
+            Values::Dense(values) => {
+                Values::Dense(Arc::new(pool.filled(&values[t * length..][..length])))
+            }
+            Values::Spikes(spikes) => Values::Spikes(Arc::new(spikes.of_steps(t..t + 1))),
+            Values::Tensor(tensor) => Values::Tensor(tensor.narrow(0, t, 1)?),
+        };
+        Ok(Self { time: 1, values, support: None, ..self.clone() })
+    }
+
+    /// Number of time steps: T, or 1 for an activation that is the same at every step.
+    pub fn time(&self) -> usize {
+        self.time
+    }
+
+    /// Number of samples.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The shape of a sample at one time step.
+    pub fn features(&self) -> Features {
+        self.features
+    }
+
+    /// Whether a gradient with respect to the activation is needed.
+    pub fn needs_gradient(&self) -> bool {
+        self.gradient
     }
 
     /// Number of elements.
@@ -173,26 +197,53 @@ impl Signal {
         self.time * self.batch * self.features.count()
     }
 
-    /// The values as floats.
-    pub(crate) fn dense(&self, pool: &Arc<Pool>) -> Arc<Buffer> {
-        match &self.values {
-            Values::Dense(values) => values.clone(),
-            Values::Spikes(spikes) => Arc::new(decoded(spikes, pool)),
-        }
-    }
-
-    /// A tensor of the values.
-    pub(crate) fn tensor(&self, pool: &Arc<Pool>) -> Result<Tensor> {
+    /// `[T, B, …]`.
+    pub(crate) fn dims(&self) -> Vec<usize> {
         let mut dims = vec![self.time, self.batch];
         dims.extend(self.features.dims());
-        Ok(Tensor::from_vec(self.dense(pool).to_vec(), dims, &candle_core::Device::Cpu)?)
+        dims
+    }
+
+    /// The values as floats in memory.
+    ///
+    /// # Errors
+    /// If they cannot be copied from a device.
+    pub(crate) fn dense(&self, pool: &Arc<Pool>) -> Result<Arc<Buffer>> {
+        Ok(match &self.values {
+            Values::Dense(values) => values.clone(),
+            Values::Spikes(spikes) => Arc::new(decoded(spikes, pool)),
+            Values::Tensor(tensor) => {
+                Arc::new(pool.filled(&tensor.flatten_all()?.to_vec1::<f32>()?))
+            }
+        })
+    }
+
+    /// The values as floats in memory, to read.
+    ///
+    /// # Errors
+    /// If they cannot be copied from a device.
+    pub fn floats(&self, pass: &Pass) -> Result<Arc<Buffer>> {
+        self.dense(&pass.pool)
+    }
+
+    /// A tensor of the values, `[T, B, …]`, without a graph.
+    ///
+    /// # Errors
+    /// If candle fails.
+    pub fn tensor(&self, pass: &Pass) -> Result<Tensor> {
+        match &self.values {
+            Values::Tensor(tensor) => Ok(tensor.reshape(self.dims())?),
+            _ => {
+                Ok(Tensor::from_vec(self.dense(&pass.pool)?.to_vec(), self.dims(), pass.device())?)
+            }
+        }
     }
 
     /// Checks that the features are those that a layer was built for.
     ///
     /// # Errors
     /// If they are not; `layer` is named.
-    pub(crate) fn expect(&self, layer: &str, features: Features) -> Result<()> {
+    pub fn expect(&self, layer: &str, features: Features) -> Result<()> {
         if self.features == features {
             return Ok(());
         }

@@ -6,13 +6,28 @@ use candle_core::{Result, Tensor};
 use candlewick_core::value::Value;
 use candlewick_surrogate::{Surrogate, spike_at};
 
-use crate::{Model, Output};
+use crate::Model;
+
+/// What a composed run gives and goes through, in candle's graph.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// Spikes `[T, …]`; potentials, for a neuron that does not fire.
+    pub output: Tensor,
+    /// State `[S, …]` after the last step.
+    pub state: Tensor,
+    /// Pre-reset potentials `[T, …]`.
+    pub potentials: Tensor,
+    /// Distances to the threshold `[T, …]`, of neurons that fire.
+    pub distances: Option<Tensor>,
+}
 
 /// Runs `model` on `x` (`[T, …]`, or `[1, …]` for a constant input) for `time_steps` steps.
 ///
 /// `parameters` `[P]` are the learned scalars, `surrogate_parameter` the learned parameter that
 /// `surrogate` has, `state` `[S, …]` the state before the first step.
-/// Returns the spikes `[T, …]` and the state `[S, …]` after the last step.
+///
+/// # Errors
+/// If a shape does not fit, or candle fails.
 pub fn composed(
     model: &dyn Model,
     surrogate: &dyn Surrogate,
@@ -21,7 +36,7 @@ pub fn composed(
     parameters: Option<&Tensor>,
     surrogate_parameter: Option<&Tensor>,
     state: Option<&Tensor>,
-) -> Result<Output> {
+) -> Result<Trace> {
     let learned: Vec<Value> = match parameters {
         Some(values) => rows(values, model.parameters())?,
         None => Vec::new(),
@@ -29,7 +44,6 @@ pub fn composed(
     let parameters = model.effective_values(learned);
     let mut state: Vec<Value> = match state {
         Some(state) => rows(state, model.states())?,
-
         None => model
             .initial_state()
             .into_iter()
@@ -37,12 +51,12 @@ pub fn composed(
             .collect::<Result<_>>()?,
     };
     let constant_input = x.dim(0)? == 1;
-    let mut outputs = Vec::with_capacity(time_steps);
+    let (mut outputs, mut potentials, mut distances) = (Vec::new(), Vec::new(), Vec::new());
     for t in 0..time_steps {
         let input = x.get(if constant_input { 0 } else { t })?;
         let charged = model.charge_values(&parameters, state, input.into());
+        potentials.push(charged[0].clone().tensor()?);
         if !model.fires() {
-            outputs.push(charged[0].clone().tensor()?);
             state = charged;
             continue;
         }
@@ -54,10 +68,17 @@ pub fn composed(
         }
         let resetting = if model.firing().detach_reset { spikes.detach() } else { spikes.clone() };
         outputs.push(spikes);
+        distances.push(distance);
         state = model.reset_values(&parameters, charged, resetting.into());
     }
     let state = state.into_iter().map(Value::tensor).collect::<Result<Vec<_>>>()?;
-    Ok(Output { output: Tensor::stack(&outputs, 0)?, state: Some(Tensor::stack(&state, 0)?) })
+    let potentials = Tensor::stack(&potentials, 0)?;
+    let (output, distances) = if model.fires() {
+        (Tensor::stack(&outputs, 0)?, Some(Tensor::stack(&distances, 0)?))
+    } else {
+        (potentials.clone(), None)
+    };
+    Ok(Trace { output, state: Tensor::stack(&state, 0)?, potentials, distances })
 }
 
 /// The first `count` rows of a tensor.

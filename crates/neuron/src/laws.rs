@@ -115,7 +115,7 @@ impl Case {
     }
 
     fn composed(&self) -> Result<Output> {
-        Ok(composed(
+        let trace = composed(
             &*self.model,
             &*self.surrogate,
             &self.input,
@@ -123,7 +123,8 @@ impl Case {
             self.parameters.as_deref(),
             self.width.as_deref(),
             Some(&self.state),
-        )?)
+        )?;
+        Ok(Output { output: trace.output, state: Some(trace.state) })
     }
 
     /// Gradients by all variables of a fixed, uneven weighting of spikes and final state.

@@ -17,6 +17,7 @@ mod leaky_integrator;
 mod lif;
 mod model;
 mod multi_step;
+mod neurons;
 mod parametric_lif;
 mod parametric_threshold_lif;
 mod preset;
@@ -32,7 +33,7 @@ pub use candlewick_kernels::neuron::{
     ChargeGradient, DistanceGradient, Firing, FiringRule, Neuron, Reset, ResetGradient,
 };
 pub use candlewick_kernels::real::Real;
-pub use composed::composed;
+pub use composed::{Trace, composed};
 pub use delayed_reset_lif::DelayedResetLif;
 pub use integrate_and_fire::IntegrateAndFire;
 pub use izhikevich::Izhikevich;
@@ -41,6 +42,7 @@ pub use leaky_integrator::LeakyIntegrator;
 pub use lif::Lif;
 pub use model::{Model, Settings};
 pub use multi_step::{MultiStep, Output};
+pub use neurons::Neurons;
 pub use parametric_lif::ParametricLif;
 pub use parametric_threshold_lif::ParametricThresholdLif;
 pub use preset::Preset;

@@ -1,14 +1,13 @@
 //! The multi-step neuron: one differentiable operation over all time steps of a layer.
 
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Once};
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use candlewick_core::host;
 use candlewick_kernels::neuron::current::Source;
-use candlewick_kernels::neuron::scan::{self, ActivityGradient, Backward, Forward};
+use candlewick_kernels::neuron::scan::{self, ActivityGradient, Backward, Forward, Measure};
 use candlewick_surrogate::Surrogate;
 
-use crate::activity::{ActivityPenalty, Probe, measure, needs};
 use crate::{Model, composed};
 
 /// What a call of the multi-step operation gives.
@@ -39,16 +38,10 @@ pub struct MultiStep<'a> {
     pub state: Option<&'a Tensor>,
     /// Whether to return the state after the last step.
     pub return_state: bool,
-    /// Terms of the loss on the activity, whose gradients are added in the backward pass.
-    pub penalties: &'a [Arc<dyn ActivityPenalty>],
-    /// Factor of the penalties, such as one over the number of layers.
-    pub penalty_scale: f32,
-    /// Where to count.
-    pub probe: Option<Arc<Probe>>,
 }
 
 impl<'a> MultiStep<'a> {
-    /// A call without state, learned scalars or measurements.
+    /// A call without state or learned scalars.
     pub fn new(
         model: Arc<dyn Model>,
         surrogate: Arc<dyn Surrogate>,
@@ -64,9 +57,6 @@ impl<'a> MultiStep<'a> {
             surrogate_parameter: None,
             state: None,
             return_state: false,
-            penalties: &[],
-            penalty_scale: 1.0,
-            probe: None,
         }
     }
 
@@ -96,7 +86,7 @@ impl<'a> MultiStep<'a> {
                 candle_core::bail!("neuron state: expected {expected:?}, got {:?}", state.dims());
             }
         }
-        if self.input.device().is_cpu() { self.fused() } else { self.composed() }
+        if host::is_reachable(self.input.device()) { self.fused() } else { self.composed() }
     }
 
     fn composed(self) -> Result<Output> {
@@ -107,9 +97,6 @@ impl<'a> MultiStep<'a> {
                 "no fused neuron for this device: composing candle operations"
             );
         });
-        if !self.penalties.is_empty() {
-            candle_core::bail!("a penalty on the activity needs the CPU's fused neuron");
-        }
         let out = composed(
             &*self.model,
             &*self.surrogate,
@@ -119,7 +106,7 @@ impl<'a> MultiStep<'a> {
             self.surrogate_parameter,
             self.state,
         )?;
-        Ok(Output { state: out.state.filter(|_| self.return_state), ..out })
+        Ok(Output { output: out.output, state: self.return_state.then_some(out.state) })
     }
 
     fn fused(self) -> Result<Output> {
@@ -146,10 +133,6 @@ impl<'a> MultiStep<'a> {
             has_state: self.state.is_some(),
             return_state,
             learns_surrogate: self.surrogate_parameter.is_some(),
-            penalties: self.penalties.to_vec(),
-            penalty_scale: self.penalty_scale,
-            gradient: Mutex::default(),
-            probe: self.probe,
         };
         let out = self.input.contiguous()?.apply_op3(&scalars.contiguous()?, &state, op)?;
         if !return_state {
@@ -166,11 +149,6 @@ struct FusedOp {
     has_state: bool,
     return_state: bool,
     learns_surrogate: bool,
-    penalties: Vec<Arc<dyn ActivityPenalty>>,
-    penalty_scale: f32,
-    /// Gradient of the penalties, from forward to backward.
-    gradient: Mutex<ActivityGradient>,
-    probe: Option<Arc<Probe>>,
 }
 
 impl CustomOp3 for FusedOp {
@@ -195,7 +173,7 @@ impl CustomOp3 for FusedOp {
         dims[0] = self.steps + if self.return_state { self.model.states() } else { 0 };
         let mut values = vec![0.0; dims[0] * n];
         let (output, final_state) = values.split_at_mut(self.steps * n);
-        let sums = self.model.forward(Forward {
+        self.model.forward(Forward {
             steps: self.steps,
             input: &[Source::Values(x)],
             state: self.has_state.then_some(state),
@@ -203,15 +181,8 @@ impl CustomOp3 for FusedOp {
             output: scan::Output::Values(output),
             final_state: self.return_state.then_some(final_state),
             potentials: None,
-            measure: needs(&self.penalties),
+            measure: Measure::default(),
         });
-        *self.gradient.lock().unwrap_or_else(PoisonError::into_inner) = measure(
-            &self.penalties,
-            self.penalty_scale,
-            sums,
-            (self.steps * n) as u64,
-            self.probe.as_deref(),
-        );
         Ok((CpuStorage::F32(values), Shape::from_dims(&dims)))
     }
 
@@ -243,13 +214,10 @@ impl CustomOp3 for FusedOp {
                 grad_final_state: self.return_state.then_some(grad_final),
                 derivative: &derivative,
                 surrogate_gradient: self.learns_surrogate,
-                activity: *self.gradient.lock().unwrap_or_else(PoisonError::into_inner),
+                activity: ActivityGradient::default(),
                 grad_state: self.has_state.then_some(&mut grad_state),
             })
         };
-        if let Some(probe) = &self.probe {
-            probe.went_back((self.steps * n) as u64, sums.zero_derivatives);
-        }
         grad_x.truncate(x.elem_count());
         let device = x.device();
         let mut grad_scalars = sums.parameters;

@@ -33,7 +33,7 @@ pub fn spike_at(
     first: u64,
 ) -> Result<Tensor> {
     let inclusive = rule == FiringRule::AtOrAbove;
-    if x.device().is_cpu() {
+    if host::is_reachable(x.device()) {
         return x.contiguous()?.apply_op1(Spike {
             inclusive,
             surrogate: surrogate.shared(),

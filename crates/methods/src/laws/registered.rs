@@ -11,7 +11,7 @@ use candlewick_surrogate::AnySurrogate;
 use crate::{
     AnyLoss, AnyMethod, CrossEntropy, GradientScaling, Loss, MaskSite, MaskedSurrogate, Method,
     MethodSettings, Methods, Moment, Outputs, ParametricSurrogate, PotentialDistribution, Scores,
-    Shortcut, TemporallyWeightedOutput, Tet, Trials,
+    Shortcut, TemporallyWeightedOutput, Tet,
 };
 
 const MOMENT: Moment = Moment { epoch: 7, step: 3, progress: 0.25, training: true };
@@ -144,19 +144,6 @@ fn problems_say_which_method_and_why() {
     assert_eq!(both.problem(&*surrogate, &*Lif::default().model()), None);
 }
 
-/// An epoch's end at which nothing can be tried.
-struct NoTrials(Parameters);
-
-impl Trials for NoTrials {
-    fn parameters(&self) -> &Parameters {
-        &self.0
-    }
-
-    fn loss(&mut self) -> Result<Option<f64>> {
-        Ok(None)
-    }
-}
-
 fn parameters() -> Parameters {
     Scope::from(seeded(&Device::Cpu, Key::new(1))).parameters()
 }
@@ -172,7 +159,7 @@ fn outputs() -> Result<Outputs> {
 fn train(methods: &mut Methods) -> Result<()> {
     let scores = Scores::new(&outputs()?.logits)?;
     methods.observe(&scores, &[0, 0], &MOMENT);
-    methods.end_epoch(&MOMENT, &mut NoTrials(parameters()))?;
+    methods.end_epoch(&MOMENT);
     methods.observe(&scores, &[1, 1], &MOMENT);
     Ok(())
 }

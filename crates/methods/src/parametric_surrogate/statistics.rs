@@ -14,7 +14,7 @@ use crate::SpikingSite;
 pub(super) struct Statistics {
     parameter_per_support: f32,
     neuron: Arc<dyn Model>,
-    learned: Option<Tensor>,
+    learned: Vec<Tensor>,
     gammas: Vec<Tensor>,
 }
 
@@ -24,7 +24,7 @@ impl Statistics {
         Some(Self {
             parameter_per_support: parameter_per_support(&**site.surrogate)?,
             neuron: site.neuron.clone(),
-            learned: site.learned.cloned(),
+            learned: site.learned.to_vec(),
             gammas: site.gammas.to_vec(),
         })
     }
@@ -44,10 +44,8 @@ impl Statistics {
     fn slopes(&self) -> Result<(f32, f32)> {
         let scalar = |value: f32| Ok(Value::from(Tensor::new(&[value], &Device::Cpu)?));
         let scalars = |values: Vec<f32>| values.into_iter().map(scalar).collect::<Result<Vec<_>>>();
-        let learned = match &self.learned {
-            Some(learned) => learned.flatten_all()?.to_vec1()?,
-            None => Vec::new(),
-        };
+        let value = |scalar: &Tensor| scalar.get(0)?.to_scalar::<f32>();
+        let learned = self.learned.iter().map(value).collect::<candle_core::Result<Vec<_>>>()?;
         let parameters = self.neuron.effective_values(scalars(learned)?);
         let potential = |above_rest: f32, current: f32| -> Result<f32> {
             let mut state = self.neuron.initial_state();
@@ -115,7 +113,7 @@ mod tests {
             let site = SpikingSite {
                 surrogate: &surrogate,
                 neuron: &neuron,
-                learned: None,
+                learned: &[],
                 gammas: &gammas,
             };
             let scope = Scope::from(seeded(&Device::Cpu, Key::new(1))).pp("neuron");
@@ -158,7 +156,7 @@ mod tests {
         let site = SpikingSite {
             surrogate: &surrogate,
             neuron: &neuron,
-            learned: Some(&learned),
+            learned: std::slice::from_ref(&learned),
             gammas: &gammas,
         };
         let statistics = Statistics::new(&site).expect("a width");

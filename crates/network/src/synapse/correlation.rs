@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use candlewick_core::Result;
 use candlewick_kernels::convolution::{Algorithm, Conv2d};
 use rayon::prelude::*;
 
+use crate::Signal;
 use crate::buffer::{Buffer, Pool};
-use crate::signal::{Signal, Values};
+use crate::signal::Values;
 
 /// Values per parallel task of the elementwise passes.
 const CHUNK: usize = 1 << 14;
@@ -24,8 +26,8 @@ pub(crate) struct Correlation<'a> {
 }
 
 impl Correlation<'_> {
-    /// Writes the plain gradient by the weight.
-    pub(crate) fn whole(&self, gradient: &[f32], out: &mut [f32]) {
+    /// Writes the plain gradient with respect to the weight.
+    pub(crate) fn whole(&self, gradient: &[f32], out: &mut [f32]) -> Result<()> {
         match (&self.x.values, self.algorithm) {
             (Values::Spikes(spikes), Algorithm::Sparse) => {
                 self.convolution.sparse_weight_gradient(spikes, gradient, out);
@@ -33,45 +35,44 @@ impl Correlation<'_> {
             (Values::Spikes(spikes), Algorithm::Tiles) => {
                 self.convolution.tile_weight_gradient(spikes, gradient, out);
             }
-            _ => self.convolution.weight_gradient(&self.x.dense(self.pool), gradient, out),
+            _ => self.convolution.weight_gradient(&self.x.dense(self.pool)?, gradient, out),
         }
+        Ok(())
     }
 
-    /// Writes the gradient by the weight of step `t` alone, given the gradient by its output.
-    pub(crate) fn of_step(&self, t: usize, gradient: &[f32], out: &mut [f32]) {
-        let step = self.step();
-        if let (Values::Spikes(spikes), Algorithm::Sparse) = (&self.x.values, self.algorithm) {
-            step.sparse_weight_gradient(&spikes.of_steps(t..t + 1), gradient, out);
-            return;
-        }
-        if let (Values::Spikes(spikes), Algorithm::Tiles) = (&self.x.values, self.algorithm) {
-            step.tile_weight_gradient(&spikes.of_steps(t..t + 1), gradient, out);
-            return;
-        }
-        let mut only = vec![0.0; self.x.time];
-        only[t] = 1.0;
-        step.weight_gradient(&weighted_sum(self.x, &only, self.pool), gradient, out);
+    /// Writes the gradient with respect to the weight of step `t` alone, given the gradient with
+    /// respect to its output.
+    pub(crate) fn of_step(&self, t: usize, gradient: &[f32], out: &mut [f32]) -> Result<()> {
+        let x = self.x.step(t, self.pool)?;
+        let Self { algorithm, pool, .. } = *self;
+        Correlation { convolution: self.step(), x: &x, algorithm, pool }.whole(gradient, out)
     }
 
     /// Correlates sums of the input's steps with sums of the steps of `other`, which has the shape of
     /// the output, both by each of the rows of `weights`: `[kernel_h, kernel_w, in, rows, out]`.
-    pub(crate) fn coincidences(&self, other: &Signal, weights: &[Vec<f32>], out: &mut [f32]) {
+    pub(crate) fn coincidences(
+        &self,
+        other: &Signal,
+        weights: &[Vec<f32>],
+        out: &mut [f32],
+    ) -> Result<()> {
         if let (Values::Spikes(pre), Values::Spikes(post)) = (&self.x.values, &other.values) {
             self.convolution.coincidences(pre, post, weights, out);
-            return;
+            return Ok(());
         }
         let step = self.step();
         let outputs = step.out_channels;
         let mut of_row = vec![0.0; step.weight_len()];
         let rows = weights.len();
         for (row, weights) in weights.iter().enumerate() {
-            let pre = weighted_sum(self.x, weights, self.pool);
-            step.weight_gradient(&pre, &weighted_sum(other, weights, self.pool), &mut of_row);
+            let pre = weighted_sum(self.x, weights, self.pool)?;
+            step.weight_gradient(&pre, &weighted_sum(other, weights, self.pool)?, &mut of_row);
             let rows = out[row * outputs..].chunks_mut(rows * outputs);
             for (out, of_row) in rows.zip(of_row.chunks_exact(outputs)) {
                 out[..outputs].copy_from_slice(of_row);
             }
         }
+        Ok(())
     }
 
     /// The layer for the images of one step.
@@ -81,23 +82,18 @@ impl Correlation<'_> {
 }
 
 /// The sum of the steps of a signal by their weights.
-fn weighted_sum(x: &Signal, weights: &[f32], pool: &Arc<Pool>) -> Buffer {
-    let size = x.len() / x.time;
-    let mut sum = pool.take(size);
+fn weighted_sum(x: &Signal, weights: &[f32], pool: &Arc<Pool>) -> Result<Buffer> {
+    let mut sum = pool.take(x.len() / x.time);
     sum.fill(0.0);
-    let mut step = pool.take(size);
     for (t, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
-        match &x.values {
-            Values::Dense(values) => step.copy_from_slice(&values[t * size..][..size]),
-            Values::Spikes(spikes) => spikes.of_steps(t..t + 1).decode(&mut step),
-        }
+        let step = x.step(t, pool)?.dense(pool)?;
         sum.par_chunks_mut(CHUNK).zip(step.par_chunks(CHUNK)).for_each(|(sum, step)| {
             for (sum, value) in sum.iter_mut().zip(step) {
                 *sum += weight * value;
             }
         });
     }
-    sum
+    Ok(sum)
 }
 
 #[cfg(test)]
@@ -112,7 +108,7 @@ mod tests {
     /// Against dense correlations of decoded steps, for spikes, quarters of spikes and analog inputs, by
     /// both kernels.
     #[test]
-    fn steps_and_coincidences_are_their_dense_correlations() {
+    fn steps_and_coincidences_are_their_dense_correlations() -> Result<()> {
         let time_steps = 6;
         let convolution = Conv2d {
             images: time_steps * 4,
@@ -193,12 +189,12 @@ mod tests {
             {
                 step.weight_gradient(input, gradient, &mut expected);
                 found.fill(1.0);
-                correlation.of_step(t, gradient, &mut found);
+                correlation.of_step(t, gradient, &mut found)?;
                 same(&found, &expected);
                 visited += 1;
             }
             let mut found = vec![1.0; weights.len() * expected.len()];
-            correlation.coincidences(&post, &weights, &mut found);
+            correlation.coincidences(&post, &weights, &mut found)?;
             for (row, weights) in weights.iter().enumerate() {
                 step.weight_gradient(&sum(input, weights), &sum(&fired, weights), &mut expected);
                 let rows = found[row * 24..].chunks(3 * 24);
@@ -208,5 +204,6 @@ mod tests {
             }
         }
         assert_eq!(visited, 5 * (6 + 3));
+        Ok(())
     }
 }

@@ -1,0 +1,86 @@
+//! The short way to a network.
+
+use std::sync::Arc;
+
+use candlewick_core::Result;
+use candlewick_core::parameters::Scope;
+use candlewick_methods::Methods;
+use candlewick_neuron::{Lif, Settings};
+use candlewick_surrogate::{Surrogate, Triangle};
+
+use crate::{Architecture, Features, Network, Parts, Spec, ThresholdBatchNorm};
+
+/// A network that is not built yet; see [`Network::spec`] and [`Network::of`].
+#[derive(Debug)]
+pub struct Blueprint<'a> {
+    architecture: Arc<dyn Architecture>,
+    parts: Parts,
+    methods: Option<&'a Methods>,
+}
+
+impl Network {
+    /// A network as the papers write it, such as `16C3-AP2-FC10` (see [`Spec`]): of LIF neurons with
+    /// the triangular surrogate and batch normalization, unless something else is said.
+    pub fn spec(layers: &str) -> Blueprint<'static> {
+        Self::of(Spec { layers: layers.into(), bias: false })
+    }
+
+    /// A network of any architecture, with the same defaults.
+    pub fn of(architecture: impl Architecture + 'static) -> Blueprint<'static> {
+        let parts = Parts::new(Lif::default().model(), Triangle::default().shared());
+        Blueprint { architecture: Arc::new(architecture), parts, methods: None }
+    }
+}
+
+impl<'a> Blueprint<'a> {
+    /// The neuron of all spiking layers.
+    #[must_use]
+    pub fn neuron(mut self, neuron: impl Settings) -> Self {
+        self.parts.neuron = neuron.model();
+        self
+    }
+
+    /// The surrogate of all spiking layers.
+    #[must_use]
+    pub fn surrogate(mut self, surrogate: impl Surrogate) -> Self {
+        self.parts.surrogate = surrogate.shared();
+        self
+    }
+
+    /// The normalization of the currents; `None` for none.
+    #[must_use]
+    pub fn normalization(mut self, normalization: Option<ThresholdBatchNorm>) -> Self {
+        self.parts.normalization = normalization;
+        self
+    }
+
+    /// Time steps of an input that is given once, for calls that do not say it.
+    #[must_use]
+    pub fn time_steps(mut self, time_steps: usize) -> Self {
+        self.parts.time_steps = time_steps;
+        self
+    }
+
+    /// The training methods, which act inside of the network where they do; the same go to the
+    /// training.
+    #[must_use]
+    pub fn methods(self, methods: &Methods) -> Blueprint<'_> {
+        Blueprint { methods: Some(methods), ..self }
+    }
+
+    /// Builds the network for samples of the shape `input` and `classes` classes; its parameters are
+    /// created at `scope`, for which a `VarBuilder` will do.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn build<'b>(
+        &self,
+        input: Features,
+        classes: usize,
+        scope: impl Into<Scope<'b>>,
+    ) -> Result<Network> {
+        let none = Methods::new();
+        let methods = self.methods.unwrap_or(&none);
+        Network::new(&*self.architecture, &self.parts, methods, input, classes, scope)
+    }
+}

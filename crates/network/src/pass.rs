@@ -1,0 +1,99 @@
+//! A run through the layers of a network.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use candle_core::{Device, Tensor};
+use candlewick_core::host;
+
+use crate::buffer::{Buffer, Pool};
+use crate::gradients::Slot;
+use crate::{Context, Operations};
+
+/// A run through the layers of a network: what it was told, and what it collects.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    pub(crate) context: Context,
+    pub(crate) pool: Arc<Pool>,
+    device: Device,
+    /// Whether kernels read the memory of the activations; they are tensors of candle otherwise.
+    on_host: bool,
+    /// Counted where the context asks for a census.
+    pub(crate) operations: Arc<Mutex<Operations>>,
+    /// The parameters that the result depends on.
+    learned: Arc<Mutex<Vec<Tensor>>>,
+    /// State of each spiking layer, by its path, before the pass and then after it.
+    pub(crate) states: Option<Arc<Mutex<States>>>,
+}
+
+/// State `[S, B, …]` of spiking layers by their paths.
+pub(crate) type States = BTreeMap<String, Tensor>;
+
+/// The value behind a mutex; a panic elsewhere leaves what is still valid.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pass {
+    pub(crate) fn new(context: Context, pool: Arc<Pool>, device: &Device) -> Self {
+        Self {
+            context,
+            pool,
+            device: device.clone(),
+            on_host: host::is_reachable(device),
+            operations: Arc::default(),
+            learned: Arc::default(),
+            states: None,
+        }
+    }
+
+    /// What the pass was told.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The device of the activations.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Whether activations are in memory that kernels may read.
+    pub fn is_on_host(&self) -> bool {
+        self.on_host
+    }
+
+    /// Whether a backward pass will follow, for which layers must keep what they need.
+    pub fn is_kept(&self) -> bool {
+        self.context.gradients
+    }
+
+    /// An array of `length` floats of unspecified content, which the network uses again.
+    pub fn take(&self, length: usize) -> Buffer {
+        self.pool.take(length)
+    }
+
+    /// Says that the result depends on `parameter`; gives the place of its gradient, or `None` if none
+    /// is asked for.
+    pub fn learn(&self, parameter: &Tensor) -> Option<Slot> {
+        if !(self.is_kept() && parameter.track_op()) {
+            return None;
+        }
+        let mut learned = lock(&self.learned);
+        let known = learned.iter().position(|known| known.id() == parameter.id());
+        Some(Slot(known.unwrap_or_else(|| {
+            learned.push(parameter.clone());
+            learned.len() - 1
+        })))
+    }
+
+    /// The parameters that the result depends on, by their slots.
+    pub(crate) fn learned(&self) -> Vec<Tensor> {
+        lock(&self.learned).clone()
+    }
+
+    /// The same pass for computing once more what it has computed: nothing is kept or counted.
+    pub(crate) fn again(&self) -> Self {
+        let context = Context { gradients: false, census: false, ..self.context };
+        Self { context, ..self.clone() }
+    }
+}
