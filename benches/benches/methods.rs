@@ -6,17 +6,16 @@
 //! Arguments: names of methods to measure (default all), and `--rounds=N` (default 7).
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
-use candlewick_methods::{AnyLoss, CrossEntropy, Methods, Shortcut, Tet};
-use candlewick_network::{Context, Features, Network, Parts, Spec};
-use candlewick_neuron::{AnyNeuron, Lif};
-use candlewick_surrogate::Triangle;
+use candlewick_core::parameters::seeded;
+use candlewick_encode::Batch;
+use candlewick_methods::{AnyMethod, Methods, Shortcut, ShortcutSchedule, Tet};
+use candlewick_network::{Features, Network, Spec};
 use candlewick_train::optimizer::Sgd;
-use candlewick_train::{Combined, Gradients, Groups, Moment, Objective, Optimizer};
+use candlewick_train::{Groups, Optimizer, StepSettings, step};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -29,57 +28,43 @@ const CLASSES: usize = 10;
 
 /// A network in training with its methods.
 struct Training {
-    name: &'static str,
+    name: String,
     network: Network,
-    objective: Combined,
+    methods: Methods,
     optimizer: Optimizer,
-    input: Tensor,
-    labels: Tensor,
+    batch: Batch,
     steps: u64,
 }
 
 impl Training {
-    fn new(name: &'static str, loss: AnyLoss, methods: &Methods) -> Result<Self> {
-        let neuron = AnyNeuron::from(Lif::default()).model();
-        let threshold = neuron.firing().v_threshold;
-        let parts = Parts {
-            surrogate_rules: methods.surrogate_rules(),
-            weight_rule: methods.weight_rule(),
-            penalties: methods.penalties(threshold),
-            side_heads: methods.shortcut.is_some(),
-            ..Parts::new(neuron, Arc::new(Triangle::default()))
-        };
+    fn new(name: &str, methods: Methods) -> Result<Self> {
         let size = Features::Map { height: 32, width: 32, channels: 3 };
-        let network =
-            Network::new(&Spec::default(), &parts, size, CLASSES, &Device::Cpu, Key::new(1))?;
+        let network = Network::of(Spec::default()).methods(&methods).build(
+            size,
+            CLASSES,
+            seeded(&Device::Cpu, Key::new(1)),
+        )?;
         let sgd = Sgd { learning_rate: 0.01, momentum: 0.9, weight_decay: 5e-4, ..Sgd::default() };
         let optimizer = Optimizer::new(&sgd.into(), Groups::default(), network.parameters())?;
         let mut stream = Key::new(2).stream();
         let pixels = (0..BATCH * 32 * 32 * 3).map(|_| stream.normal()).collect();
         let labels: Vec<u32> = (0..BATCH).map(|_| stream.below(CLASSES as u32)).collect();
-        Ok(Self {
-            name,
-            network,
-            objective: Combined::new(loss, methods.clone()),
-            optimizer,
+        let batch = Batch {
             input: Tensor::from_vec(pixels, (1, BATCH, 32, 32, 3), &Device::Cpu)?,
             labels: Tensor::new(labels, &Device::Cpu)?,
-            steps: 0,
-        })
+            indices: (0..BATCH).collect(),
+            mixed: None,
+        };
+        Ok(Self { name: name.to_owned(), network, methods, optimizer, batch, steps: 0 })
     }
 
     /// One step as the training loop makes it, in seconds.
     fn step(&mut self) -> Result<f64> {
         let start = Instant::now();
         self.steps += 1;
-        let context = Context::training(TIME_STEPS, Key::new(3).at(self.steps));
-        let outputs = self.network.forward(&self.input, &context)?;
-        let moment = Moment { epoch: 0, step: self.steps, progress: 0.0, training: true };
-        let loss = self.objective.loss(&outputs, &self.labels, &moment)?;
-        let parameters = self.network.parameters();
-        let gradients = Gradients::take(parameters, outputs.backward(&loss)?)?;
-        assert!(gradients.squared_norms()?.iter().all(|norm| norm.is_finite()), "{}", self.name);
-        self.optimizer.step(1.0, parameters, &gradients)?;
+        let settings = StepSettings::new(TIME_STEPS, Key::new(3).at(self.steps));
+        let Self { network, methods, optimizer, batch, .. } = self;
+        step(network, methods, optimizer, batch, &settings)?;
         self.network.take_observations();
         Ok(start.elapsed().as_secs_f64())
     }
@@ -87,18 +72,20 @@ impl Training {
 
 /// Each method alone, by its key in recipes, with the recipe's defaults.
 fn trainings(wanted: &[String]) -> Result<Vec<Training>> {
-    let cross_entropy = || AnyLoss::from(CrossEntropy::default());
-    let mut all = vec![("tet", Tet::default().into(), Methods::default())];
-    for (name, _) in Methods::SUMMARIES {
-        let methods: Methods = toml::from_str(&format!("[{name}]"))?;
-        all.push((name, cross_entropy(), methods));
+    let evolutionary = Shortcut { schedule: ShortcutSchedule::Evolutionary, ..Shortcut::default() };
+    let mut all = vec![
+        ("tet".to_owned(), Methods::new().with(Tet::default())),
+        ("shortcut, evolutionary".to_owned(), Methods::new().with(evolutionary)),
+    ];
+    for method in AnyMethod::all() {
+        let name = method.name().to_owned();
+        let mut methods = Methods::new();
+        methods.push(method.boxed());
+        all.push((name, methods));
     }
-    let evolutionary = toml::from_str::<Shortcut>("schedule = \"evolutionary\"")?;
-    let methods = Methods { shortcut: Some(evolutionary), ..Methods::default() };
-    all.push(("shortcut, evolutionary", cross_entropy(), methods));
     all.into_iter()
-        .filter(|(name, ..)| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name))
-        .map(|(name, loss, methods)| Training::new(name, loss, &methods))
+        .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name))
+        .map(|(name, methods)| Training::new(&name, methods))
         .collect()
 }
 
@@ -119,8 +106,7 @@ fn main() -> Result<()> {
             None => wanted.push(argument),
         }
     }
-    let mut baseline =
-        Training::new("baseline", CrossEntropy::default().into(), &Methods::default())?;
+    let mut baseline = Training::new("baseline", Methods::new())?;
     println!("{:28} {:>9} {:>9} {:>9}  ratio to the plain step", "method", "ms", "plain ms", "");
     for mut method in trainings(&wanted)? {
         // The first steps fill caches and give the memory allocator its sizes.

@@ -8,12 +8,14 @@ use std::error::Error;
 
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
-use candlewick_methods::{Loss, Tet};
+use candlewick_core::parameters::seeded;
+use candlewick_encode::Batch;
+use candlewick_methods::{Methods, Tet};
 use candlewick_network::{Architecture, Context, Features, Network, Parts, ResNet19, Spec, VggSnn};
 use candlewick_neuron::{AnyNeuron, Leak, Lif};
 use candlewick_surrogate::{Surrogate, Triangle};
 use candlewick_train::optimizer::Sgd;
-use candlewick_train::{Gradients, Groups, Optimizer};
+use candlewick_train::{Groups, Optimizer, StepSettings, step};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 #[global_allocator]
@@ -27,9 +29,9 @@ const CLASSES: usize = 10;
 /// A network with what it is trained on.
 struct Step {
     network: Network,
+    methods: Methods,
     optimizer: Optimizer,
-    input: Tensor,
-    labels: Tensor,
+    batch: Batch,
     time_steps: usize,
     steps: u64,
 }
@@ -45,7 +47,9 @@ impl Step {
         let neuron = AnyNeuron::from(Lif { leak: Leak::Decay(0.5), ..Lif::default() }).model();
         let parts = Parts::new(neuron, Triangle::default().shared());
         let size = Features::Map { height, width, channels };
-        let network = Network::new(architecture, &parts, size, CLASSES, &Device::Cpu, Key::new(1))?;
+        let methods = Methods::new().with(Tet { lambda: 0.0, ..Tet::default() });
+        let builder = seeded(&Device::Cpu, Key::new(1));
+        let network = Network::new(architecture, &parts, &methods, size, CLASSES, builder)?;
         let sgd = Sgd { learning_rate: 0.01, momentum: 0.9, weight_decay: 5e-4, ..Sgd::default() };
         let optimizer = Optimizer::new(&sgd.into(), Groups::default(), network.parameters())?;
         let time = if events { time_steps } else { 1 };
@@ -57,24 +61,21 @@ impl Step {
         let input = Tensor::from_vec(values, (time, BATCH, height, width, channels), &Device::Cpu)?;
         let labels: Vec<u32> = (0..BATCH as u32).collect();
         let labels = Tensor::new(labels, &Device::Cpu)?;
-        Ok(Self { network, optimizer, input, labels, time_steps, steps: 0 })
+        let batch = Batch { input, labels, indices: (0..BATCH).collect(), mixed: None };
+        Ok(Self { network, methods, optimizer, batch, time_steps, steps: 0 })
     }
 
     /// A step as the training loop makes it.
     fn train(&mut self) -> Result<()> {
         self.steps += 1;
-        let context = Context::training(self.time_steps, Key::new(3).at(self.steps));
-        let outputs = self.network.forward(&self.input, &context)?;
-        let loss = Tet { lambda: 0.0, ..Tet::default() }.loss(&outputs.logits, &self.labels)?;
-        let parameters = self.network.parameters();
-        let gradients = Gradients::take(parameters, outputs.backward(&loss)?)?;
-        self.optimizer.step(1.0, parameters, &gradients)?;
+        let settings = StepSettings::new(self.time_steps, Key::new(3).at(self.steps));
+        step(&self.network, &mut self.methods, &mut self.optimizer, &self.batch, &settings)?;
         Ok(())
     }
 
     fn infer(&self) -> Result<Tensor> {
         let context = Context::evaluation(self.time_steps);
-        Ok(self.network.forward(&self.input, &context)?.logits.mean(0)?)
+        Ok(self.network.forward(&self.batch.input, &context)?.logits.mean(0)?)
     }
 }
 

@@ -14,6 +14,7 @@
 //! | [`core`] | random streams, parameters, devices |
 
 pub use candle_core as candle;
+pub use candle_nn as nn;
 pub use candlewick_core as core;
 pub use candlewick_datasets as datasets;
 pub use candlewick_encode as encode;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
-use candlewick::experiment::step::{self, LayerTimes, StepBench, StepReport};
+use candlewick_bench::{self as bench, LayerTimes, StepBench, StepReport};
 
 use crate::arguments::{Format, Instructions, Phase, StepArguments};
 use crate::place;
@@ -17,7 +17,7 @@ pub(crate) fn step(arguments: &StepArguments) -> Result<ExitCode> {
 
 fn measured(arguments: &StepArguments) -> Result<String> {
     place::limit(place::threads(arguments.threads))?;
-    let bench = StepBench {
+    let settings = StepBench {
         net: arguments.net.clone(),
         batch: arguments.batch.map(|batch| batch as usize),
         time_steps: arguments.time_steps.map(|steps| steps as usize),
@@ -28,10 +28,10 @@ fn measured(arguments: &StepArguments) -> Result<String> {
         weights: arguments.weights.clone(),
         data: arguments.data.clone(),
         instructions: match arguments.instructions {
-            Instructions::Portable => step::Instructions::Portable,
-            Instructions::Avx2 => step::Instructions::Avx2,
-            Instructions::Vectors => step::Instructions::Vectors,
-            Instructions::Best => step::Instructions::Best,
+            Instructions::Portable => bench::Instructions::Portable,
+            Instructions::Avx2 => bench::Instructions::Avx2,
+            Instructions::Vectors => bench::Instructions::Vectors,
+            Instructions::Best => bench::Instructions::Best,
         },
     };
     if let Some(density) = arguments.density {
@@ -39,13 +39,13 @@ fn measured(arguments: &StepArguments) -> Result<String> {
             (0.0..=1.0).contains(&density),
             "--density: expected a share from 0 to 1, got {density}"
         );
-        let layers = step::measure_layers(&bench, density)?;
+        let layers = bench::measure_layers(&settings, density)?;
         return match arguments.format {
             Format::Json => Ok(serde_json::to_string(&layers)?),
             Format::Text => Ok(layers_text(&layers)?),
         };
     }
-    let report = step::measure(&bench)?;
+    let report = bench::measure(&settings)?;
     match arguments.format {
         Format::Json => Ok(serde_json::to_string(&report)?),
         Format::Text => Ok(report_text(&report)?),

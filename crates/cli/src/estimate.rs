@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use candlewick::experiment::pace::{MEASURED_STEPS, Pacer};
+use candlewick::experiment::estimate::{Estimator, MEASURED_STEPS};
 use candlewick::experiment::{Place, Table};
 
 use crate::bars::Bars;
@@ -39,7 +39,7 @@ pub(crate) fn announce(
             Some((*open.first()?, open.len()))
         })
         .collect();
-    let mut pacer = Pacer::new(place);
+    let mut estimator = Estimator::new(place);
     let mut named: Vec<&str> = Vec::new();
     for (run, _) in &open {
         let name = run.recipe.data.name.as_str();
@@ -47,7 +47,7 @@ pub(crate) fn announce(
             continue;
         }
         named.push(name);
-        let sets = pacer.open(&run.recipe);
+        let sets = estimator.open(&run.recipe);
         match &sets {
             Ok([train, test]) => bars.say(&format!(
                 "data: {name} is there, {} training and {} test samples",
@@ -69,7 +69,7 @@ pub(crate) fn announce(
     let mut all = 0.0;
     for (run, runs) in open {
         let seconds =
-            pool.install(|| anyhow::Ok(pacer.seconds(&run.recipe, &run.name, budget)?))?;
+            pool.install(|| anyhow::Ok(estimator.seconds(&run.recipe, &run.name, budget)?))?;
         all += seconds * runs as f64;
         bars.say(&format!("  {}: {runs} × {}", run.row, about(seconds)));
     }

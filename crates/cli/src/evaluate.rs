@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use candlewick::experiment::{Experiment, Recipe};
 use candlewick::run::RunDirectory;
-use candlewick::train::task::{BEST, LAST};
+use candlewick::train::trainer::{BEST, LAST};
 use serde_json::json;
 
 use crate::arguments::{CheckpointChoice, EvaluateArguments, Format};

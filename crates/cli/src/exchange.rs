@@ -10,7 +10,7 @@ use candlewick::experiment::exchange::{self, NameMap, StateDict};
 use candlewick::experiment::{Error, RawRecipe, Trained};
 use candlewick::run::hash::sha256_hex;
 use candlewick::run::{RunDirectory, Status, replace_file};
-use candlewick::train::task::{BEST, LAST};
+use candlewick::train::trainer::{BEST, LAST};
 
 use crate::arguments::{CheckpointChoice, ExportArguments, ExportFormat, ImportArguments};
 use crate::place;

@@ -9,7 +9,7 @@ use candlewick::experiment::{self, Experiment, Recipe};
 use candlewick::run::{
     RowReport, RunDirectory, RunRecord, Selection, Snapshot, TableReport, replace_file, report,
 };
-use candlewick::train::task::LAST;
+use candlewick::train::trainer::LAST;
 
 use crate::arguments::FiguresArguments;
 use crate::place;

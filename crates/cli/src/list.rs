@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use candlewick::encode::{AnyAugment, AnyEncoder};
-use candlewick::methods::{AnyLoss, Methods};
+use candlewick::methods::{AnyLoss, AnyMethod};
 use candlewick::network::AnyNetwork;
 use candlewick::neuron::{AnyNeuron, Preset};
 use candlewick::surrogate::AnySurrogate;
@@ -48,10 +48,7 @@ fn entries(kind: Kind) -> Vec<Entry> {
         Kind::Augmentations => entries!(AnyAugment),
         Kind::Optimizers => entries!(AnyOptimizer),
         Kind::Schedules => entries!(AnyCurve),
-        Kind::Methods => Methods::SUMMARIES
-            .iter()
-            .map(|&(name, summary)| (name.to_owned(), Vec::new(), summary.to_owned()))
-            .collect(),
+        Kind::Methods => entries!(AnyMethod),
         Kind::Datasets => candlewick::datasets::registry()
             .iter()
             .map(|entry| (entry.name.to_owned(), Vec::new(), entry.description.to_owned()))

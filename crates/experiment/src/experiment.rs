@@ -4,19 +4,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use candlewick_core::Key;
+use candlewick_core::parameters::seeded;
 use candlewick_datasets::{Dataset, Shape, Split};
-use candlewick_encode::{Augmentation, ImageInput, Loader, Settings as LoaderSettings};
-use candlewick_network::{Context, Features, Network, Parts};
+use candlewick_encode::{Augmentation, Batch, ImageInput, Loader, Settings as LoaderSettings};
+use candlewick_methods::{Methods, Moment};
+use candlewick_network::{Context, Network, Parts};
 use candlewick_run::{DataHash, RunDirectory, Snapshot};
+use candlewick_train::data::features;
 use candlewick_train::{
-    Cadence, Checkpoint, Combined, Ended, Evaluation, Moment, Objective, Progress, Task,
-    evaluate_checkpoint, train,
+    Checkpoint, Ended, Evaluation, Loaders, Progress, Trainer, evaluate_checkpoint,
 };
 
 use crate::samples::{first_of_each_class, hold_out};
-use crate::watch::Watch;
+use crate::watch::{Watch, Watching};
 use crate::{Error, Recipe, Result};
 
 /// Where an experiment runs; nothing of it changes a result.
@@ -37,10 +39,8 @@ pub struct Place {
 pub struct Experiment {
     recipe: Recipe,
     network: Network,
-    objective: Combined,
-    pub(crate) train: Vec<Loader>,
-    pub(crate) validation: Vec<Loader>,
-    pub(crate) test: Vec<Loader>,
+    methods: Methods,
+    loaders: Loaders,
     data: Vec<DataHash>,
 }
 
@@ -85,16 +85,12 @@ impl Experiment {
         } else {
             loaders(training, &validation_samples, false)?
         };
-        let network = network(
-            &recipe,
-            &parts(&recipe),
-            &train[0],
-            training.info().classes.len(),
-            &place.device,
-        )
-        .map_err(|source| Error::Network { name: name.into(), source })?;
-        let objective = Combined::new(recipe.loss.clone(), recipe.methods.clone());
-        Ok(Self { recipe, network, objective, train, validation, test, data: hashes.into() })
+        let methods = recipe.training_methods();
+        let classes = training.info().classes.len();
+        let network = network(&recipe, &methods, &train[0], classes, &place.device)
+            .map_err(|source| Error::Network { name: name.into(), source })?;
+        let loaders = Loaders { name: recipe.data.name.clone(), train, validation, test };
+        Ok(Self { recipe, network, methods, loaders, data: hashes.into() })
     }
 
     /// The recipe.
@@ -112,49 +108,49 @@ impl Experiment {
         &self.data
     }
 
-    /// The loss that is trained.
-    pub(crate) fn objective(&self) -> &Combined {
-        &self.objective
+    /// The samples that it trains and is tested on.
+    pub fn loaders(&self) -> &Loaders {
+        &self.loaders
     }
 
-    /// Input and labels of the first training batch.
+    /// The network, and the methods that train it.
+    pub fn parts(&mut self) -> (&Network, &mut Methods) {
+        (&self.network, &mut self.methods)
+    }
+
+    /// The first training batch.
     ///
     /// # Errors
     /// If its samples cannot be read.
-    pub(crate) fn first_batch(&self) -> Result<(Tensor, Tensor)> {
-        let mut batches = self.train[0].epoch(0, 0)?;
-        let batch = batches.next().ok_or_else(|| Error::Field {
+    pub fn first_batch(&self) -> Result<Batch> {
+        let mut batches = self.loaders.train[0].epoch(0, 0)?;
+        Ok(batches.next().ok_or_else(|| Error::Field {
             name: self.recipe.data.name.clone(),
             field: "input.batch_size".into(),
             expected: "at most the number of training samples".into(),
-        })??;
-        Ok((batch.input, batch.labels))
+        })??)
     }
 
     /// Trains in the run directory, from its last checkpoint if there is one.
     ///
     /// # Errors
-    /// As [`candlewick_train::train`].
+    /// As [`Trainer::fit`].
     pub fn train(
         &mut self,
         run: Option<&mut RunDirectory>,
         progress: &mut dyn Progress,
         stop: &AtomicBool,
     ) -> Result<Ended> {
-        Ok(train(Task {
-            model: &self.network,
-            objective: &mut self.objective,
-            settings: &self.recipe.train,
-            key: Key::new(self.recipe.seed),
-            train: &self.train,
-            validation: &self.validation,
-            test: &self.test,
-            dataset: &self.recipe.data.name,
-            run,
-            cadence: Cadence::default(),
-            progress,
-            stop,
-        })?)
+        let trainer = Trainer::new(&self.network, &mut self.methods)
+            .settings(self.recipe.train.clone())
+            .key(Key::new(self.recipe.seed))
+            .progress(progress)
+            .stop(stop);
+        let trainer = match run {
+            Some(run) => trainer.run(run),
+            None => trainer,
+        };
+        Ok(trainer.fit_loaders(&self.loaders)?)
     }
 
     /// Evaluates a checkpoint on the test data at each of `time_steps`.
@@ -162,11 +158,8 @@ impl Experiment {
     /// # Errors
     /// If the checkpoint is damaged or of another network.
     pub fn evaluate(&mut self, checkpoint: &Path, time_steps: &[usize]) -> Result<Vec<Evaluation>> {
-        let tests = std::mem::take(&mut self.test);
-        let outcome =
-            evaluate_checkpoint(checkpoint, &self.network, &mut self.objective, &tests, time_steps);
-        self.test = tests;
-        Ok(outcome?)
+        let Self { network, methods, loaders, .. } = self;
+        Ok(evaluate_checkpoint(checkpoint, network, methods, &loaders.test, time_steps)?)
     }
 }
 
@@ -208,7 +201,7 @@ impl Experiment {
     pub fn snapshot(&self, checkpoint: &Path) -> Result<Snapshot> {
         let time_steps = self.recipe.train.time_steps();
         let fits = |loader: &&Loader| [1, time_steps].contains(&loader.input_steps());
-        let Some(loader) = self.test.iter().find(fits) else {
+        let Some(loader) = self.loaders.test.iter().find(fits) else {
             return Err(Error::Field {
                 name: "snapshot".into(),
                 field: "time steps of the test data".into(),
@@ -217,15 +210,14 @@ impl Experiment {
         };
         let watch = Arc::new(Watch::default());
         let device = self.network.parameters().device();
-        let mut parts = parts(&self.recipe);
-        parts.surrogate_rules.push(watch.clone());
-        let failed = |source| Error::Network { name: "snapshot".into(), source };
-        let network = network(&self.recipe, &parts, loader, self.network.classes(), device)
-            .map_err(failed)?;
-        let mut objective = Combined::new(self.recipe.loss.clone(), self.recipe.methods.clone());
+        let mut methods = self.recipe.training_methods();
         let checkpoint = Checkpoint::open(checkpoint)?;
+        checkpoint.load_methods(&mut methods)?;
+        methods.push(Box::new(Watching(watch.clone())));
+        let failed = |source| Error::Network { name: "snapshot".into(), source };
+        let network =
+            network(&self.recipe, &methods, loader, self.network.classes(), device).map_err(failed)?;
         checkpoint.load_parameters(network.parameters())?;
-        checkpoint.load_objective(&mut objective)?;
         let Some(batch) = loader.epoch(0, 0)?.next() else {
             return Ok(watch.snapshot(&[], Key::new(0), [time_steps, 0], false));
         };
@@ -237,13 +229,13 @@ impl Experiment {
             let labels = batch.labels.narrow(0, 0, samples)?;
             let outputs = network.forward(&input, &Context::training(time_steps, key))?;
             let moment = Moment { epoch: 0, step: 0, progress: 1.0, training: true };
-            let loss = objective.loss(&outputs, &labels, &moment)?;
+            let loss = methods.loss(&outputs, &labels, &moment)?;
             // Some surrogates are asked for their derivative only on the way back.
-            outputs.backward(&loss)?;
+            loss.backward()?;
             Ok(())
         };
         run().map_err(failed)?;
-        let inclusive = parts.neuron.firing().inclusive();
+        let inclusive = self.recipe.neuron.model().firing().inclusive();
         Ok(watch.snapshot(&network.layer_names(), key, [time_steps, samples], inclusive))
     }
 }
@@ -292,31 +284,25 @@ pub(crate) fn loaders(
     Ok(loaders)
 }
 
+/// The network of a recipe, for the samples of `loader`, with its initial parameters.
 pub(crate) fn network(
     recipe: &Recipe,
-    parts: &Parts,
+    methods: &Methods,
     loader: &Loader,
     classes: usize,
     device: &Device,
 ) -> candlewick_core::Result<Network> {
-    let input = match *loader.input_dims() {
-        [height, width, channels] => Features::Map { height, width, channels },
-        ref dims => Features::Vector { size: dims.iter().product() },
-    };
-    Network::new(&*recipe.network, parts, input, classes, device, Key::new(recipe.seed))
+    let builder = seeded(device, Key::new(recipe.seed));
+    let parts = parts(recipe);
+    Network::new(&*recipe.network, &parts, methods, features(loader), classes, builder)
 }
 
 /// What the network of a recipe is made of besides its architecture.
-pub(crate) fn parts(recipe: &Recipe) -> Parts {
-    let neuron = recipe.neuron.model();
-    let threshold = neuron.firing().v_threshold;
+pub fn parts(recipe: &Recipe) -> Parts {
     Parts {
         normalization: recipe.normalize.then_some(recipe.normalization),
-        surrogate_rules: recipe.methods.surrogate_rules(),
-        penalties: recipe.methods.penalties(threshold),
-        weight_rule: recipe.methods.weight_rule(),
-        side_heads: recipe.methods.shortcut.is_some(),
-        ..Parts::new(neuron, recipe.surrogate.shared())
+        time_steps: recipe.train.time_steps(),
+        ..Parts::new(recipe.neuron.model(), recipe.surrogate.shared())
     }
 }
 
@@ -336,7 +322,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("checkpoint.safetensors");
         let parameters = experiment.network.parameters();
-        checkpoint::save(&path, parameters, None, &experiment.objective, &0)?;
+        checkpoint::save(&path, parameters, None, &experiment.methods, &0)?;
         let snapshot = experiment.snapshot(&path)?;
         Ok((experiment, snapshot))
     }

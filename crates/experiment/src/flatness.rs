@@ -12,9 +12,9 @@ use candle_core::Tensor;
 use candlewick_core::Key;
 use candlewick_core::parameters::{Parameters, Role};
 use candlewick_run::{Flatness, FlatnessPoint, manifest};
-use candlewick_train::{Checkpoint, Combined, evaluate};
+use candlewick_train::{Checkpoint, evaluate};
 
-use crate::experiment::{loaders, network, open, parts};
+use crate::experiment::{loaders, network, open};
 use crate::samples::{first_of_each_class, hold_out};
 use crate::{Error, Place, Recipe, Result};
 
@@ -42,17 +42,17 @@ pub fn flatness(
     let loaders = loaders(recipe, &training, &samples, false, place)?;
     let failed = |source| Error::Network { name: checkpoint.display().to_string(), source };
     let classes = training.info().classes.len();
+    let mut methods = recipe.training_methods();
     let network =
-        network(recipe, &parts(recipe), &loaders[0], classes, &place.device).map_err(failed)?;
+        network(recipe, &methods, &loaders[0], classes, &place.device).map_err(failed)?;
     let parameters = network.parameters();
-    let mut objective = Combined::new(recipe.loss.clone(), recipe.methods.clone());
     let checkpoint = Checkpoint::open(checkpoint)?;
     checkpoint.load_parameters(parameters)?;
-    checkpoint.load_objective(&mut objective)?;
+    checkpoint.load_methods(&mut methods)?;
 
     let (never, time_steps) = (AtomicBool::new(false), recipe.train.time_steps());
     let measure = || -> Result<[f64; 2]> {
-        let found = evaluate(&network, &objective, &loaders, time_steps, &never, |_, _| {})?;
+        let found = evaluate(&network, &methods, &loaders, time_steps, &never, |_, _| {})?;
         // Nothing stops it.
         Ok(found.map_or([f64::NAN; 2], |found| [found.metrics.loss, found.metrics.accuracy]))
     };
@@ -147,6 +147,7 @@ fn step(
 mod tests {
     use candle_core::Device;
     use candlewick_core::initializer::Initializer;
+    use candlewick_core::parameters::{Scope, seeded};
     use candlewick_train::checkpoint;
 
     use super::*;
@@ -164,10 +165,10 @@ mod tests {
     /// Every filter of the direction is as long as that of the weights, and nothing else moves.
     #[test]
     fn a_direction_has_the_norm_of_every_filter() -> Result<()> {
-        let mut parameters = Parameters::new(&Device::Cpu, Key::new(1));
-        let mut root = parameters.root();
+        let root = Scope::from(seeded(&Device::Cpu, Key::new(1)));
         root.create("weight", Role::Weight, &[3, 3, 2, 4], Initializer::Uniform(0.5))?;
         root.create("gamma", Role::Normalization, &[4], Initializer::Constant(1.0))?;
+        let parameters = root.parameters();
         let found = direction(&parameters, Key::new(2))?;
         let [Some(moved), None] = &found[..] else { return Err("one direction".into()) };
         let norms = |tensor: &Tensor| tensor.sqr()?.reshape((18, 4))?.sum(0)?.to_vec1::<f32>();
@@ -196,8 +197,8 @@ mod tests {
         let experiment = Experiment::prepare(recipe.clone(), "test", &place)?;
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("checkpoint.safetensors");
-        let objective = Combined::new(recipe.loss.clone(), recipe.methods.clone());
-        checkpoint::save(&path, experiment.network().parameters(), None, &objective, &0)?;
+        let methods = recipe.training_methods();
+        checkpoint::save(&path, experiment.network().parameters(), None, &methods, &0)?;
         let mut heard = Vec::new();
         let measure = |heard: &mut Vec<_>| {
             flatness(&recipe, &place, &path, 2, |done, all| heard.push((done, all)))

@@ -6,23 +6,22 @@
 //! A [`Table`] holds the rows of a paper's table, each a recipe at one of three [`Scale`]s.
 
 mod error;
+pub mod estimate;
 pub mod exchange;
 mod experiment;
 mod flatness;
 mod index;
 #[cfg(test)]
 mod laws;
-pub mod pace;
 mod recipe;
 mod samples;
 mod settings;
-pub mod step;
 mod table;
 mod trained;
 mod watch;
 
 pub use error::{Error, Result};
-pub use experiment::{Experiment, Place};
+pub use experiment::{Experiment, Place, parts};
 pub use flatness::flatness;
 pub use recipe::{Data, Input, RawRecipe, Recipe};
 pub use settings::settings;

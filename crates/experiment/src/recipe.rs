@@ -1,7 +1,7 @@
 //! Recipes: what was written, and what a training runs on.
 
 use candlewick_encode::{AnyEncoder, AnyMix, Augmentation, EventInput, ImageInput};
-use candlewick_methods::{AnyLoss, Methods};
+use candlewick_methods::{AnyLoss, MethodSettings, Methods};
 use candlewick_network::{AnyNetwork, ThresholdBatchNorm};
 use candlewick_neuron::{AnyNeuron, Preset};
 use candlewick_surrogate::AnySurrogate;
@@ -23,7 +23,7 @@ pub struct RawRecipe {
     normalization: Option<ThresholdBatchNorm>,
     normalize: Option<bool>,
     loss: Option<AnyLoss>,
-    methods: Option<Methods>,
+    methods: Option<MethodSettings>,
     train: Option<Settings>,
     seed: Option<u64>,
 }
@@ -122,7 +122,7 @@ pub struct Recipe {
     /// The loss.
     pub loss: AnyLoss,
     /// The methods beside the loss.
-    pub methods: Methods,
+    pub methods: MethodSettings,
     /// Stages, optimizer, schedule.
     pub train: Settings,
 }
@@ -272,7 +272,16 @@ impl Recipe {
         })
     }
 
-    pub(crate) fn check(&self, name: &str) -> Result<()> {
+    /// The loss and the methods, ready to train.
+    pub fn training_methods(&self) -> Methods {
+        self.methods.methods(&self.loss)
+    }
+
+    /// Checks the ranges of all settings, and that they fit together; `name` is named in errors.
+    ///
+    /// # Errors
+    /// Names the field.
+    pub fn check(&self, name: &str) -> Result<()> {
         let problem = |part: &str, problem: Option<(&'static str, &'static str)>| match problem {
             Some((field, expected)) => Err(Error::Field {
                 name: name.into(),
@@ -293,8 +302,8 @@ impl Recipe {
         problem(&format!("neuron.{}", self.neuron.name()), self.neuron.problem())?;
         problem(&format!("surrogate.{}", self.surrogate.name()), self.surrogate.problem())?;
         problem(&format!("loss.{}", self.loss.name()), self.loss.problem())?;
-        let v_threshold = self.neuron.model().firing().v_threshold;
-        if let Some((field, expected)) = self.methods.problem(&*self.surrogate, v_threshold) {
+        let methods = self.training_methods();
+        if let Some((field, expected)) = methods.problem(&*self.surrogate, &*self.neuron.model()) {
             let field = format!("methods.{field}");
             return Err(Error::Field { name: name.into(), field, expected });
         }
@@ -383,7 +392,7 @@ stages = [{ epochs = 1, time_steps = 2 }]
                 "[surrogate.straight_through]\n[methods.parametric_surrogate]",
                 "parametric_surrogate",
             ),
-            ("[methods.masked_surrogate]\nsite = \"weight\"\n[methods.gradient_scaling]", "site"),
+            ("[methods.masked_surrogate]\nsite = \"weight\"\n[methods.gradient_scaling]", "gradient_scaling"),
             ("[input]\nbatch_size = 0", "input.batch_size"),
             ("[train]\nrecompute = \"always\"", "line 2"),
             ("[train]\nrecomputed = true", "recomputed"),

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use candle_core::Device;
 use candlewick_datasets::{Dataset, Image, Info, Sample, Shape, Split, find};
 use candlewick_encode::Loader;
+use candlewick_methods::Methods;
 use candlewick_network::{Context, Network};
 use candlewick_run::RunDirectory;
-use candlewick_train::task::LAST;
-use candlewick_train::{Checkpoint, Combined, Objective, checkpoint};
+use candlewick_train::trainer::LAST;
+use candlewick_train::{Checkpoint, checkpoint};
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{loaders, network, parts};
+use crate::experiment::{loaders, network};
 use crate::{Error, Place, Recipe, Result};
 
 /// What stands beside the weights in a file of [`Trained::save`].
@@ -28,7 +29,7 @@ struct Saved {
 pub struct Trained {
     recipe: Recipe,
     network: Network,
-    objective: Combined,
+    methods: Methods,
     shape: Shape,
 }
 
@@ -67,7 +68,7 @@ impl Trained {
 
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         checkpoint.load_parameters(self.network.parameters())?;
-        Ok(checkpoint.load_objective(&mut self.objective)?)
+        Ok(checkpoint.load_methods(&mut self.methods)?)
     }
 
     /// The network of `recipe` with its initial weights; `name` is named in errors.
@@ -77,10 +78,10 @@ impl Trained {
     pub fn untrained(recipe: Recipe, name: &str) -> Result<Self> {
         let (entry, _) = find(&recipe.data.name)?;
         let loader = loader_of(&recipe, blank(entry.shape))?;
-        let network = network(&recipe, &parts(&recipe), &loader, entry.classes, &Device::Cpu)
+        let methods = recipe.training_methods();
+        let network = network(&recipe, &methods, &loader, entry.classes, &Device::Cpu)
             .map_err(|source| Error::Network { name: name.into(), source })?;
-        let objective = Combined::new(recipe.loss.clone(), recipe.methods.clone());
-        Ok(Self { recipe, network, objective, shape: entry.shape })
+        Ok(Self { recipe, network, methods, shape: entry.shape })
     }
 
     /// The network of a graph of NIR with its weights, for the data of `recipe`, which says nothing of the
@@ -122,7 +123,7 @@ impl Trained {
     pub fn save(&self, path: &Path) -> Result<()> {
         let saved = Saved { recipe: self.recipe.to_toml()? };
         let parameters = self.network.parameters();
-        Ok(checkpoint::save(path, parameters, None, &self.objective, &saved)?)
+        Ok(checkpoint::save(path, parameters, None, &self.methods, &saved)?)
     }
 
     /// The recipe that it was trained by.
@@ -173,7 +174,7 @@ impl Trained {
             .and_then(|logits| logits.to_vec1())
             .map_err(|error| failed(error.into()))?;
         let mut scores = vec![0.0; self.network.classes()];
-        let weights = self.objective.output_weights(time_steps);
+        let weights = self.methods.output_weights(time_steps);
         for (logits, weight) in logits.chunks(scores.len()).zip(weights) {
             for (score, logit) in scores.iter_mut().zip(logits) {
                 *score += weight * logit;

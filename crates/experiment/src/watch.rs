@@ -5,8 +5,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::{Tensor, Var};
-use candlewick_core::Key;
+use candle_core::Tensor;
+use candlewick_core::parameters::Scope;
+use candlewick_core::{Key, Result};
+use candlewick_methods::{Method, SpikingSite};
 use candlewick_run::{LayerSnapshot, Snapshot, manifest};
 use candlewick_surrogate::{Effective, Site, Surrogate, SurrogateRule};
 
@@ -17,7 +19,7 @@ const SHOWN: usize = 48;
 /// Share of the potentials that may lie beyond each edge of a histogram.
 const BEYOND: f64 = 0.005;
 
-/// A rule that keeps the distances of all potentials from their thresholds and changes nothing.
+/// The distances of all potentials from their thresholds.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     layers: Mutex<Vec<Arc<Heard>>>,
@@ -95,22 +97,37 @@ impl Surrogate for Listening {
     }
 }
 
-impl SurrogateRule for Watch {
-    fn initial(&self, _base: &dyn Surrogate) -> Option<f32> {
-        None
+/// The watch as a method, which gives every layer an ear.
+#[derive(Debug)]
+pub(crate) struct Watching(pub(crate) Arc<Watch>);
+
+/// The ear of a layer.
+#[derive(Debug)]
+struct Ear {
+    watch: Arc<Watch>,
+    base: Arc<dyn Surrogate>,
+}
+
+impl Method for Watching {
+    fn name(&self) -> &'static str {
+        "watch"
     }
 
-    fn apply(
+    fn surrogate_rule(
         &self,
-        base: &dyn Surrogate,
-        current: Effective,
-        _learned: Option<&Var>,
-        site: Site,
-    ) -> candle_core::Result<Effective> {
+        site: &SpikingSite<'_>,
+        _scope: &Scope<'_>,
+    ) -> Result<Option<Arc<dyn SurrogateRule>>> {
+        Ok(Some(Arc::new(Ear { watch: self.0.clone(), base: site.surrogate.clone() })))
+    }
+}
+
+impl SurrogateRule for Ear {
+    fn apply(&self, current: Effective, site: Site) -> candle_core::Result<Effective> {
         // The width that was learned, without the mask that may lie over it.
         let peak = match current.surrogate.parameter() {
-            Some(parameter) => base.with_parameter(parameter),
-            None => base.shared(),
+            Some(parameter) => self.base.with_parameter(parameter),
+            None => self.base.clone(),
         };
         let heard = Arc::new(Heard {
             key: site.key,
@@ -118,7 +135,7 @@ impl SurrogateRule for Watch {
             peak,
             distances: Mutex::new(vec![f32::NAN; site.elements]),
         });
-        self.layers.lock().unwrap_or_else(PoisonError::into_inner).push(heard.clone());
+        self.watch.layers.lock().unwrap_or_else(PoisonError::into_inner).push(heard.clone());
         let inner = current.surrogate;
         Ok(Effective {
             surrogate: Arc::new(Listening { inner, heard }),

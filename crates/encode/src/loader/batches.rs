@@ -27,6 +27,25 @@ pub struct Batch {
     pub mixed: Option<Mixed>,
 }
 
+impl Batch {
+    /// The samples from number `from` to before number `to`.
+    ///
+    /// # Errors
+    /// If there are not so many.
+    pub fn part(&self, from: usize, to: usize) -> candle_core::Result<Self> {
+        let labels = |labels: &Tensor| labels.narrow(0, from, to - from)?.contiguous();
+        let mixed = |mixed: &Mixed| -> candle_core::Result<Mixed> {
+            Ok(Mixed { labels: labels(&mixed.labels)?, share: mixed.share })
+        };
+        Ok(Self {
+            input: self.input.narrow(1, from, to - from)?.contiguous()?,
+            labels: labels(&self.labels)?,
+            indices: self.indices[from..to].to_vec(),
+            mixed: self.mixed.as_ref().map(mixed).transpose()?,
+        })
+    }
+}
+
 /// What a mixed batch has besides: `share · loss(labels) + (1 - share) · loss(mixed.labels)` is its
 /// loss.
 #[derive(Clone, Debug)]

@@ -4,22 +4,22 @@
 //! 0.9, weight decay 5e-4), in f32, for LIF neurons with `v ← 0.5 v + x`, threshold 1, hard reset that
 //! is not detached, and the triangular surrogate. The batch is made beforehand.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor};
+use candlewick_core::parameters::seeded;
 use candlewick_core::{Key, Result as CoreResult};
-use candlewick_kernels::convolution::{Algorithm, Conv2d};
+use candlewick_encode::Batch;
+use candlewick_experiment::{Error, Experiment, Place, RawRecipe, Recipe, Result, parts};
 use candlewick_kernels::simd;
 pub use candlewick_kernels::simd::Level as Instructions;
-use candlewick_kernels::spikes::Spikes;
+use candlewick_methods::Methods;
 use candlewick_network::{Algorithms, Context, Features, Network};
-use candlewick_train::{Checkpoint, Gradients, Optimizer};
+use candlewick_train::{Checkpoint, Optimizer, Settings, StepSettings, step};
 use serde::Serialize;
 
-use crate::experiment::parts;
-use crate::{Error, Experiment, Place, RawRecipe, Recipe, Result};
+use crate::timing::{memory, summary};
 
 /// The networks that have such a step, with the recipe that trains them.
 const STEPS: [(&str, &str); 3] = [
@@ -107,27 +107,8 @@ pub struct StepLayer {
     pub algorithms: String,
 }
 
-/// Median, minimum.
-fn summary(mut seconds: Vec<f64>) -> Option<(f64, f64)> {
-    seconds.sort_by(f64::total_cmp);
-    let middle = seconds.len() / 2;
-    let median = if seconds.len() % 2 == 1 {
-        *seconds.get(middle)?
-    } else {
-        f64::midpoint(*seconds.get(middle)?, *seconds.get(middle.checked_sub(1)?)?)
-    };
-    Some((median, seconds[0]))
-}
-
-/// A line of the status of this process, in MiB.
-fn memory(line: &str) -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|text| text.strip_prefix(line))?;
-    Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
-}
-
 /// The recipe of a step.
-fn recipe(bench: &StepBench) -> Result<Recipe> {
+pub(crate) fn recipe(bench: &StepBench) -> Result<Recipe> {
     let Some((name, text)) = STEPS.iter().find(|(name, _)| *name == bench.net) else {
         return Err(Error::Field {
             name: "bench step".into(),
@@ -150,7 +131,7 @@ fn recipe(bench: &StepBench) -> Result<Recipe> {
 }
 
 /// Random numbers in place of data: normal for images, counts of events for frames.
-fn random_batch(recipe: &Recipe, net: &str) -> CoreResult<(Features, Tensor, Tensor)> {
+pub(crate) fn random_batch(recipe: &Recipe, net: &str) -> CoreResult<(Features, Batch)> {
     let (batch, steps) = (recipe.input.batch_size, recipe.train.stages[0].time_steps);
     let events = net == "vggsnn";
     let (side, channels, time) = if events { (48, 2, steps) } else { (32, 3, 1) };
@@ -175,7 +156,7 @@ fn random_batch(recipe: &Recipe, net: &str) -> CoreResult<(Features, Tensor, Ten
     let features = Features::Map { height: side, width: side, channels };
     let input = Tensor::from_vec(values, (time, batch, side, side, channels), &Device::Cpu)?;
     let labels = Tensor::from_vec(labels, batch, &Device::Cpu)?;
-    Ok((features, input, labels))
+    Ok((features, Batch { input, labels, indices: (0..batch).collect(), mixed: None }))
 }
 
 /// Times the step.
@@ -186,33 +167,31 @@ pub fn measure(bench: &StepBench) -> Result<StepReport> {
     simd::limit(bench.instructions);
     let base = memory("VmRSS:");
     let recipe = recipe(bench)?;
-    let (batch, time_steps) = (recipe.input.batch_size, recipe.train.stages[0].time_steps);
+    let (batch_size, time_steps) = (recipe.input.batch_size, recipe.train.stages[0].time_steps);
     let failed = |source| Error::Network { name: bench.net.clone(), source };
-    let built;
-    let prepared;
-    let (network, input, labels): (&Network, _, _) = if let Some(data) = &bench.data {
+    let mut of_random = recipe.training_methods();
+    let (built, mut prepared);
+    let (network, methods, batch) = if let Some(data) = &bench.data {
         let place =
             Place { device: Device::Cpu, data: Some(data.clone()), cache: None, workers: 1 };
         prepared = Experiment::prepare(recipe.clone(), &bench.net, &place)?;
-        let (input, labels) = prepared.first_batch()?;
-        (prepared.network(), input, labels)
+        let batch = prepared.first_batch()?;
+        let (network, methods) = prepared.parts();
+        (network, methods, batch)
     } else {
-        let (features, input, labels) = random_batch(&recipe, &bench.net).map_err(failed)?;
-        let key = Key::new(recipe.seed);
-        let parts = parts(&recipe);
-        built = Network::new(&*recipe.network, &parts, features, 10, &Device::Cpu, key)
-            .map_err(failed)?;
-        (&built, input, labels)
+        let (features, batch) = random_batch(&recipe, &bench.net).map_err(failed)?;
+        built = network(&recipe, &of_random, features).map_err(failed)?;
+        (&built, &mut of_random, batch)
     };
     if let Some(path) = &bench.weights {
-        load(network, path)?;
+        Checkpoint::open(path)?.load_parameters(network.parameters())?;
     }
     let mut report = StepReport {
         net: bench.net.clone(),
-        batch,
+        batch: batch_size,
         time_steps,
         threads: rayon::current_num_threads(),
-        parameters: network.parameters().learned().map(|p| p.variable.elem_count()).sum(),
+        parameters: network.parameters().count(),
         train_s: None,
         train_min_s: None,
         infer_s: None,
@@ -229,36 +208,43 @@ pub fn measure(bench: &StepBench) -> Result<StepReport> {
         let mut seconds = Vec::new();
         for timed in repetitions() {
             let start = Instant::now();
-            infer(network, &input, time_steps).map_err(failed)?;
+            infer(network, &batch.input, time_steps).map_err(failed)?;
             seconds.extend(timed.then(|| start.elapsed().as_secs_f64()));
         }
         (report.infer_s, report.infer_min_s) = summary(seconds).unzip();
         report.layers = layers(network);
     }
     if bench.train {
-        let mut optimizer =
-            Optimizer::new(&recipe.train.optimizer, recipe.train.groups, network.parameters())?;
+        let Settings { optimizer, groups, recompute, .. } = &recipe.train;
+        let mut optimizer = Optimizer::new(optimizer, *groups, network.parameters())?;
         let mut seconds = Vec::new();
         for (number, timed) in repetitions().enumerate() {
-            let start = Instant::now();
             let key = Key::new(recipe.seed).named("step").at(number as u64);
-            let recompute = recipe.train.recompute;
-            let context = Context { recompute, ..Context::training(time_steps, key) };
-            let (loss, store) =
-                forward_and_back(network, &recipe, &input, &labels, &context).map_err(failed)?;
-            let gradients = Gradients::take(network.parameters(), store)?;
-            optimizer.step(1.0, network.parameters(), &gradients)?;
+            let mut settings = StepSettings::new(time_steps, key);
+            settings.context.recompute = *recompute;
+            let start = Instant::now();
+            let made = step(network, methods, &mut optimizer, &batch, &settings)?;
             seconds.extend(timed.then(|| start.elapsed().as_secs_f64()));
-            report.loss = report.loss.or(Some(loss));
+            report.loss = report.loss.or(Some(made.loss));
         }
         (report.train_s, report.train_min_s) = summary(seconds).unzip();
         report.layers = layers(network);
     }
     let median = report.train_s.or(report.infer_s).unwrap_or(f64::INFINITY);
-    report.images_per_s = batch as f64 / median;
+    report.images_per_s = batch_size as f64 / median;
     report.rss_peak_mib = memory("VmHWM:");
     report.buffers_peak_mib = network.most_buffered() as f64 / f64::from(1 << 20);
     Ok(report)
+}
+
+/// The network of a step's recipe for samples that are `features`, with its initial parameters.
+pub(crate) fn network(
+    recipe: &Recipe,
+    methods: &Methods,
+    features: Features,
+) -> CoreResult<Network> {
+    let builder = seeded(&Device::Cpu, Key::new(recipe.seed));
+    Network::new(&*recipe.network, &parts(recipe), methods, features, 10, builder)
 }
 
 fn infer(network: &Network, input: &Tensor, time_steps: usize) -> CoreResult<Tensor> {
@@ -266,25 +252,8 @@ fn infer(network: &Network, input: &Tensor, time_steps: usize) -> CoreResult<Ten
     Ok(outputs.logits.mean(0)?)
 }
 
-fn forward_and_back(
-    network: &Network,
-    recipe: &Recipe,
-    input: &Tensor,
-    labels: &Tensor,
-    context: &Context,
-) -> CoreResult<(f64, GradStore)> {
-    let outputs = network.forward(input, context)?;
-    let loss = recipe.loss.loss(&outputs.logits, labels)?;
-    let value = f64::from(loss.to_scalar::<f32>()?);
-    Ok((value, outputs.backward(&loss)?))
-}
-
 /// Repetitions that are not timed.
 const WARM_UP: usize = 2;
-
-fn load(network: &Network, path: &Path) -> Result<()> {
-    Ok(Checkpoint::open(path)?.load_parameters(network.parameters())?)
-}
 
 fn layers(network: &Network) -> Vec<StepLayer> {
     let rates: Vec<(String, f64)> = network
@@ -305,125 +274,6 @@ fn layers(network: &Network) -> Vec<StepLayer> {
             name: synapse.name,
         })
         .collect()
-}
-
-/// A synaptic layer by itself, on spikes of one density.
-#[derive(Clone, Debug, Serialize)]
-pub struct LayerTimes {
-    /// Path of the layer.
-    pub name: String,
-    /// Share of the inputs that are 1, independently from step to step.
-    pub density: f64,
-    /// Forward pass by the chosen kernel.
-    pub forward_s: f64,
-    /// Forward pass by the dense kernel.
-    pub dense_forward_s: f64,
-    /// Weight gradient by the chosen kernel.
-    pub weight_gradient_s: f64,
-    /// Weight gradient by the dense kernel.
-    pub dense_weight_gradient_s: f64,
-    /// Gradient by the input, needed everywhere, by the chosen kernel.
-    pub input_gradient_s: f64,
-    /// The same by the dense kernel.
-    pub dense_input_gradient_s: f64,
-    /// The chosen kernels.
-    pub algorithms: String,
-}
-
-/// Times every layer behind the first by itself, on spikes of `density`.
-///
-/// # Errors
-/// If there is no such network.
-pub fn measure_layers(bench: &StepBench, density: f32) -> Result<Vec<LayerTimes>> {
-    simd::limit(bench.instructions);
-    let recipe = recipe(bench)?;
-    let (batch, steps) = (recipe.input.batch_size, recipe.train.stages[0].time_steps);
-    let failed = |source| Error::Network { name: bench.net.clone(), source };
-    let (features, ..) = random_batch(&recipe, &bench.net).map_err(failed)?;
-    let network = Network::new(
-        &*recipe.network,
-        &parts(&recipe),
-        features,
-        10,
-        &Device::Cpu,
-        Key::new(recipe.seed),
-    )
-    .map_err(failed)?;
-    let mut all = Vec::new();
-    for (number, synapse) in network.synapses().into_iter().enumerate().skip(1) {
-        let geometry = Conv2d { images: steps * batch, ..synapse.geometry };
-        let mut stream = Key::new(number as u64).named("density").stream();
-        let values: Vec<f32> =
-            (0..geometry.input_len()).map(|_| f32::from(stream.bernoulli(density))).collect();
-        let weight: Vec<f32> = (0..geometry.weight_len()).map(|_| stream.normal()).collect();
-        let grad: Vec<f32> = (0..geometry.output_len()).map(|_| stream.normal()).collect();
-        let shape = [steps, values.len() / (steps * geometry.in_channels), geometry.in_channels];
-        let spikes = Spikes::support(shape, &values, |value| value != 0.0);
-        let mut output = vec![0.0; geometry.output_len()];
-        let mut by_weight = vec![0.0; geometry.weight_len()];
-        let algorithms = [
-            geometry.forward_algorithm(spikes.activity()),
-            geometry.weight_gradient_algorithm(spikes.activity()),
-            geometry.input_gradient_algorithm(None),
-        ];
-        let mut times = Vec::new();
-        for algorithm in [algorithms[0], Algorithm::Dense] {
-            times.push(time(bench.steps, || match algorithm {
-                Algorithm::Sparse => geometry.sparse_forward(&spikes, &weight, None, &mut output),
-                Algorithm::Tiles => geometry.tile_forward(&spikes, &weight, None, &mut output),
-                Algorithm::Winograd => {
-                    geometry.winograd_forward(&values, &weight, None, &mut output);
-                }
-                Algorithm::Dense => geometry.forward(&values, &weight, None, &mut output),
-            }));
-        }
-        for algorithm in [algorithms[1], Algorithm::Dense] {
-            times.push(time(bench.steps, || match algorithm {
-                Algorithm::Sparse => {
-                    geometry.sparse_weight_gradient(&spikes, &grad, &mut by_weight);
-                }
-                Algorithm::Tiles => {
-                    geometry.tile_weight_gradient(&spikes, &grad, &mut by_weight);
-                }
-                _ => geometry.weight_gradient(&values, &grad, &mut by_weight),
-            }));
-        }
-        let mut by_input = vec![0.0; geometry.input_len()];
-        for algorithm in [algorithms[2], Algorithm::Dense] {
-            times.push(time(bench.steps, || match algorithm {
-                Algorithm::Winograd => {
-                    geometry.winograd_input_gradient(&grad, &weight, &mut by_input);
-                }
-                Algorithm::Tiles => geometry.tile_input_gradient(&grad, &weight, &mut by_input),
-                _ => geometry.input_gradient(&grad, &weight, &mut by_input),
-            }));
-        }
-        all.push(LayerTimes {
-            name: synapse.name,
-            density: spikes.density(),
-            forward_s: times[0],
-            dense_forward_s: times[1],
-            weight_gradient_s: times[2],
-            dense_weight_gradient_s: times[3],
-            input_gradient_s: times[4],
-            dense_input_gradient_s: times[5],
-            algorithms: format!("{}/{}/{}", algorithms[0], algorithms[1], algorithms[2]),
-        });
-    }
-    Ok(all)
-}
-
-/// The median time of `steps` calls, after one that is not timed.
-fn time(steps: usize, mut call: impl FnMut()) -> f64 {
-    call();
-    let seconds = (0..steps.max(1))
-        .map(|_| {
-            let start = Instant::now();
-            call();
-            start.elapsed().as_secs_f64()
-        })
-        .collect();
-    summary(seconds).map_or(0.0, |(median, _)| median)
 }
 
 #[cfg(test)]
@@ -472,12 +322,5 @@ mod tests {
         let [kept, again] = [0, 1].map(|index| reports[index].buffers_peak_mib);
         assert!(again > 0.0 && again < kept, "{again} MiB, {kept} MiB");
         Ok(())
-    }
-
-    #[test]
-    fn the_median_is_that_of_the_middle() {
-        assert_eq!(summary(vec![3.0, 1.0, 2.0]), Some((2.0, 1.0)));
-        assert_eq!(summary(vec![4.0, 1.0, 2.0, 3.0]), Some((2.5, 1.0)));
-        assert_eq!(summary(Vec::new()), None);
     }
 }

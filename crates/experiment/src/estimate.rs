@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use candle_core::Tensor;
-use candle_core::backprop::GradStore;
 use candlewick_core::Key;
 use candlewick_datasets::Dataset;
 use candlewick_encode::{Batch, Loader};
 use candlewick_network::Context;
-use candlewick_train::{Gradients, Moment, Objective, Optimizer, Settings};
+use candlewick_train::{Optimizer, Settings, StepSettings, step};
 
 use crate::experiment::open;
 use crate::{Error, Experiment, Place, Recipe, Result};
@@ -22,13 +20,13 @@ const FIRST_SAMPLES: usize = 2;
 
 /// Measures trainings; data sets are opened once.
 #[derive(Debug)]
-pub struct Pacer<'a> {
+pub struct Estimator<'a> {
     place: &'a Place,
     sets: Vec<(String, [Arc<dyn Dataset>; 2])>,
 }
 
-impl<'a> Pacer<'a> {
-    /// A pacer for trainings at `place`.
+impl<'a> Estimator<'a> {
+    /// An estimator of trainings at `place`.
     pub fn new(place: &'a Place) -> Self {
         Self { place, sets: Vec::new() }
     }
@@ -56,7 +54,7 @@ impl<'a> Pacer<'a> {
     pub fn seconds(&mut self, recipe: &Recipe, name: &str, budget: Duration) -> Result<f64> {
         let place = self.place;
         let sets = self.open(recipe)?.clone();
-        let experiment = Experiment::assemble(recipe.clone(), name, place, &sets)?;
+        let mut experiment = Experiment::assemble(recipe.clone(), name, place, &sets)?;
         let settings = &recipe.train;
         let mut known: Vec<(usize, [f64; 2])> = Vec::new();
         let mut all = 0.0;
@@ -68,15 +66,16 @@ impl<'a> Pacer<'a> {
                 seconds
             } else {
                 let share = budget / distinct(settings);
-                let seconds = per_sample(&experiment, time_steps, share)?;
+                let seconds = per_sample(&mut experiment, time_steps, share)?;
                 known.push((time_steps, seconds));
                 seconds
             };
             let evaluations = evaluations(settings, epoch, stage.epochs);
             epoch += stage.epochs;
-            let trained = samples(&experiment.train, time_steps);
+            let loaders = experiment.loaders();
+            let trained = samples(&loaders.train, time_steps);
             let tested =
-                samples(&experiment.test, time_steps) + samples(&experiment.validation, time_steps);
+                samples(&loaders.test, time_steps) + samples(&loaders.validation, time_steps);
             all += f64::from(stage.epochs) * trained as f64 * train;
             all += f64::from(evaluations) * tested as f64 * evaluation;
         }
@@ -109,82 +108,53 @@ fn samples(loaders: &[Loader], time_steps: usize) -> usize {
     loader(loaders, time_steps).map_or(0, Loader::samples)
 }
 
-/// Input and labels of the first so many samples of a batch.
-type Part = (Tensor, Tensor);
-
 /// Seconds per sample of a training step and of an evaluation.
-fn per_sample(experiment: &Experiment, time_steps: usize, budget: Duration) -> Result<[f64; 2]> {
-    let first = loader(&experiment.train, time_steps).map(|loader| loader.epoch(0, 0));
+fn per_sample(
+    experiment: &mut Experiment,
+    time_steps: usize,
+    budget: Duration,
+) -> Result<[f64; 2]> {
+    let first = loader(&experiment.loaders().train, time_steps).map(|loader| loader.epoch(0, 0));
     let Some(batch) = first.transpose()?.and_then(|mut batches| batches.next()).transpose()? else {
         return Ok([0.0; 2]);
     };
-    let train = &experiment.recipe().train;
-    let mut optimizer =
-        Optimizer::new(&train.optimizer, train.groups, experiment.network().parameters())?;
-    let named = |source| Error::Network { name: experiment.recipe().data.name.clone(), source };
-    let part = |samples: usize| part(&batch, samples).map_err(named);
+    let train = experiment.recipe().train.clone();
+    let name = experiment.recipe().data.name.clone();
+    let (network, methods) = experiment.parts();
+    let named = |source| Error::Network { name: name.clone(), source };
+    let part = |samples| batch.part(0, samples).map_err(|error| named(error.into()));
+    let key = Key::new(0).named("estimate");
+    let mut settings = StepSettings::new(time_steps, key);
+    settings.context.recompute = train.recompute;
+    settings.clip_norm = train.clip_norm;
+    let mut optimizer = Optimizer::new(&train.optimizer, train.groups, network.parameters())?;
+    let mut trained = |batch: &Batch| -> Result<f64> {
+        let start = Instant::now();
+        step(network, methods, &mut optimizer, batch, &settings)?;
+        let synchronized = network.parameters().device().synchronize();
+        synchronized.map_err(|error| named(error.into()))?;
+        Ok(start.elapsed().as_secs_f64())
+    };
     let whole = batch.indices.len();
     let few = FIRST_SAMPLES.min(whole);
-    let first = train_step(experiment, &mut optimizer, &part(few)?, time_steps)?;
+    let first = trained(&part(few)?)?;
     // One step that is not timed, the timed ones, and an evaluation.
     let steps = MEASURED_STEPS as f64 + 2.0;
     let affordable = budget.as_secs_f64() / steps / (first / few as f64);
     let samples = (affordable as usize).clamp(1, whole);
     let chosen = part(samples)?;
-    train_step(experiment, &mut optimizer, &chosen, time_steps)?;
-    let mut trained = 0.0;
+    trained(&chosen)?;
+    let mut seconds = 0.0;
     for _ in 0..MEASURED_STEPS {
-        trained += train_step(experiment, &mut optimizer, &chosen, time_steps)?;
+        seconds += trained(&chosen)?;
     }
-    let evaluated = evaluation(experiment, &chosen, time_steps).map_err(named)?;
-    Ok([trained / MEASURED_STEPS as f64 / samples as f64, evaluated / samples as f64])
-}
-
-fn part(batch: &Batch, samples: usize) -> candlewick_core::Result<Part> {
-    let input = batch.input.narrow(1, 0, samples)?.contiguous()?;
-    Ok((input, batch.labels.narrow(0, 0, samples)?))
-}
-
-/// One step of the training; gives its seconds.
-fn train_step(
-    experiment: &Experiment,
-    optimizer: &mut Optimizer,
-    part: &Part,
-    time_steps: usize,
-) -> Result<f64, candlewick_train::Error> {
     let start = Instant::now();
-    let parameters = experiment.network().parameters();
-    let gradients = Gradients::take(parameters, backward(experiment, part, time_steps)?)?;
-    optimizer.step(1.0, parameters, &gradients)?;
-    parameters.device().synchronize().map_err(candlewick_core::Error::from)?;
-    Ok(start.elapsed().as_secs_f64())
-}
-
-fn backward(
-    experiment: &Experiment,
-    (input, labels): &Part,
-    time_steps: usize,
-) -> candlewick_core::Result<GradStore> {
-    let recompute = experiment.recipe().train.recompute;
-    let key = Key::new(0).named("pace");
-    let context = Context { recompute, ..Context::training(time_steps, key) };
-    let outputs = experiment.network().forward(input, &context)?;
-    let moment = Moment { epoch: 0, step: 0, progress: 0.0, training: true };
-    let loss = experiment.objective().loss(&outputs, labels, &moment)?;
-    outputs.backward(&loss)
-}
-
-/// One evaluation; gives its seconds.
-fn evaluation(
-    experiment: &Experiment,
-    (input, _): &Part,
-    time_steps: usize,
-) -> candlewick_core::Result<f64> {
-    let start = Instant::now();
-    let outputs = experiment.network().forward(input, &Context::evaluation(time_steps))?;
+    let outputs = network.forward(&chosen.input, &Context::evaluation(time_steps));
     // What comes back from a device is finished there.
-    outputs.logits.sum_all()?.to_scalar::<f32>()?;
-    Ok(start.elapsed().as_secs_f64())
+    let logits = outputs.map_err(named)?.logits.sum_all().and_then(|sum| sum.to_scalar::<f32>());
+    logits.map_err(|error| named(error.into()))?;
+    let evaluated = start.elapsed().as_secs_f64();
+    Ok([seconds / MEASURED_STEPS as f64 / samples as f64, evaluated / samples as f64])
 }
 
 #[cfg(test)]
@@ -217,15 +187,15 @@ mod tests {
     #[test]
     fn a_training_takes_time_and_nothing_of_the_measuring_stays() -> Result<()> {
         let place = Place { device: Device::Cpu, data: None, cache: None, workers: 1 };
-        let mut pacer = Pacer::new(&place);
+        let mut estimator = Estimator::new(&place);
         let budget = Duration::from_millis(20);
         for epochs in [1, 1000] {
-            assert!(pacer.seconds(&recipe(epochs)?, "test", budget)? > 0.0);
+            assert!(estimator.seconds(&recipe(epochs)?, "test", budget)? > 0.0);
         }
-        assert_eq!(pacer.sets.len(), 1);
+        assert_eq!(estimator.sets.len(), 1);
         let mut absent = recipe(1)?;
         absent.data.name = "cifar10".into();
-        let error = pacer.seconds(&absent, "test", budget).unwrap_err();
+        let error = estimator.seconds(&absent, "test", budget).unwrap_err();
         assert!(matches!(error, Error::Data(_)), "{error}");
         Ok(())
     }
