@@ -12,7 +12,7 @@ Exit codes:
   3    data is missing or damaged
   4    a loss or a gradient was not finite
   5    a checkpoint or a run directory is damaged
-  130  stopped by Ctrl-C; the same command goes on from there";
+  130  stopped by Ctrl-C; the same command resumes from there";
 
 /// Trains deep spiking neural networks directly, and reproduces published training methods.
 #[derive(Debug, Parser)]
@@ -24,10 +24,12 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Trains a recipe; a run that was cut off goes on
+    /// Trains a recipe; resumes an interrupted run
     Train(TrainArguments),
     /// Evaluates a run's checkpoint on its test data
     Evaluate(EvaluateArguments),
+    /// Runs a trained network on an event recording, window by window, with its predictions over time
+    Run(RunArguments),
     /// Takes weights that another library trained, as a run that can be evaluated
     Import(ImportArguments),
     /// Writes the trained network of a run for other programs
@@ -94,6 +96,45 @@ pub(crate) struct TrainArguments {
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
     pub(crate) place: PlaceArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// The run's directory, or a file of saved weights
+    pub(crate) run: PathBuf,
+    /// The recording
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: PathBuf,
+    /// Format of the recording, such as aedat2 or atis [default: by its content and name]
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) decoder: Option<String>,
+    /// Size of the sensor, such as 34x34, where the file does not say it
+    #[arg(long, value_name = "WIDTHxHEIGHT")]
+    pub(crate) sensor: Option<String>,
+    /// Milliseconds of a window, which is one time step of the network [default: the recording's
+    /// duration divided by the time steps of the training]
+    #[arg(long, value_name = "MS")]
+    pub(crate) window: Option<f64>,
+    /// Waits for each window as if the events came now; otherwise as fast as it can
+    #[arg(long)]
+    pub(crate) real_time: bool,
+    /// The checkpoint
+    #[arg(long, value_enum, default_value = "last")]
+    pub(crate) checkpoint: CheckpointChoice,
+    /// How to print: a line per window
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    /// Compute threads [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+impl RunArguments {
+    /// The recording, and what it does not say itself.
+    pub(crate) fn recording(&self) -> RecordingArguments {
+        let Self { events: file, decoder, sensor, .. } = self;
+        RecordingArguments { file: file.clone(), decoder: decoder.clone(), sensor: sensor.clone() }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use candlewick::datasets::event::{
     Chunks, Format as FileFormat, Summary, View, decode, detect, encode,
 };
-use candlewick::datasets::{Error, Picture};
+use candlewick::datasets::{Error, Events, Picture};
 use serde_json::{Number, Value, json};
 
 use crate::arguments::{EventsCommand, Format, RecordingArguments};
@@ -61,13 +61,18 @@ fn sensor(text: Option<&str>) -> Result<Option<(usize, usize)>> {
     }
 }
 
-/// Reads a recording and writes it in another format.
-pub(crate) fn convert(arguments: &RecordingArguments, to: &str, out: &Path) -> Result<ExitCode> {
+/// Reads a recording.
+pub(crate) fn read(arguments: &RecordingArguments) -> Result<Events> {
     let path = &arguments.file;
-    let target = FileFormat::from_name(to).with_context(|| format!("unknown format `{to}`"))?;
     let (source, sensor) = (format_of(arguments)?, sensor(arguments.sensor.as_deref())?);
     let bytes = std::fs::read(path).map_err(io(path))?;
-    let events = decode(path, &bytes, source, sensor)?;
+    Ok(decode(path, &bytes, source, sensor)?)
+}
+
+/// Reads a recording and writes it in another format.
+pub(crate) fn convert(arguments: &RecordingArguments, to: &str, out: &Path) -> Result<ExitCode> {
+    let target = FileFormat::from_name(to).with_context(|| format!("unknown format `{to}`"))?;
+    let (source, events) = (format_of(arguments)?, read(arguments)?);
     std::fs::write(out, encode(&events, target)?).map_err(io(out))?;
     outln!("{}: {} events, {} to {}", out.display(), events.len(), source.name(), target.name());
     Ok(ExitCode::SUCCESS)

@@ -19,6 +19,7 @@ mod place;
 mod recipe;
 mod reproduce;
 mod runs;
+mod stream;
 mod train;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Run(arguments) => stream::run(&arguments),
         Command::Import(arguments) => exchange::import(&arguments),
         Command::Export(arguments) => exchange::export(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),

@@ -36,7 +36,7 @@ pub use augment::{AnyAugment, Augment, Augmentation};
 pub use candle_core::Device;
 pub use encoder::{AnyEncoder, Encoder};
 pub use error::{Error, Result};
-pub use event::{AnyRepresentation, EventInput, Represent};
+pub use event::{AnyRepresentation, EventInput, Eventizer, Outside, Represent};
 pub use frames::{FrameShape, Frames};
 pub use image_input::ImageInput;
 pub use loader::{Batch, Batches, Loader, Mixed, Settings, Shard};

@@ -215,8 +215,8 @@ impl Experiment {
         checkpoint.load_methods(&mut methods)?;
         methods.push(Box::new(Watching(watch.clone())));
         let failed = |source| Error::Network { name: "snapshot".into(), source };
-        let network =
-            network(&self.recipe, &methods, loader, self.network.classes(), device).map_err(failed)?;
+        let network = network(&self.recipe, &methods, loader, self.network.classes(), device)
+            .map_err(failed)?;
         checkpoint.load_parameters(network.parameters())?;
         let Some(batch) = loader.epoch(0, 0)?.next() else {
             return Ok(watch.snapshot(&[], Key::new(0), [time_steps, 0], false));

@@ -43,8 +43,7 @@ pub fn flatness(
     let failed = |source| Error::Network { name: checkpoint.display().to_string(), source };
     let classes = training.info().classes.len();
     let mut methods = recipe.training_methods();
-    let network =
-        network(recipe, &methods, &loaders[0], classes, &place.device).map_err(failed)?;
+    let network = network(recipe, &methods, &loaders[0], classes, &place.device).map_err(failed)?;
     let parameters = network.parameters();
     let checkpoint = Checkpoint::open(checkpoint)?;
     checkpoint.load_parameters(parameters)?;

@@ -392,7 +392,10 @@ stages = [{ epochs = 1, time_steps = 2 }]
                 "[surrogate.straight_through]\n[methods.parametric_surrogate]",
                 "parametric_surrogate",
             ),
-            ("[methods.masked_surrogate]\nsite = \"weight\"\n[methods.gradient_scaling]", "gradient_scaling"),
+            (
+                "[methods.masked_surrogate]\nsite = \"weight\"\n[methods.gradient_scaling]",
+                "gradient_scaling",
+            ),
             ("[input]\nbatch_size = 0", "input.batch_size"),
             ("[train]\nrecompute = \"always\"", "line 2"),
             ("[train]\nrecomputed = true", "recomputed"),

@@ -45,7 +45,7 @@ impl Statistics {
         let scalar = |value: f32| Ok(Value::from(Tensor::new(&[value], &Device::Cpu)?));
         let scalars = |values: Vec<f32>| values.into_iter().map(scalar).collect::<Result<Vec<_>>>();
         let value = |scalar: &Tensor| scalar.get(0)?.to_scalar::<f32>();
-        let learned = self.learned.iter().map(value).collect::<candle_core::Result<Vec<_>>>()?;
+        let learned = self.learned.iter().map(value).collect::<Result<Vec<_>>>()?;
         let parameters = self.neuron.effective_values(scalars(learned)?);
         let potential = |above_rest: f32, current: f32| -> Result<f32> {
             let mut state = self.neuron.initial_state();

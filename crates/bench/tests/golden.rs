@@ -7,8 +7,10 @@ use std::error::Error;
 
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
-use candlewick_experiment::{RawRecipe, Recipe};
-use candlewick_network::{Context, Features, Network, Parts};
+use candlewick_core::parameters::seeded;
+use candlewick_experiment::{RawRecipe, Recipe, parts};
+use candlewick_methods::Moment;
+use candlewick_network::{Context, Features, Network};
 use serde::Deserialize;
 
 type Checked = Result<(), Box<dyn Error>>;
@@ -121,23 +123,23 @@ fn batch(case: &Case) -> Result<(Features, Tensor, Tensor), Box<dyn Error>> {
 fn check(case: &Case) -> Checked {
     let name = &case.name;
     let recipe = recipe(&case.net)?;
-    let parts = Parts {
-        normalization: recipe.normalize.then_some(recipe.normalization),
-        ..Parts::new(recipe.neuron.model(), recipe.surrogate.shared())
-    };
     let (features, input, labels) = batch(case)?;
-    let network = Network::new(&*recipe.network, &parts, features, 10, &Device::Cpu, Key::new(1))?;
+    let methods = recipe.training_methods();
+    let builder = seeded(&Device::Cpu, Key::new(1));
+    let parts = parts(&recipe);
+    let network = Network::new(&*recipe.network, &parts, &methods, features, 10, builder)?;
     for entry in network.parameters().learned() {
         entry.variable.set(&values(case.seed, &entry.name, entry.variable.dims())?)?;
     }
     let context = Context::training(case.time_steps, Key::new(1));
     let outputs = network.forward(&input, &context)?;
-    let loss = recipe.loss.loss(&outputs.logits, &labels)?;
+    let moment = Moment { epoch: 0, step: 0, progress: 0.0, training: true };
+    let loss = methods.loss(&outputs, &labels, &moment)?;
     let value = f64::from(loss.to_scalar::<f32>()?);
     let difference = (value - case.loss).abs() / case.loss;
     assert!(difference <= 1e-5, "{name}: loss {value} instead of {}", case.loss);
 
-    let store = outputs.backward(&loss)?;
+    let store = loss.backward()?;
     let observations = network.take_observations();
     assert_eq!(observations.len(), case.firing_rates.len(), "{name}");
     for layer in observations {
