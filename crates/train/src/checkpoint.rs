@@ -11,14 +11,15 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 use candlewick_core::parameters::Parameters;
+use candlewick_methods::Methods;
 use candlewick_run::hash::sha256_hex;
 use candlewick_run::{RunError, replace_file};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::Optimizer;
 use crate::error::{Error, Result};
-use crate::{Objective, Optimizer};
 
 /// Version of the format; it grows when the meaning of a field changes.
 const SCHEMA: u32 = 1;
@@ -34,7 +35,7 @@ pub fn save(
     path: &Path,
     parameters: &Parameters,
     optimizer: Option<&Optimizer>,
-    objective: &dyn Objective,
+    methods: &Methods,
     place: &impl Serialize,
 ) -> Result<()> {
     let mut tensors = Vec::new();
@@ -47,7 +48,7 @@ pub fn save(
             tensors.push(Saved::f32(format!("optimizer/{name}"), vec![values.len()], &values));
         }
     }
-    for (name, values) in objective.state() {
+    for (name, values) in methods.state() {
         tensors.push(Saved::f64(format!("method/{name}"), &values));
     }
     let fail = |what: String| damage(path, "header", what);
@@ -205,7 +206,7 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// Lets `optimizer` go on from the saved state, after `steps` steps.
+    /// Gives `optimizer` back its state after `steps` steps.
     ///
     /// # Errors
     /// Names the tensor that is missing or has another size.
@@ -220,8 +221,11 @@ impl Checkpoint {
         })
     }
 
-    /// Lets `objective` go on from the saved state.
-    pub fn load_objective(&self, objective: &mut dyn Objective) -> Result<()> {
+    /// Gives `methods` back what they had kept.
+    ///
+    /// # Errors
+    /// If the state is of other methods.
+    pub fn load_methods(&self, methods: &mut Methods) -> Result<()> {
         let file = self.file()?;
         let mut state = Vec::new();
         for name in self.names(|name| name.starts_with("method/"))? {
@@ -230,7 +234,7 @@ impl Checkpoint {
             let values = chunks.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect();
             state.push((name["method/".len()..].to_owned(), values));
         }
-        Ok(objective.restore(&state)?)
+        Ok(methods.restore(&state)?)
     }
 
     fn values(&self, name: &str, dims: &[usize]) -> Result<Vec<f32>> {

@@ -4,15 +4,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candlewick_encode::Loader;
-use candlewick_network::{Census, Context, LayerObservation, Outputs};
+use candlewick_methods::{Methods, Moment, Outputs, Scores};
+use candlewick_network::{Census, Context, LayerObservation};
 use candlewick_run::{EvaluationMetrics, LayerMetrics, SynapticOperations};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::loaders;
 use crate::model::Model;
-use crate::objective::{Moment, Objective};
-use crate::scores::Scores;
 
 /// What an evaluation measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +33,7 @@ pub struct Evaluation {
 /// If no loader gives inputs for that many time steps, or a layer fails.
 pub fn evaluate(
     model: &dyn Model,
-    objective: &dyn Objective,
+    methods: &Methods,
     data: &[Loader],
     time_steps: usize,
     stop: &AtomicBool,
@@ -42,7 +41,7 @@ pub fn evaluate(
 ) -> Result<Option<Evaluation>> {
     let loader = loaders::fitting(data, time_steps)?;
     let moment = Moment { epoch: 0, step: 0, progress: 1.0, training: false };
-    let weights = objective.output_weights(time_steps);
+    let weights = methods.output_weights(time_steps);
     let mut sums = Sums { right: vec![0; time_steps], ..Sums::default() };
     let batches = loader.batches() as u64;
     let context = Context { census: true, ..Context::evaluation(time_steps) };
@@ -56,11 +55,11 @@ pub fn evaluate(
         let batch = batch.map_err(loaders::failed)?;
         let outputs = model.forward(&batch.input, &context)?;
         // Whatever graph the network kept ends here.
-        let outputs = Outputs::new(outputs.logits.detach(), Vec::new());
+        let outputs = Outputs { logits: outputs.logits.detach(), side: Vec::new() };
         let labels = batch.labels.to_vec1::<u32>()?;
         let scores = Scores::new(&outputs.logits)?;
         loaders::same_time_steps(scores.time_steps(), time_steps)?;
-        let loss = objective.loss(&outputs, &batch.labels, &moment)?.to_scalar::<f32>()?;
+        let loss = methods.loss(&outputs, &batch.labels, &moment)?.to_scalar::<f32>()?;
         sums.samples += labels.len() as u64;
         sums.loss += f64::from(loss) * labels.len() as f64;
         for (sum, right) in sums.right.iter_mut().zip(scores.right_up_to(&weights, &labels)) {
@@ -79,17 +78,17 @@ pub fn evaluate(
 pub fn evaluate_checkpoint(
     path: &Path,
     model: &dyn Model,
-    objective: &mut dyn Objective,
+    methods: &mut Methods,
     data: &[Loader],
     time_steps: &[usize],
 ) -> Result<Vec<Evaluation>> {
     let checkpoint = Checkpoint::open(path)?;
     checkpoint.load_parameters(model.parameters())?;
-    checkpoint.load_objective(objective)?;
+    checkpoint.load_methods(methods)?;
     let never = AtomicBool::new(false);
     let mut evaluations = Vec::new();
     for &time_steps in time_steps {
-        let evaluation = evaluate(model, objective, data, time_steps, &never, |_, _| ())?;
+        let evaluation = evaluate(model, methods, data, time_steps, &never, |_, _| ())?;
         evaluations.extend(evaluation);
     }
     Ok(evaluations)

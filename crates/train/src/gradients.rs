@@ -1,7 +1,7 @@
 //! The gradients of a step: taken out of candle's store in parameter order, measured, clipped.
 
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, Tensor};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
 use candlewick_core::host;
 use candlewick_core::parameters::Parameters;
 use candlewick_kernels::optimizer as kernel;
@@ -55,7 +55,7 @@ impl Gradients {
         let factor = max_norm / (norm + 1e-6);
         if factor < 1.0 {
             for gradient in self.entries.iter_mut().flatten() {
-                if gradient.device().is_cpu() {
+                if host::is_reachable(gradient.device()) {
                     gradient.inplace_op1(&Scale(factor as f32))?;
                 } else {
                     *gradient = gradient.affine(factor, 0.0)?;
@@ -68,7 +68,7 @@ impl Gradients {
 
 /// Σ x², summed in f64 on the CPU.
 fn squared_norm(gradient: &Tensor) -> Result<f64> {
-    if gradient.device().is_cpu() {
+    if host::is_reachable(gradient.device()) {
         return Ok(kernel::sum_of_squares(&host::values(gradient)?));
     }
     let sum = gradient.sqr()?.sum_all()?.to_scalar::<f32>()?;
@@ -100,10 +100,7 @@ impl InplaceOp1 for Scale {
 
 /// Whether all values of a tensor are finite.
 pub(crate) fn is_finite(tensor: &Tensor) -> Result<bool> {
-    let (storage, _) = tensor.storage_and_layout();
-    let on_host = matches!(&*storage, Storage::Cpu(_));
-    drop(storage);
-    if on_host && tensor.is_contiguous() {
+    if host::is_reachable(tensor.device()) && tensor.is_contiguous() {
         return Ok(host::values(tensor)?.iter().all(|value| value.is_finite()));
     }
     let values = tensor.flatten_all()?.to_vec1::<f32>()?;
@@ -115,18 +112,17 @@ mod tests {
     use candle_core::Device;
     use candlewick_core::Key;
     use candlewick_core::initializer::Initializer;
-    use candlewick_core::parameters::Role;
+    use candlewick_core::parameters::{Role, Scope, seeded};
 
     use super::*;
 
     fn network() -> Result<Parameters> {
-        let mut parameters = Parameters::new(&Device::Cpu, Key::new(1));
-        let mut root = parameters.root();
+        let root = Scope::from(seeded(&Device::Cpu, Key::new(1)));
         root.create("a", Role::Weight, &[2], Initializer::Constant(1.0))?;
         root.create("unused", Role::Weight, &[2], Initializer::Constant(1.0))?;
         root.create("statistics", Role::Buffer, &[2], Initializer::Constant(1.0))?;
         root.create("b", Role::Bias, &[1], Initializer::Constant(1.0))?;
-        Ok(parameters)
+        Ok(root.parameters())
     }
 
     /// Loss 3·a₀ + 4·a₁ + 12·b: gradients (3, 4) and 12, norms 5 and 12, common norm 13.

@@ -3,7 +3,8 @@
 use candle_core::Tensor;
 use candlewick_core::Result;
 use candlewick_core::parameters::Parameters;
-use candlewick_network::{Context, LayerObservation, Network, Operations, Outputs};
+use candlewick_methods::Outputs;
+use candlewick_network::{Context, LayerObservation, Network, Operations};
 
 /// A network that the loop can train: [`Network`], or a user's own.
 pub trait Model {

@@ -89,7 +89,7 @@ impl Optimizer {
     /// # Errors
     /// If a setting is out of its range.
     pub fn new(rule: &AnyOptimizer, groups: Groups, parameters: &Parameters) -> Result<Self> {
-        let fused = parameters.device().is_cpu();
+        let fused = host::is_reachable(parameters.device());
         Self::with_state(rule, groups, State::new(rule.state_names(), parameters, fused)?)
     }
 

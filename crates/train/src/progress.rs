@@ -22,7 +22,7 @@ impl Progress for Silent {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The training begins, or goes on from a checkpoint.
+    /// The training begins, or resumes from a checkpoint.
     Started {
         /// Epochs done.
         epoch: u32,
@@ -34,7 +34,7 @@ pub enum Event<'a> {
         steps: u64,
     },
     /// A step is done.
-    Step(StepReport),
+    Step(StepProgress),
     /// An evaluation on the test or validation data goes on.
     Evaluating {
         /// `validation` or `test`.
@@ -60,7 +60,7 @@ pub enum Event<'a> {
 
 /// How far a training is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StepReport {
+pub struct StepProgress {
     /// Number of this epoch, from 1.
     pub epoch: u32,
     /// Epochs in all.

@@ -65,7 +65,7 @@ pub struct Settings {
     /// one.
     pub evaluate_every: u32,
     /// Whether the backward pass computes the currents of every layer once more, for less memory: the
-    /// results are the same to the bit. On the CPU only. Default false.
+    /// results are the same to the bit. Default false.
     #[serde(skip_serializing_if = "is_no")]
     pub recompute: bool,
 }

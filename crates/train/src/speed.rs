@@ -2,7 +2,7 @@
 
 /// What the process has done and how long it took; work is samples times time steps.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct Speed {
     samples: f64,
     train_work: f64,
     train_seconds: f64,
@@ -10,7 +10,7 @@ pub(crate) struct Pace {
     evaluation_seconds: f64,
 }
 
-impl Pace {
+impl Speed {
     /// Counts training.
     pub(crate) fn trained(&mut self, samples: usize, time_steps: usize, seconds: f64) {
         self.samples += samples as f64;
@@ -56,13 +56,13 @@ mod tests {
 
     #[test]
     fn the_time_left_follows_the_work_left() {
-        let mut pace = Pace::default();
-        pace.trained(10, 2, 4.0);
-        assert_eq!(pace.images_per_second(), 2.5);
+        let mut speed = Speed::default();
+        speed.trained(10, 2, 4.0);
+        assert_eq!(speed.images_per_second(), 2.5);
         // 0.2 s per sample and time step, a third of it in an evaluation.
-        assert!((pace.seconds(30.0, 30.0) - 8.0).abs() < 1e-12);
-        pace.evaluated(5, 2, 0.5);
-        assert!((pace.seconds(30.0, 30.0) - 7.5).abs() < 1e-12);
+        assert!((speed.seconds(30.0, 30.0) - 8.0).abs() < 1e-12);
+        speed.evaluated(5, 2, 0.5);
+        assert!((speed.seconds(30.0, 30.0) - 7.5).abs() < 1e-12);
     }
 
     #[cfg(target_os = "linux")]

@@ -2,7 +2,8 @@
 
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
-use candlewick_core::parameters::{Parameters, Role};
+use candlewick_core::initializer::Initializer;
+use candlewick_core::parameters::{Parameters, Role, Scope, seeded};
 
 use super::*;
 use crate::error::Error;
@@ -48,7 +49,8 @@ fn golden() -> Vec<(AnyOptimizer, [f64; 5])> {
 
 /// One parameter of each role, all with the start values of the golden script.
 fn network() -> Result<Parameters> {
-    let mut parameters = Parameters::new(&Device::Cpu, Key::new(1));
+    let root = Scope::from(seeded(&Device::Cpu, Key::new(1)));
+    let start = Tensor::new(&[-1.0_f32, -0.5, 0.0, 0.5, 1.0], &Device::Cpu)?;
     for (name, role) in [
         ("weight", Role::Weight),
         ("bias", Role::Bias),
@@ -57,10 +59,9 @@ fn network() -> Result<Parameters> {
         ("decay", Role::Neuron),
         ("width", Role::Surrogate),
     ] {
-        let start = (0..5).map(|j| 0.5 * j as f32 - 1.0).collect();
-        parameters.root().create_with(name, role, &[5], start)?;
+        root.create(name, role, &[5], Initializer::Constant(0.0))?.variable.set(&start)?;
     }
-    Ok(parameters)
+    Ok(root.parameters())
 }
 
 /// The gradients `sin(i + 2 j)` of step `i` for all learned parameters but those in `without`.

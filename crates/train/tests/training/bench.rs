@@ -1,4 +1,4 @@
-//! What the tests train: networks, data, objectives, and ears that interfere.
+//! What the tests train: networks, data, a method with a state, and listeners that interfere.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,43 +6,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
-use candlewick_core::parameters::Parameters;
+use candlewick_core::parameters::{Parameters, seeded};
 use candlewick_datasets::{Split, open};
 use candlewick_encode::{AnyMix, Loader};
-use candlewick_methods::{AnyLoss, Methods};
-use candlewick_network::{Features, Network, Outputs, Parts, Spec};
-use candlewick_neuron::{AnyNeuron, Lif};
+use candlewick_methods::{AnyLoss, Method, MethodSettings, Methods, Moment, Outputs, Scores};
+use candlewick_network::{Features, Network, Spec};
 use candlewick_run::manifest::SCHEMA;
-use candlewick_run::{Manifest, MethodValues, RunDirectory, Status};
-use candlewick_surrogate::Triangle;
+use candlewick_run::{Manifest, RunDirectory, Status};
 use candlewick_train::optimizer::AdamW;
 use candlewick_train::{
-    AnyOptimizer, Cadence, Combined, Ended, Event, Moment, Objective, Progress, Scores, Settings,
-    Silent, Stage, Task,
+    AnyOptimizer, Cadence, Ended, Event, Loaders, Progress, Settings, Silent, Stage, Trainer,
 };
 
 pub(crate) type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 /// The network `layers` on 8×8 images with ten classes.
 pub(crate) fn network(layers: &str, seed: u64) -> Result<Network> {
-    network_with(layers, seed, &Methods::default())
+    Ok(network_with(layers, seed, &Methods::new())?)
 }
 
 /// The same with the methods that act inside of a network.
-pub(crate) fn network_with(layers: &str, seed: u64, methods: &Methods) -> Result<Network> {
-    let neuron = AnyNeuron::from(Lif::default()).model();
-    let surrogate: Arc<_> = Arc::new(Triangle::default());
-    let threshold = neuron.firing().v_threshold;
+pub(crate) fn network_with(
+    layers: &str,
+    seed: u64,
+    methods: &Methods,
+) -> candlewick_core::Result<Network> {
+    let image = Features::Map { height: 8, width: 8, channels: 1 };
+    let parameters = seeded(&Device::Cpu, Key::new(seed));
     let spec = Spec { layers: layers.into(), bias: true };
-    let input = Features::Map { height: 8, width: 8, channels: 1 };
-    let parts = Parts {
-        surrogate_rules: methods.surrogate_rules(),
-        weight_rule: methods.weight_rule(),
-        penalties: methods.penalties(threshold),
-        side_heads: methods.shortcut.is_some(),
-        ..Parts::new(neuron, surrogate)
-    };
-    Ok(Network::new(&spec, &parts, input, 10, &Device::Cpu, Key::new(seed))?)
+    Network::of(spec).methods(methods).build(image, 10, parameters)
 }
 
 /// The first `count` digits of a split in batches of 32, shuffled for training.
@@ -60,6 +52,16 @@ pub(crate) fn mixed_digits(split: Split, count: usize, mix: Option<AnyMix>) -> R
         ..candlewick_encode::Settings::new(Key::new(5).named(split.name()))
     };
     Ok(vec![Loader::new(Arc::from(open("digits", split, None)?), settings, Device::Cpu)?])
+}
+
+/// The first digits of each split, without validation data.
+pub(crate) fn loaders(train: usize, test: usize) -> Result<Loaders> {
+    Ok(Loaders {
+        name: "digits".into(),
+        train: digits(Split::Train, train)?,
+        validation: Vec::new(),
+        test: digits(Split::Test, test)?,
+    })
 }
 
 /// Adam with a learning rate of 0.005 over `stages`.
@@ -89,30 +91,39 @@ pub(crate) fn run_directory(path: &Path) -> Result<RunDirectory> {
     Ok(RunDirectory::create(path, manifest, "", "")?)
 }
 
-/// The cross-entropy of the mean output, with output weights that follow the training accuracy of
-/// each time step: an objective with a state that must survive a resume.
+/// Output weights that follow the training accuracy of each time step: a method with a state that
+/// must survive a resume.
 #[derive(Debug, Default)]
 pub(crate) struct Weighted {
     right: Vec<f64>,
     weights: Vec<f64>,
 }
 
-impl Objective for Weighted {
-    fn loss(
-        &self,
-        outputs: &Outputs,
-        labels: &Tensor,
-        _moment: &Moment,
-    ) -> candlewick_core::Result<Tensor> {
-        let time_steps = outputs.logits.dim(0)?;
-        let weights = Tensor::new(self.output_weights(time_steps), outputs.logits.device())?;
-        let weighted = outputs.logits.broadcast_mul(&weights.reshape((time_steps, 1, 1))?)?;
-        Ok(candle_nn::loss::cross_entropy(&weighted.mean(0)?, labels)?)
-    }
-
-    fn output_weights(&self, time_steps: usize) -> Vec<f32> {
+impl Weighted {
+    fn weights(&self, time_steps: usize) -> Vec<f32> {
         let weight = |t| self.weights.get(t).copied().unwrap_or(1.0) as f32;
         (0..time_steps).map(weight).collect()
+    }
+}
+
+impl Method for Weighted {
+    fn name(&self) -> &'static str {
+        "weighted"
+    }
+
+    fn logits(
+        &self,
+        logits: Tensor,
+        _outputs: &Outputs,
+        _moment: &Moment,
+    ) -> candlewick_core::Result<Tensor> {
+        let time_steps = logits.dim(0)?;
+        let weights = Tensor::new(self.weights(time_steps), logits.device())?;
+        Ok(logits.broadcast_mul(&weights.reshape((time_steps, 1, 1))?)?)
+    }
+
+    fn output_weights(&self, time_steps: usize) -> Option<Vec<f32>> {
+        Some(self.weights(time_steps))
     }
 
     fn observe(&mut self, scores: &Scores, labels: &[u32], _moment: &Moment) {
@@ -132,24 +143,21 @@ impl Objective for Weighted {
         }
     }
 
-    fn state(&self) -> Vec<(String, Vec<f64>)> {
-        vec![("right".into(), self.right.clone()), ("weights".into(), self.weights.clone())]
+    fn state(&self) -> Vec<(&'static str, Vec<f64>)> {
+        vec![("right", self.right.clone()), ("weights", self.weights.clone())]
     }
 
-    fn restore(&mut self, state: &[(String, Vec<f64>)]) -> candlewick_core::Result<()> {
-        for (name, values) in state {
-            match name.as_str() {
-                "right" => self.right.clone_from(values),
-                "weights" => self.weights.clone_from(values),
-                _ => unreachable!("only its own state"),
-            }
+    fn restore(&mut self, name: &str, values: &[f64]) -> bool {
+        match name {
+            "right" => self.right = values.to_vec(),
+            "weights" => self.weights = values.to_vec(),
+            _ => return false,
         }
-        Ok(())
+        true
     }
 
-    fn report(&self, _parameters: &Parameters) -> Vec<MethodValues> {
-        let values = self.weights.iter().map(|&weight| weight as f32).collect();
-        vec![MethodValues { name: "weights".into(), values }]
+    fn report(&self, _: &Parameters, _: &Moment) -> Vec<(&'static str, Vec<f32>)> {
+        vec![("weights", self.weights(self.weights.len()))]
     }
 }
 
@@ -157,11 +165,9 @@ impl Objective for Weighted {
 pub(crate) struct Training {
     pub(crate) layers: &'static str,
     pub(crate) settings: Settings,
-    /// The loss and methods; the objective of this bench if absent.
-    pub(crate) methods: Option<(AnyLoss, Methods)>,
-    pub(crate) train: Vec<Loader>,
-    pub(crate) validation: Vec<Loader>,
-    pub(crate) test: Vec<Loader>,
+    /// The loss and methods; [`Weighted`] if absent.
+    pub(crate) methods: Option<(AnyLoss, MethodSettings)>,
+    pub(crate) loaders: Loaders,
     pub(crate) cadence: Cadence,
 }
 
@@ -172,46 +178,38 @@ impl Training {
             layers: "FC24-DP0.2-FC10",
             settings,
             methods: None,
-            train: digits(Split::Train, 310)?,
-            validation: Vec::new(),
-            test: digits(Split::Test, 60)?,
+            loaders: loaders(310, 60)?,
             cadence: Cadence { seconds: None, steps: None },
         })
     }
 
-    /// Runs it with a new network and objective, as a new process would.
+    /// The methods as they are before a training.
+    pub(crate) fn methods(&self) -> Methods {
+        match &self.methods {
+            Some((loss, settings)) => settings.methods(loss),
+            None => Methods::new().with(Weighted::default()),
+        }
+    }
+
+    /// Runs it with a new network and new methods, as a new process would.
     pub(crate) fn run(
         &self,
         run: Option<&mut RunDirectory>,
         progress: &mut dyn Progress,
         stop: &AtomicBool,
     ) -> candlewick_train::Result<Ended> {
-        let inside = self.methods.as_ref().map(|(_, methods)| methods.clone()).unwrap_or_default();
-        let network = network_with(self.layers, 5, &inside).map_err(|error| {
-            candlewick_core::Error::Setting {
-                field: "network".into(),
-                expected: "one that can be built".into(),
-                got: error.to_string(),
-            }
-        })?;
-        let mut objective: Box<dyn Objective> = match &self.methods {
-            Some((loss, methods)) => Box::new(Combined::new(loss.clone(), methods.clone())),
-            None => Box::new(Weighted::default()),
-        };
-        candlewick_train::train(Task {
-            model: &network,
-            objective: &mut *objective,
-            settings: &self.settings,
-            key: Key::new(5),
-            train: &self.train,
-            validation: &self.validation,
-            test: &self.test,
-            dataset: "digits",
-            run,
-            cadence: self.cadence,
-            progress,
-            stop,
-        })
+        let mut methods = self.methods();
+        let network = network_with(self.layers, 5, &methods)?;
+        let mut trainer = Trainer::new(&network, &mut methods)
+            .settings(self.settings.clone())
+            .key(Key::new(5))
+            .cadence(self.cadence)
+            .progress(progress)
+            .stop(stop);
+        if let Some(run) = run {
+            trainer = trainer.run(run);
+        }
+        trainer.fit_loaders(&self.loaders)
     }
 
     /// Runs it to the end in a new directory and returns what a run is compared by.

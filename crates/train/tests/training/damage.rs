@@ -111,7 +111,7 @@ fn a_run_with_a_damaged_checkpoint_does_not_go_on() -> Result<()> {
     let mut run = RunDirectory::resume(&path)?;
     let training = Training::small(settings(vec![Stage::new(1, 2)]))?;
     let outcome = training.run(Some(&mut run), &mut Silent, &AtomicBool::new(false));
-    let error = outcome.err().ok_or("it went on")?;
+    let error = outcome.err().ok_or("it did not stop")?;
     assert!(error.to_string().ends_with("damaged: its checksum does not fit"), "{error}");
     Ok(())
 }

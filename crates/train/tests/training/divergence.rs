@@ -5,15 +5,14 @@ use std::sync::atomic::AtomicBool;
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
 use candlewick_core::initializer::Initializer;
-use candlewick_core::parameters::{Parameters, Role};
-use candlewick_network::{Context, Outputs};
+use candlewick_core::parameters::{Parameters, Role, Scope, seeded};
+use candlewick_methods::{Loss, Method, Methods, Outputs};
+use candlewick_network::Context;
 use candlewick_run::Status;
 use candlewick_train::optimizer::Sgd;
-use candlewick_train::{
-    AnyOptimizer, Cadence, Error, Model, Objective, Settings, Silent, Stage, Task,
-};
+use candlewick_train::{AnyOptimizer, Error, Model, Settings, Silent, Stage, Trainer};
 
-use crate::bench::{Result, Training, Weighted, run_directory, settings};
+use crate::bench::{Result, Training, network_with, run_directory, settings};
 
 #[test]
 fn a_step_too_large_is_found_with_its_parameter_epoch_and_step() -> Result<()> {
@@ -23,7 +22,7 @@ fn a_step_too_large_is_found_with_its_parameter_epoch_and_step() -> Result<()> {
     let training =
         Training::small(Settings { optimizer: sgd, ..settings(vec![Stage::new(2, 2)]) })?;
     let outcome = training.run(Some(&mut run), &mut Silent, &AtomicBool::new(false));
-    let error = outcome.err().ok_or("it went on")?;
+    let error = outcome.err().ok_or("it did not stop")?;
     let Error::Diverged { epoch: 1, step, .. } = error else {
         return Err(error.into());
     };
@@ -41,11 +40,10 @@ struct Broken(Parameters);
 
 impl Broken {
     fn new(root_of: f32, plain: f32) -> candlewick_core::Result<Self> {
-        let mut parameters = Parameters::new(&Device::Cpu, Key::new(1));
-        let mut root = parameters.root();
+        let root = Scope::from(seeded(&Device::Cpu, Key::new(1)));
         root.create("plain", Role::Weight, &[1], Initializer::Constant(plain))?;
         root.create("rooted", Role::Weight, &[1], Initializer::Constant(root_of))?;
-        Ok(Self(parameters))
+        Ok(Self(root.parameters()))
     }
 }
 
@@ -61,21 +59,31 @@ impl Model for Broken {
             sum = (sum + if index == 1 { value.sqrt()? } else { value.clone() })?;
         }
         let shape = (context.time_steps, input.dim(1)?, 10);
-        Ok(Outputs::new(sum.broadcast_as(shape)?.contiguous()?, Vec::new()))
+        Ok(Outputs { logits: sum.broadcast_as(shape)?.contiguous()?, side: Vec::new() })
     }
 }
 
 /// The sum of all logits.
+#[derive(Debug)]
 struct Sum;
 
-impl Objective for Sum {
-    fn loss(
-        &self,
-        outputs: &Outputs,
-        _labels: &Tensor,
-        _moment: &candlewick_train::Moment,
-    ) -> candlewick_core::Result<Tensor> {
-        Ok(outputs.logits.sum_all()?)
+impl Loss for Sum {
+    fn loss(&self, logits: &Tensor, _labels: &Tensor) -> candlewick_core::Result<Tensor> {
+        Ok(logits.sum_all()?)
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+}
+
+impl Method for Sum {
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+
+    fn loss(&self) -> Option<&dyn Loss> {
+        Some(self)
     }
 }
 
@@ -90,21 +98,11 @@ fn the_guard_names_the_quantity_and_the_parameter() -> Result<()> {
     let mut visited = 0;
     for (root_of, plain, expected) in cases {
         let model = Broken::new(root_of, plain)?;
-        let outcome = candlewick_train::train(Task {
-            model: &model,
-            objective: &mut Sum,
-            settings: &training.settings,
-            key: Key::new(1),
-            train: &training.train,
-            validation: &[],
-            test: &training.test,
-            dataset: "digits",
-            run: None,
-            cadence: Cadence::default(),
-            progress: &mut Silent,
-            stop: &AtomicBool::new(false),
-        });
-        let error = outcome.err().ok_or("it went on")?;
+        let mut methods = Methods::new().with(Sum);
+        let outcome = Trainer::new(&model, &mut methods)
+            .settings(training.settings.clone())
+            .fit_loaders(&training.loaders);
+        let error = outcome.err().ok_or("it did not stop")?;
         assert_eq!(error.to_string(), expected);
         visited += 1;
     }
@@ -120,7 +118,8 @@ fn clipping_limits_the_step() -> Result<()> {
     training.settings.optimizer = Sgd { learning_rate: 1.0, ..Sgd::default() }.into();
     training.settings.clip_norm = Some(1e-3);
     let distance = |training: &Training| -> Result<f32> {
-        let network = crate::bench::network(training.layers, 5)?;
+        let mut methods = training.methods();
+        let network = network_with(training.layers, 5, &methods)?;
         let values = |parameters: &Parameters| -> Result<Vec<f32>> {
             let mut values = Vec::new();
             for parameter in parameters.learned() {
@@ -129,20 +128,10 @@ fn clipping_limits_the_step() -> Result<()> {
             Ok(values)
         };
         let before = values(network.parameters())?;
-        candlewick_train::train(Task {
-            model: &network,
-            objective: &mut Weighted::default(),
-            settings: &training.settings,
-            key: Key::new(1),
-            train: &training.train,
-            validation: &[],
-            test: &training.test,
-            dataset: "digits",
-            run: None,
-            cadence: Cadence::default(),
-            progress: &mut Silent,
-            stop: &AtomicBool::new(false),
-        })?;
+        Trainer::new(&network, &mut methods)
+            .settings(training.settings.clone())
+            .key(Key::new(1))
+            .fit_loaders(&training.loaders)?;
         let after = values(network.parameters())?;
         Ok(before.iter().zip(&after).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt())
     };

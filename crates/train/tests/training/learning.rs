@@ -10,7 +10,7 @@ use candlewick_train::{
     Cadence, Checkpoint, Ended, Error, Event, Model, Progress, Silent, Stage, evaluate_checkpoint,
 };
 
-use crate::bench::{Result, Training, Weighted, digits, network, run_directory, settings};
+use crate::bench::{Result, Training, digits, loaders, network, run_directory, settings};
 
 /// Counts the events of each kind.
 #[derive(Default)]
@@ -48,9 +48,7 @@ fn a_network_learns_digits_in_two_stages_of_time_steps() -> Result<()> {
         layers: "FC64-FC10",
         settings: settings(vec![Stage::new(5, 2), Stage::new(3, 4)]),
         methods: None,
-        train: digits(Split::Train, 310)?,
-        validation: Vec::new(),
-        test: digits(Split::Test, 100)?,
+        loaders: loaders(310, 100)?,
         cadence: Cadence::default(),
     };
     let mut run = run_directory(&path)?;
@@ -92,9 +90,8 @@ fn a_network_learns_digits_in_two_stages_of_time_steps() -> Result<()> {
 
     let fresh = network("FC64-FC10", 99)?;
     let file = run.checkpoints().join("last.safetensors");
-    let mut objective = Weighted::default();
-    let test = &training.test;
-    let found = evaluate_checkpoint(&file, &fresh, &mut objective, test, &[1, 4, 6])?;
+    let test = &training.loaders.test;
+    let found = evaluate_checkpoint(&file, &fresh, &mut training.methods(), test, &[1, 4, 6])?;
     let time_steps: Vec<usize> = found.iter().map(|found| found.time_steps).collect();
     assert_eq!(time_steps, [1, 4, 6]);
     assert!(found.iter().all(|found| found.samples == 100));
@@ -109,7 +106,7 @@ fn validation_data_choose_the_best_epoch() -> Result<()> {
     let path = directory.path().join("run");
     let mut training = Training::small(settings(vec![Stage::new(3, 2)]))?;
     training.settings.evaluate_every = 2;
-    training.validation = digits(Split::Test, 50)?;
+    training.loaders.validation = digits(Split::Test, 50)?;
     let mut run = run_directory(&path)?;
     let ended = training.run(Some(&mut run), &mut Silent, &AtomicBool::new(false))?;
     let Ended::Complete(summary) = ended else {
@@ -164,7 +161,7 @@ fn the_cadence_counts_seconds_and_steps() -> Result<()> {
 }
 
 #[test]
-fn evaluation_builds_no_graph() -> Result<()> {
+fn evaluation_keeps_nothing_for_a_backward_pass() -> Result<()> {
     let network = network("FC24-FC10", 1)?;
     let loader = &digits(Split::Test, 32)?[0];
     let Some(batch) = loader.epoch(0, 0)?.next() else {
@@ -173,16 +170,25 @@ fn evaluation_builds_no_graph() -> Result<()> {
     let input = batch?.input;
     let model: &dyn Model = &network;
     let evaluation = model.forward(&input, &Context::evaluation(2))?;
-    assert!(!evaluation.logits.track_op());
+    let message = evaluation.logits.sum_all()?.backward().unwrap_err().to_string();
+    assert!(message.contains("ran without gradients"), "{message}");
+    let buffered = network.most_buffered();
     let training = model.forward(&input, &Context::training(2, Key::new(1)))?;
-    assert!(training.logits.track_op());
+    let store = training.logits.sum_all()?.backward()?;
+    let mut visited = 0;
+    for parameter in network.parameters().learned() {
+        assert!(store.get(&parameter.variable).is_some(), "{}", parameter.name);
+        visited += 1;
+    }
+    assert_eq!(visited, 4);
+    assert!(buffered < network.most_buffered(), "{buffered}, {}", network.most_buffered());
     Ok(())
 }
 
 #[test]
 fn data_of_other_time_steps_are_refused_before_the_training() -> Result<()> {
     let mut training = Training::small(settings(vec![Stage::new(1, 2)]))?;
-    training.test = Vec::new();
+    training.loaders.test = Vec::new();
     let error = training.run(None, &mut Silent, &AtomicBool::new(false)).unwrap_err();
     assert_eq!(
         error.to_string(),

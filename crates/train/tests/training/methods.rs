@@ -3,9 +3,9 @@
 use std::sync::atomic::AtomicBool;
 
 use candlewick_methods::{
-    AnyLoss, CrossEntropy, FiringRateTarget, GradientScaling, MaskedSurrogate, Methods,
-    ParameterSearch, ParameterUpdate, ParametricSurrogate, PotentialDistribution,
-    PotentialObjective, Shortcut, ShortcutSchedule, SpikePenalty, TemporallyWeightedOutput, Tet,
+    AnyLoss, AnyMethod, CrossEntropy, MethodSettings, ParameterSearch, ParameterUpdate,
+    ParametricSurrogate, PotentialDistribution, PotentialObjective, ShortcutSchedule,
+    TemporallyWeightedOutput, Tet,
 };
 use candlewick_run::RunDirectory;
 use candlewick_train::{Ended, Silent, Stage};
@@ -13,71 +13,53 @@ use candlewick_train::{Ended, Silent, Stage};
 use crate::bench::{Record, Result, StopAt, Training, run_directory, settings};
 
 /// A loss and methods with a name.
-type Case = (&'static str, AnyLoss, Methods);
+type Case = (String, AnyLoss, MethodSettings);
 
-/// Each method alone, those that have several forms in each, and all together.
+/// Every registered method, changed where its defaults would not act in two epochs.
+fn registered() -> Vec<AnyMethod> {
+    let mut all = AnyMethod::all();
+    for method in &mut all {
+        match method {
+            AnyMethod::Shortcut(shortcut) => shortcut.schedule = ShortcutSchedule::Evolutionary,
+            AnyMethod::TemporallyWeightedOutput(two) => two.start_epoch = 0,
+            _ => (),
+        }
+    }
+    all
+}
+
+/// Each loss and each method alone, those that have several forms in each, and all together.
 fn cases() -> Vec<Case> {
-    let cross_entropy = || AnyLoss::from(CrossEntropy::default());
-    let shortcut = Shortcut { schedule: ShortcutSchedule::Evolutionary, ..Shortcut::default() };
-    let two = TemporallyWeightedOutput { start_epoch: 0, ..TemporallyWeightedOutput::default() };
-    let all = Methods {
-        firing_rate_target: Some(FiringRateTarget::default()),
-        gradient_scaling: Some(GradientScaling::default()),
-        masked_surrogate: Some(MaskedSurrogate::default()),
-        parametric_surrogate: Some(ParametricSurrogate::default()),
-        potential_distribution: Some(PotentialDistribution::default()),
-        shortcut: Some(shortcut),
-        spike_penalty: Some(SpikePenalty::default()),
-        temporally_weighted_output: Some(two),
-    };
-    let none = Methods::default;
-    let Methods {
-        firing_rate_target,
-        gradient_scaling,
-        masked_surrogate,
-        parametric_surrogate,
-        potential_distribution,
-        shortcut,
-        spike_penalty,
-        temporally_weighted_output,
-    } = all.clone();
-    let by = |update| Methods {
-        parametric_surrogate: Some(ParametricSurrogate { update, ..Default::default() }),
-        ..none()
-    };
-    let towards = |objective| Methods {
-        potential_distribution: Some(PotentialDistribution { objective, ..Default::default() }),
-        ..none()
-    };
-    vec![
-        ("baseline", cross_entropy(), none()),
-        ("tet", Tet::default().into(), none()),
-        ("firing_rate_target", cross_entropy(), Methods { firing_rate_target, ..none() }),
-        ("gradient_scaling", cross_entropy(), Methods { gradient_scaling, ..none() }),
-        ("masked_surrogate", cross_entropy(), Methods { masked_surrogate, ..none() }),
-        ("parametric_surrogate", cross_entropy(), Methods { parametric_surrogate, ..none() }),
-        ("parametric_surrogate, statistics", cross_entropy(), by(ParameterUpdate::Statistics)),
-        (
-            "parametric_surrogate, search",
-            cross_entropy(),
-            by(ParameterUpdate::Search(ParameterSearch::default())),
-        ),
-        ("potential_distribution", cross_entropy(), Methods { potential_distribution, ..none() }),
-        (
-            "potential_distribution, currents",
-            cross_entropy(),
-            towards(PotentialObjective::Currents),
-        ),
-        ("potential_distribution, spikes", cross_entropy(), towards(PotentialObjective::Spikes)),
-        ("shortcut", cross_entropy(), Methods { shortcut, ..none() }),
-        ("spike_penalty", cross_entropy(), Methods { spike_penalty, ..none() }),
-        (
-            "temporally_weighted_output",
-            cross_entropy(),
-            Methods { temporally_weighted_output, ..none() },
-        ),
-        ("all", Tet::default().into(), all),
-    ]
+    let search = ParameterUpdate::Search(ParameterSearch::default());
+    let forms: [(_, AnyMethod); 4] = [
+        ("statistics", by(ParameterUpdate::Statistics).into()),
+        ("search", by(search).into()),
+        ("currents", towards(PotentialObjective::Currents).into()),
+        ("spikes", towards(PotentialObjective::Spikes).into()),
+    ];
+    let alone = |method| (CrossEntropy::default().into(), MethodSettings(vec![method]));
+    let losses = AnyLoss::all().into_iter();
+    let losses = losses.map(|loss| (loss.name().to_owned(), loss, MethodSettings::default()));
+    let methods = registered().into_iter().map(|method| {
+        let name = method.name().to_owned();
+        let (loss, methods) = alone(method);
+        (name, loss, methods)
+    });
+    let forms = forms.into_iter().map(|(form, method)| {
+        let name = format!("{}, {form}", method.name());
+        let (loss, methods) = alone(method);
+        (name, loss, methods)
+    });
+    let all = ("all".to_owned(), Tet::default().into(), MethodSettings(registered()));
+    losses.chain(methods).chain(forms).chain([all]).collect()
+}
+
+fn by(update: ParameterUpdate) -> ParametricSurrogate {
+    ParametricSurrogate { update, ..ParametricSurrogate::default() }
+}
+
+fn towards(objective: PotentialObjective) -> PotentialDistribution {
+    PotentialDistribution { objective, ..PotentialDistribution::default() }
 }
 
 #[test]
@@ -93,13 +75,13 @@ fn every_method_changes_the_training_and_resumes_to_the_bit() -> Result<()> {
         let path = directory.path().join("cut");
         let mut run = run_directory(&path)?;
         let stop = AtomicBool::new(false);
-        let mut ears = StopAt { stop: &stop, moment: (2, 6), in_evaluation: false, epoch: 0 };
-        let ended = training.run(Some(&mut run), &mut ears, &stop)?;
+        let mut listener = StopAt { stop: &stop, moment: (2, 6), in_evaluation: false, epoch: 0 };
+        let ended = training.run(Some(&mut run), &mut listener, &stop)?;
         assert_eq!(ended, Ended::Interrupted { epoch: 1, step: 6 });
         drop(run);
         let mut run = RunDirectory::resume(&path)?;
         training.run(Some(&mut run), &mut Silent, &AtomicBool::new(false))?;
-        Record::read(&path)?.assert_equals(&whole, name);
+        Record::read(&path)?.assert_equals(&whole, &name);
 
         let reported: Vec<usize> = run.metrics()?.iter().map(|epoch| epoch.methods.len()).collect();
         let expected = match name.split(',').next().unwrap_or_default() {
@@ -113,7 +95,7 @@ fn every_method_changes_the_training_and_resumes_to_the_bit() -> Result<()> {
         }
         records.push(whole);
     }
-    assert_eq!(records.len(), 15);
+    assert_eq!(records.len(), AnyLoss::NAMES.len() + AnyMethod::NAMES.len() + 4 + 1);
     Ok(())
 }
 
@@ -123,8 +105,7 @@ fn output_weights_follow_the_accuracy_of_the_steps() -> Result<()> {
     let path = directory.path().join("run");
     let mut training = Training::small(settings(vec![Stage::new(3, 3)]))?;
     let two = TemporallyWeightedOutput { start_epoch: 1, ..TemporallyWeightedOutput::default() };
-    let methods = Methods { temporally_weighted_output: Some(two), ..Methods::default() };
-    training.methods = Some((CrossEntropy::default().into(), methods));
+    training.methods = Some((CrossEntropy::default().into(), MethodSettings(vec![two.into()])));
     training.record(&path)?;
     let metrics = RunDirectory::open(&path)?.metrics()?;
     let weights: Vec<&[f32]> = metrics.iter().map(|epoch| &epoch.methods[0].values[..]).collect();
@@ -146,9 +127,8 @@ fn a_search_changes_surrogates_and_nothing_else() -> Result<()> {
     let mut training = Training::small(settings(vec![Stage::new(6, 2)]))?;
     training.layers = "6C3-AP2-8C3-FC10";
     let mut record = |name: &str, update: Option<ParameterUpdate>| -> Result<_> {
-        let psg = update.map(|update| ParametricSurrogate { update, ..Default::default() });
-        let methods = Methods { parametric_surrogate: psg, ..Methods::default() };
-        training.methods = Some((CrossEntropy::default().into(), methods));
+        let methods = update.map(|update| by(update).into()).into_iter().collect();
+        training.methods = Some((CrossEntropy::default().into(), MethodSettings(methods)));
         let path = directory.path().join(name);
         training.record(&path)?;
         Ok(RunDirectory::open(&path)?.metrics()?)

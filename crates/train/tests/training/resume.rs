@@ -24,7 +24,7 @@ fn optimizers() -> Vec<AnyOptimizer> {
     ]
 }
 
-/// Goes on with the run at `path` as a new process would, to the end.
+/// Resumes the run at `path` as a new process would, and trains to the end.
 fn resume(training: &Training, path: &Path) -> Result<Record> {
     let mut run = RunDirectory::resume(path)?;
     let ended = training.run(Some(&mut run), &mut Silent, &AtomicBool::new(false))?;
@@ -55,8 +55,9 @@ fn every_optimizer_and_schedule_resumes_in_the_middle_of_an_epoch() -> Result<()
             let path = directory.path().join("cut");
             let mut run = run_directory(&path)?;
             let stop = AtomicBool::new(false);
-            let mut ears = StopAt { stop: &stop, moment: (2, 4), in_evaluation: false, epoch: 0 };
-            let ended = training.run(Some(&mut run), &mut ears, &stop)?;
+            let mut listener =
+                StopAt { stop: &stop, moment: (2, 4), in_evaluation: false, epoch: 0 };
+            let ended = training.run(Some(&mut run), &mut listener, &stop)?;
             assert_eq!(ended, Ended::Interrupted { epoch: 1, step: 4 });
             assert_eq!(run.manifest().status, Status::Interrupted);
             drop(run);
@@ -76,14 +77,14 @@ fn mixed_samples_train_and_resume() -> Result<()> {
     let mut visited = 0;
     for mix in AnyMix::all() {
         let name = mix.name();
-        training.train = mixed_digits(Split::Train, 310, Some(mix))?;
+        training.loaders.train = mixed_digits(Split::Train, 310, Some(mix))?;
         let whole = training.record(&directory.path().join(format!("{name}-whole")))?;
         assert!(whole.metrics != plain.metrics, "{name} changes nothing");
         let path = directory.path().join(name);
         let mut run = run_directory(&path)?;
         let stop = AtomicBool::new(false);
-        let mut ears = StopAt { stop: &stop, moment: (1, 7), in_evaluation: false, epoch: 0 };
-        training.run(Some(&mut run), &mut ears, &stop)?;
+        let mut listener = StopAt { stop: &stop, moment: (1, 7), in_evaluation: false, epoch: 0 };
+        training.run(Some(&mut run), &mut listener, &stop)?;
         drop(run);
         resume(&training, &path)?.assert_equals(&whole, name);
         visited += 1;
@@ -126,8 +127,8 @@ fn an_event_file_changes_no_result_and_goes_on_without_repeating() -> Result<()>
     let mut run = run_directory(&path)?;
     run.record_events()?;
     let stop = AtomicBool::new(false);
-    let mut ears = StopAt { stop: &stop, moment: (2, 4), in_evaluation: false, epoch: 0 };
-    training.run(Some(&mut run), &mut ears, &stop)?;
+    let mut listener = StopAt { stop: &stop, moment: (2, 4), in_evaluation: false, epoch: 0 };
+    training.run(Some(&mut run), &mut listener, &stop)?;
     drop(run);
     assert!(event_files(&path)?[0] < sizes[0]);
     resume(&training, &path)?.assert_equals(&plain, "cut off with events");
@@ -153,7 +154,7 @@ fn a_run_stopped_at_any_kind_of_moment_resumes() -> Result<()> {
         ((1, 1), false),  // after the first step
         ((1, 10), false), // between training and evaluation
         ((2, 1), true),   // within an evaluation
-        ((2, 10), false), // before the stage that goes on with the schedule
+        ((2, 10), false), // before the stage that continues the schedule
         ((3, 2), true),   // after the last batch of all
     ];
     let mut visited = 0;
@@ -161,8 +162,8 @@ fn a_run_stopped_at_any_kind_of_moment_resumes() -> Result<()> {
         let path = directory.path().join(format!("cut{visited}"));
         let mut run = run_directory(&path)?;
         let stop = AtomicBool::new(false);
-        let mut ears = StopAt { stop: &stop, moment, in_evaluation, epoch: 0 };
-        let ended = training.run(Some(&mut run), &mut ears, &stop)?;
+        let mut listener = StopAt { stop: &stop, moment, in_evaluation, epoch: 0 };
+        let ended = training.run(Some(&mut run), &mut listener, &stop)?;
         drop(run);
         let what = format!("stopped at {moment:?}");
         if let Ended::Interrupted { .. } = ended {
@@ -188,10 +189,10 @@ fn a_run_killed_after_any_checkpoint_resumes() -> Result<()> {
         let from = directory.path().join(format!("run{at}"));
         let to = directory.path().join(format!("killed{at}"));
         let mut run = run_directory(&from)?;
-        let mut ears = CopyAt { at, written: 0, from, to: to.clone(), failure: None };
-        training.run(Some(&mut run), &mut ears, &AtomicBool::new(false))?;
-        assert_eq!(ears.written, 9);
-        assert!(ears.failure.is_none(), "{:?}", ears.failure);
+        let mut listener = CopyAt { at, written: 0, from, to: to.clone(), failure: None };
+        training.run(Some(&mut run), &mut listener, &AtomicBool::new(false))?;
+        assert_eq!(listener.written, 9);
+        assert!(listener.failure.is_none(), "{:?}", listener.failure);
         resume(&training, &to)?.assert_equals(&whole, &format!("killed at checkpoint {at}"));
         visited += 1;
     }
@@ -207,8 +208,8 @@ fn lines_of_epochs_after_the_checkpoint_are_cut_off() -> Result<()> {
     let path = directory.path().join("cut");
     let mut run = run_directory(&path)?;
     let stop = AtomicBool::new(false);
-    let mut ears = StopAt { stop: &stop, moment: (2, 3), in_evaluation: false, epoch: 0 };
-    training.run(Some(&mut run), &mut ears, &stop)?;
+    let mut listener = StopAt { stop: &stop, moment: (2, 3), in_evaluation: false, epoch: 0 };
+    training.run(Some(&mut run), &mut listener, &stop)?;
     // Killed between the lines of the second epoch and its checkpoint.
     let lines = [("metrics.jsonl", whole.metrics.clone())];
     for (name, bytes) in lines {

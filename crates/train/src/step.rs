@@ -1,0 +1,184 @@
+//! One training step: forward, loss, backward, clip, update.
+
+use candle_core::Tensor;
+use candlewick_core::Key;
+use candlewick_encode::Batch;
+use candlewick_methods::{Methods, Moment, Outputs, Scores};
+use candlewick_network::Context;
+
+use crate::error::{Error, Result};
+use crate::gradients::{Gradients, is_finite};
+use crate::loaders;
+use crate::model::Model;
+use crate::optimizer::Optimizer;
+
+/// What a step is told.
+#[derive(Clone, Copy, Debug)]
+pub struct StepSettings {
+    /// Time steps, random stream, and what the forward pass keeps.
+    pub context: Context,
+    /// Where in the training the step is.
+    pub moment: Moment,
+    /// Factor on the optimizer's learning rate, such as that of a schedule.
+    pub learning_rate_factor: f64,
+    /// Largest norm of all gradients together; not clipped if absent.
+    pub clip_norm: Option<f64>,
+}
+
+impl StepSettings {
+    /// A step at `time_steps` with random numbers from `key`, at the start of a training, with the
+    /// optimizer's own learning rate.
+    pub fn new(time_steps: usize, key: Key) -> Self {
+        Self {
+            context: Context::training(time_steps, key),
+            moment: Moment { epoch: 0, step: 0, progress: 0.0, training: true },
+            learning_rate_factor: 1.0,
+            clip_norm: None,
+        }
+    }
+}
+
+/// What a step measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepReport {
+    /// The loss before the update, without the penalties on activity.
+    pub loss: f64,
+    /// Scores of the batch before the update.
+    pub scores: Scores,
+    /// Squared norm of the gradient with respect to each learned parameter, before clipping; 0 where
+    /// the loss does not depend on it.
+    pub squared_norms: Vec<f64>,
+}
+
+/// Makes one step of `optimizer` on a batch, and shows its scores to the methods.
+///
+/// # Errors
+/// [`Error::Diverged`] if the loss or a gradient is not finite, and if a layer fails; parameters are
+/// then as they were.
+pub fn step(
+    model: &dyn Model,
+    methods: &mut Methods,
+    optimizer: &mut Optimizer,
+    batch: &Batch,
+    settings: &StepSettings,
+) -> Result<StepReport> {
+    let report = update(model, methods, optimizer, batch, settings)?;
+    methods.observe(&report.scores, &loaders::main_labels(batch)?, &settings.moment);
+    Ok(report)
+}
+
+/// A step that the methods do not see.
+pub(crate) fn update(
+    model: &dyn Model,
+    methods: &Methods,
+    optimizer: &mut Optimizer,
+    batch: &Batch,
+    settings: &StepSettings,
+) -> Result<StepReport> {
+    let StepSettings { context, moment, learning_rate_factor, clip_norm } = settings;
+    let parameters = model.parameters();
+    let diverged = |quantity, layer| {
+        let Moment { epoch, step, .. } = *moment;
+        Error::Diverged { quantity, layer, epoch: epoch + 1, step: step + 1 }
+    };
+    let outputs = model.forward(&batch.input, context)?;
+    let loss = mixed_loss(methods, &outputs, batch, moment)?;
+    let value = f64::from(loss.to_scalar::<f32>()?);
+    if !value.is_finite() {
+        let mut entries = parameters.iter();
+        let bad = entries.find(|entry| !is_finite(&entry.variable).unwrap_or(false));
+        return Err(diverged("loss", bad.map(|entry| entry.name.clone())));
+    }
+    let scores = Scores::new(&outputs.logits.detach())?;
+    loaders::same_time_steps(scores.time_steps(), context.time_steps)?;
+    drop(outputs);
+    let mut gradients = Gradients::take(parameters, loss.backward()?)?;
+    // The graph ends before the update.
+    drop(loss);
+    let squared_norms = gradients.squared_norms()?;
+    if let Some(bad) = squared_norms.iter().position(|norm| !norm.is_finite()) {
+        let name = parameters.learned().nth(bad).map(|parameter| parameter.name.clone());
+        return Err(diverged("gradient", name));
+    }
+    if let Some(max_norm) = *clip_norm {
+        gradients.clip(&squared_norms, max_norm)?;
+    }
+    optimizer.step(*learning_rate_factor, parameters, &gradients)?;
+    Ok(StepReport { loss: value, scores, squared_norms })
+}
+
+/// The loss of a batch; where samples are mixed, that of both labels by their shares.
+pub(crate) fn mixed_loss(
+    methods: &Methods,
+    outputs: &Outputs,
+    batch: &Batch,
+    moment: &Moment,
+) -> Result<Tensor> {
+    let loss = methods.loss(outputs, &batch.labels, moment)?;
+    let Some(mixed) = &batch.mixed else {
+        return Ok(loss);
+    };
+    let partner = methods.loss(outputs, &mixed.labels, moment)?;
+    let share = f64::from(mixed.share);
+    Ok(((loss * share)? + (partner * (1.0 - share))?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+    use candlewick_encode::Mixed;
+    use candlewick_methods::{Loss, Method};
+
+    use super::*;
+
+    /// The sum of the labels, as a loss.
+    #[derive(Debug)]
+    struct Labels;
+
+    impl Loss for Labels {
+        fn loss(&self, _logits: &Tensor, labels: &Tensor) -> candlewick_core::Result<Tensor> {
+            Ok(labels.to_dtype(DType::F32)?.sum_all()?)
+        }
+
+        fn problem(&self) -> Option<(&'static str, &'static str)> {
+            None
+        }
+    }
+
+    impl Method for Labels {
+        fn name(&self) -> &'static str {
+            "labels"
+        }
+
+        fn loss(&self) -> Option<&dyn Loss> {
+            Some(self)
+        }
+    }
+
+    #[test]
+    fn a_mixed_batch_has_the_loss_of_both_labels_by_their_shares() -> Result<()> {
+        let labels = |labels: [u32; 2]| Tensor::new(&labels, &Device::Cpu);
+        let mut batch = Batch {
+            input: Tensor::zeros((1, 2, 1), DType::F32, &Device::Cpu)?,
+            labels: labels([1, 2])?,
+            indices: vec![0, 1],
+            mixed: None,
+        };
+        let methods = Methods::new().with(Labels);
+        let outputs = Outputs { logits: batch.input.clone(), side: Vec::new() };
+        let moment = Moment { epoch: 0, step: 0, progress: 0.0, training: true };
+        let loss = |batch: &Batch| -> Result<f32> {
+            Ok(mixed_loss(&methods, &outputs, batch, &moment)?.to_scalar()?)
+        };
+        assert_eq!(loss(&batch)?, 3.0);
+        assert_eq!(loaders::main_labels(&batch)?, [1, 2]);
+        batch.mixed = Some(Mixed { labels: labels([5, 6])?, share: 0.25 });
+        // 0.25 · 3 + 0.75 · 11.
+        assert_eq!(loss(&batch)?, 9.0);
+        assert_eq!(loaders::main_labels(&batch)?, [5, 6]);
+        batch.mixed = Some(Mixed { labels: labels([5, 6])?, share: 0.75 });
+        assert_eq!(loss(&batch)?, 5.0);
+        assert_eq!(loaders::main_labels(&batch)?, [1, 2]);
+        Ok(())
+    }
+}

@@ -1,0 +1,306 @@
+//! A training at work.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use candlewick_core::Key;
+use candlewick_core::parameters::Parameters;
+use candlewick_encode::Batch;
+use candlewick_methods::{Methods, Moment};
+use candlewick_network::Context;
+use candlewick_run::{EpochMetrics, Histogram, MethodValues, RunDirectory, Status, Timing};
+
+use super::{Cadence, Ended, LAST, in_words};
+use crate::checkpoint::Checkpoint;
+use crate::data::Loaders;
+use crate::error::{Error, Result};
+use crate::evaluate::{Evaluation, evaluate};
+use crate::history::History;
+use crate::loaders;
+use crate::model::Model;
+use crate::optimizer::Optimizer;
+use crate::place::Place;
+use crate::progress::{Event, Progress};
+use crate::settings::{Settings, Span};
+use crate::speed::{Speed, resident_bytes};
+use crate::step::{StepSettings, step};
+use crate::trial::Halves;
+
+pub(super) struct Training<'a> {
+    pub(super) model: &'a dyn Model,
+    pub(super) methods: &'a mut Methods,
+    pub(super) settings: Settings,
+    pub(super) key: Key,
+    pub(super) loaders: &'a Loaders,
+    pub(super) run: Option<&'a mut RunDirectory>,
+    pub(super) cadence: Cadence,
+    pub(super) progress: &'a mut dyn Progress,
+    pub(super) stop: &'a AtomicBool,
+    pub(super) optimizer: Optimizer,
+    pub(super) place: Place,
+    pub(super) history: History,
+    pub(super) speed: Speed,
+    pub(super) last_save: Instant,
+}
+
+impl<'a> Training<'a> {
+    /// At the start, or where the last checkpoint of the run was written.
+    #[expect(clippy::too_many_arguments, reason = "each is a field, set in one place")]
+    pub(super) fn start(
+        model: &'a dyn Model,
+        methods: &'a mut Methods,
+        settings: Settings,
+        key: Key,
+        loaders: &'a Loaders,
+        mut run: Option<&'a mut RunDirectory>,
+        cadence: Cadence,
+        progress: &'a mut dyn Progress,
+        stop: &'a AtomicBool,
+    ) -> Result<Self> {
+        settings.check()?;
+        for stage in &settings.stages {
+            loaders::fitting(&loaders.train, stage.time_steps)?;
+            loaders::fitting(&loaders.test, stage.time_steps)?;
+            if !loaders.validation.is_empty() {
+                loaders::fitting(&loaders.validation, stage.time_steps)?;
+            }
+        }
+        let parameters = model.parameters();
+        let mut optimizer = Optimizer::new(&settings.optimizer, settings.groups, parameters)?;
+        let mut place = Place::default();
+        let mut history = History::default();
+        if let Some(run) = &mut run {
+            let path = run.checkpoints().join(LAST);
+            if path.is_file() {
+                let checkpoint = Checkpoint::open(&path)?;
+                place = checkpoint.place()?;
+                checkpoint.load_parameters(parameters)?;
+                checkpoint.load_optimizer(&mut optimizer, place.optimizer_steps, parameters)?;
+                checkpoint.load_methods(methods)?;
+            }
+            run.rewind(place.epoch)?;
+            history = History::read(run)?;
+        }
+        let (speed, last_save) = (Speed::default(), Instant::now());
+        Ok(Self {
+            model,
+            methods,
+            settings,
+            key,
+            loaders,
+            run,
+            cadence,
+            progress,
+            stop,
+            optimizer,
+            place,
+            history,
+            speed,
+            last_save,
+        })
+    }
+
+    /// Trains to the end; if that fails, the manifest of the run tells the reason.
+    pub(super) fn finish(mut self) -> Result<Ended> {
+        let outcome = self.train();
+        if let (Err(error), Some(run)) = (&outcome, &mut self.run) {
+            let reason = in_words(error);
+            let status = match error {
+                Error::Diverged { .. } => Status::Diverged { reason },
+                _ => Status::Failed { reason },
+            };
+            // The error that ended the training is the one to report.
+            let _ = run.set_status(status);
+        }
+        outcome
+    }
+
+    fn train(&mut self) -> Result<Ended> {
+        let epochs = self.settings.epochs();
+        self.announce()?;
+        while self.place.epoch < epochs {
+            let span = self.settings.span(self.place.epoch);
+            if !self.train_epoch(span)? || !self.finish_epoch(span)? {
+                return self.interrupt();
+            }
+        }
+        self.summarize()
+    }
+
+    /// The steps of an epoch that are not done yet; `false` if the training was stopped.
+    fn train_epoch(&mut self, span: Span) -> Result<bool> {
+        let loader = loaders::fitting(&self.loaders.train, span.stage.time_steps)?;
+        let steps = loader.batches() as u64;
+        if span.restarts && self.place.step == 0 {
+            let Settings { optimizer, groups, .. } = &self.settings;
+            self.optimizer = Optimizer::new(optimizer, *groups, self.model.parameters())?;
+        }
+        if self.place.step >= steps {
+            return Ok(true);
+        }
+        let mut batches = loader
+            .epoch(u64::from(self.place.epoch), self.place.step as usize)
+            .map_err(loaders::failed)?;
+        while self.place.step < steps {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            let start = Instant::now();
+            let batch = batches.next().ok_or(Error::EpochLength {
+                epoch: self.place.epoch + 1,
+                expected: steps,
+                got: self.place.step,
+            })?;
+            let batch = batch.map_err(loaders::failed)?;
+            self.step(&batch, span, steps)?;
+            self.place.step += 1;
+            let seconds = start.elapsed().as_secs_f64();
+            self.place.sums.seconds += seconds;
+            self.speed.trained(batch.indices.len(), span.stage.time_steps, seconds);
+            self.report_step(steps);
+            self.save_now_and_then(steps)?;
+        }
+        let waited = batches.waited().as_secs_f64();
+        if waited > 1.0 && waited > 0.2 * self.place.sums.seconds {
+            tracing::warn!(
+                "epoch {}: {waited:.1} s of {:.1} s were spent waiting for data",
+                self.place.epoch + 1,
+                self.place.sums.seconds
+            );
+        }
+        let moment = self.moment(steps);
+        self.methods.end_epoch(&moment);
+        Ok(true)
+    }
+
+    /// One step, and after the last one of an epoch the searches of the methods.
+    fn step(&mut self, batch: &Batch, span: Span, steps: u64) -> Result<()> {
+        let (epoch, number) = (self.place.epoch, self.place.step);
+        let key = self.key.named("step").at(u64::from(epoch)).at(number);
+        let recompute = self.settings.recompute;
+        let schedule_step = u64::from(epoch - span.schedule_start) * steps + number;
+        let factor = span.stage.learning_rate_factor
+            * self.settings.schedule.factor(schedule_step, steps, span.schedule_epochs);
+        let settings = StepSettings {
+            context: Context { recompute, ..Context::training(span.stage.time_steps, key) },
+            moment: self.moment(steps),
+            learning_rate_factor: factor,
+            clip_norm: self.settings.clip_norm,
+        };
+        let report = step(self.model, self.methods, &mut self.optimizer, batch, &settings)?;
+        let labels = loaders::main_labels(batch)?;
+        let weights = self.methods.output_weights(report.scores.time_steps());
+        let right = report.scores.right_up_to(&weights, &labels).last().copied().unwrap_or(0);
+        let learning_rate = self.settings.optimizer.learning_rate() * factor;
+        let layers = self.model.take_observations();
+        let samples = labels.len() as u64;
+        let sums = &mut self.place.sums;
+        sums.add(report.loss, right, samples, learning_rate, &report.squared_norms, &layers);
+        if number + 1 == steps {
+            let (model, optimizer) = (self.model, &mut self.optimizer);
+            let mut halves = Halves::new(model, self.methods, optimizer, batch, &settings)?;
+            self.methods.search(&settings.moment, &mut halves)?;
+        }
+        Ok(())
+    }
+
+    /// Evaluates, records and saves the epoch; `false` if the training was stopped before.
+    fn finish_epoch(&mut self, span: Span) -> Result<bool> {
+        let epoch = self.place.epoch + 1;
+        let start = Instant::now();
+        let mut validation = None;
+        let mut test = None;
+        let due =
+            epoch.is_multiple_of(self.settings.evaluate_every) || epoch == self.settings.epochs();
+        if due {
+            if !self.loaders.validation.is_empty() {
+                let Some(evaluation) = self.evaluate("validation", span)? else {
+                    return Ok(false);
+                };
+                validation = Some(evaluation.finite("validation loss", epoch, self.place.step)?);
+            }
+            let Some(evaluation) = self.evaluate("test", span)? else {
+                return Ok(false);
+            };
+            test = Some(evaluation.finite("test loss", epoch, self.place.step)?);
+        }
+        let evaluation_seconds = due.then(|| start.elapsed().as_secs_f64());
+
+        let moment = self.moment(self.place.step);
+        let sums = std::mem::take(&mut self.place.sums);
+        let (layers, test) = test.map(|test| (test.layers, test.metrics)).unzip();
+        let mut layers = layers.unwrap_or_default();
+        sums.fill_active_gradients(&mut layers);
+        let parameters = self.model.parameters();
+        let reported = self.methods.report(parameters, &moment).into_iter();
+        let metrics = EpochMetrics {
+            epoch,
+            time_steps: span.stage.time_steps,
+            learning_rate: sums.learning_rate,
+            train: sums.train_metrics(),
+            validation: validation.map(|validation| validation.metrics),
+            test,
+            layers,
+            gradient_norms: sums.gradient_norms(parameters),
+            methods: reported.map(|(name, values)| MethodValues { name, values }).collect(),
+        };
+        let timing = Timing {
+            epoch,
+            train_seconds: sums.seconds,
+            evaluation_seconds,
+            images_per_second: sums.samples as f64 / sums.seconds.max(1e-9),
+            resident_bytes: resident_bytes(),
+        };
+        if let Some(run) = &self.run {
+            run.append_metrics(&metrics)?;
+            run.append_timing(&timing)?;
+            if run.records_events() {
+                run.append_histograms(epoch, &histograms(parameters)?)?;
+            }
+        }
+        self.progress.event(&Event::Epoch { metrics: &metrics, timing: &timing });
+        let best = self.history.is_best(&metrics, self.settings.time_steps());
+        self.history.push(metrics, timing);
+        if let Some(best) = best {
+            self.save_best(&best)?;
+        }
+        self.place.epoch = epoch;
+        self.place.step = 0;
+        self.save()?;
+        Ok(true)
+    }
+
+    fn evaluate(&mut self, split: &'static str, span: Span) -> Result<Option<Evaluation>> {
+        let Loaders { validation, test, .. } = self.loaders;
+        let data = if split == "test" { test } else { validation };
+        let progress = &mut *self.progress;
+        let start = Instant::now();
+        let heard = |batch, batches| progress.event(&Event::Evaluating { split, batch, batches });
+        let time_steps = span.stage.time_steps;
+        let evaluation = evaluate(self.model, self.methods, data, time_steps, self.stop, heard)?;
+        if let Some(evaluation) = &evaluation {
+            let seconds = start.elapsed().as_secs_f64();
+            self.speed.evaluated(evaluation.samples as usize, time_steps, seconds);
+        }
+        Ok(evaluation)
+    }
+
+    /// The moment of the training after the steps that are done.
+    fn moment(&self, steps: u64) -> Moment {
+        let Place { epoch, step, .. } = self.place;
+        let epochs = f64::from(epoch) + step as f64 / steps as f64;
+        let progress = epochs / f64::from(self.settings.epochs());
+        Moment { epoch, step, progress, training: true }
+    }
+}
+
+/// How the values of each parameter are distributed.
+fn histograms(parameters: &Parameters) -> Result<Vec<(String, Histogram)>> {
+    let mut all = Vec::new();
+    for parameter in parameters.learned() {
+        let values = parameter.variable.flatten_all()?.to_vec1::<f32>()?;
+        let tag = format!("parameters/{}", parameter.name);
+        all.extend(Histogram::of(&values).map(|histogram| (tag, histogram)));
+    }
+    Ok(all)
+}
