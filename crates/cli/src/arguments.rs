@@ -264,7 +264,7 @@ pub(crate) struct ReproduceArguments {
     /// Only so many epochs, for a quick look; the table says so
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) epochs: Option<u32>,
-    /// Runs that are trained side by side [default: one per thread at the demo scale, else 1]
+    /// Runs that are trained side by side [default: one per thread at the demo scale on the CPU, else 1]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
     /// Starts long scales without asking

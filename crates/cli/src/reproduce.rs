@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     listen_to_ctrl_c()?;
     train_all(&plans, &place, sharing, arguments, &bars)?;
     if STOP.load(Ordering::Relaxed) {
-        bars.say("stopped; the same command goes on from here");
+        bars.say("stopped; the same command resumes from here");
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
     let report = collect(&table, &plans, seeds, arguments)?;
@@ -137,10 +137,11 @@ fn confirmed(table: &Table) -> Result<bool> {
     Ok(answer.trim().eq_ignore_ascii_case("y"))
 }
 
-/// How `open` runs share the threads: small ones side by side, large ones one after the other.
+/// How `open` runs share the threads: small ones side by side on the CPU, others one after the other.
 fn sharing(table: &Table, open: usize, arguments: &ReproduceArguments) -> Sharing {
     let threads = place::threads(arguments.place.threads);
-    let side_by_side = if table.scale == Scale::Demo { threads } else { 1 };
+    let small = table.scale == Scale::Demo && arguments.place.device == "cpu";
+    let side_by_side = if small { threads } else { 1 };
     let jobs = arguments.jobs.unwrap_or(side_by_side).clamp(1, open.max(1));
     Sharing { jobs, threads: (threads / jobs).max(1) }
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
         place::limit(threads)?;
         let pool = place::pool(threads)?;
         if !pool.install(|| planned.train(&place, wanted, threads, &bars))? {
-            bars.say("stopped; the same command goes on from here");
+            bars.say("stopped; the same command resumes from here");
             return Ok(ExitCode::from(exit::INTERRUPTED));
         }
     }

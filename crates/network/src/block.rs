@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use candlewick_core::Result;
+use candlewick_core::parameters::Scope;
 use candlewick_core::weight_rule::WeightGradientRule;
 use candlewick_kernels::convolution::Conv2d;
+use candlewick_methods::Methods;
 
 use crate::kept::{Again, Kept};
 use crate::layer::Backward;
 use crate::spiking::Summand;
 use crate::synapse::{Algorithms, Observed, Plasticity, Synapse, SynapseBackward};
-use crate::{Element, Features, Layer, Normalization, Pass, Signal, Spiking};
+use crate::{
+    ConvolutionSettings, Element, Features, Layer, LinearSettings, NetworkBuilder, Normalization,
+    Parts, Pass, Signal, Spiking,
+};
 
 /// A synaptic layer with its normalization: what turns spikes into currents.
 #[derive(Debug)]
@@ -158,6 +163,38 @@ impl Currents {
 pub struct Block {
     pub(crate) currents: Currents,
     pub(crate) spiking: Spiking,
+}
+
+impl Block {
+    /// A convolution with its normalization and neurons, whose parameters are created at `scope`, for
+    /// which a `VarBuilder` will do.
+    ///
+    /// # Errors
+    /// If the kernel does not fit the input.
+    pub fn convolution<'a>(
+        input: Features,
+        settings: ConvolutionSettings,
+        parts: &Parts,
+        scope: impl Into<Scope<'a>>,
+    ) -> Result<Self> {
+        let (scope, methods) = (scope.into(), Methods::new());
+        NetworkBuilder::new(&scope, parts, &methods, 0).convolution_block("", input, settings)
+    }
+
+    /// A linear layer with its neurons, and its normalization if it has one, as
+    /// [`convolution`](Self::convolution).
+    ///
+    /// # Errors
+    /// If the input is a map.
+    pub fn linear<'a>(
+        input: Features,
+        settings: LinearSettings,
+        parts: &Parts,
+        scope: impl Into<Scope<'a>>,
+    ) -> Result<Self> {
+        let (scope, methods) = (scope.into(), Methods::new());
+        NetworkBuilder::new(&scope, parts, &methods, 0).linear_block("", input, settings)
+    }
 }
 
 impl Layer for Block {

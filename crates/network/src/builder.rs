@@ -108,7 +108,7 @@ impl<'a> NetworkBuilder<'a> {
 
     /// The place at which the layer `path` creates its parameters.
     pub fn scope(&self, path: &str) -> Scope<'a> {
-        self.scope.pp(path)
+        if path.is_empty() { self.scope.clone() } else { self.scope.pp(path) }
     }
 
     /// Marks the end of a stage that another stage follows; its output has the shape `features`.

@@ -57,3 +57,47 @@ macro_rules! modules {
 }
 
 modules!(Block, Convolution, Linear, Normalization, Spiking);
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device, Var};
+    use candle_nn::{VarBuilder, VarMap};
+
+    use super::*;
+    use crate::laws::normal;
+    use crate::network_laws::parts;
+    use crate::{ConvolutionSettings, LinearSettings};
+
+    /// Blocks in somebody's candle model: parameters in a `VarMap` under the paths of candle, gradients
+    /// with respect to all of them and to the input, statistics of the batch in training alone.
+    #[test]
+    fn blocks_are_modules_over_a_var_map() -> candlewick_core::Result<()> {
+        let variables = VarMap::new();
+        let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+        let map = Features::Map { height: 6, width: 5, channels: 3 };
+        let settings = ConvolutionSettings::same(16, 3);
+        let parts = parts()?;
+        let first = Block::convolution(map, settings, &parts, vb.pp("first"))?;
+        let pixels = Features::Vector { size: 16 };
+        let last = Block::linear(pixels, LinearSettings::new(4), &parts, vb.pp("last"))?;
+        let x = Var::from_tensor(&normal("x", &[3, 2, 6, 5, 3])?)?;
+        let spikes = first.forward_t(&x, true)?;
+        assert_eq!(spikes.dims(), [3, 2, 6, 5, 16]);
+        // Operations of candle stand between: the sum over space.
+        let out = last.forward_t(&spikes.sum(3)?.sum(2)?, true)?;
+        let gradients = out.sqr()?.sum_all()?.backward()?;
+        assert!(gradients.get(&x).is_some());
+        let names = ["first.weight", "first.normalization.gamma", "first.normalization.beta"];
+        let data = variables.data().lock().expect("no panic");
+        let mut visited = 0;
+        for name in names.into_iter().chain(["last.weight", "last.bias"]) {
+            assert!(gradients.get(&data[name]).is_some(), "{name}");
+            visited += 1;
+        }
+        assert_eq!((visited, data.len()), (5, 7));
+        drop(data);
+        let evaluated = first.forward_t(&x, false)?;
+        assert!(crate::laws::largest(&evaluated, &spikes)? > 0.0);
+        Ok(())
+    }
+}
