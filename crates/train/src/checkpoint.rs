@@ -206,19 +206,13 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// Gives `optimizer` back its state after `steps` steps.
+    /// Gives `optimizer` back its state.
     ///
     /// # Errors
     /// Names the tensor that is missing or has another size.
-    pub fn load_optimizer(
-        &self,
-        optimizer: &mut Optimizer,
-        steps: u64,
-        parameters: &Parameters,
-    ) -> Result<()> {
-        optimizer.restore(steps, parameters, |name, count| {
-            self.values(&format!("optimizer/{name}"), &[count])
-        })
+    pub fn load_optimizer(&self, optimizer: &mut Optimizer, parameters: &Parameters) -> Result<()> {
+        optimizer
+            .restore(parameters, |name, count| self.values(&format!("optimizer/{name}"), &[count]))
     }
 
     /// Gives `methods` back what they had kept.

@@ -54,7 +54,7 @@ pub trait UpdateRule: std::fmt::Debug + Send + Sync {
 /// One step of one parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    /// Number of the step, from 1.
+    /// Number of the parameter's step, from 1; steps in which it has no gradient do not count.
     pub number: u64,
     /// Size of the step: the rule's, times those of the schedule and the parameter's group.
     pub learning_rate: f64,
@@ -79,9 +79,13 @@ registry! {
 pub struct Optimizer {
     rule: AnyOptimizer,
     groups: Groups,
-    steps: u64,
+    /// Steps of each learned parameter.
+    steps: Vec<u64>,
     state: State,
 }
+
+/// Name of the state that counts the steps of a parameter.
+const STEPS: &str = "steps";
 
 impl Optimizer {
     /// Starts `rule` on the learned entries of `parameters`.
@@ -89,25 +93,27 @@ impl Optimizer {
     /// # Errors
     /// If a setting is out of its range.
     pub fn new(rule: &AnyOptimizer, groups: Groups, parameters: &Parameters) -> Result<Self> {
-        let fused = host::is_reachable(parameters.device());
-        Self::with_state(rule, groups, State::new(rule.state_names(), parameters, fused)?)
+        Self::start(rule, groups, parameters, host::is_reachable(parameters.device()))
     }
 
-    fn with_state(rule: &AnyOptimizer, groups: Groups, state: State) -> Result<Self> {
+    fn start(
+        rule: &AnyOptimizer,
+        groups: Groups,
+        parameters: &Parameters,
+        fused: bool,
+    ) -> Result<Self> {
         rule.check()?;
         groups.check()?;
-        Ok(Self { rule: rule.clone(), groups, steps: 0, state })
-    }
-
-    /// Number of steps taken.
-    pub fn steps(&self) -> u64 {
-        self.steps
+        let state = State::new(rule.state_names(), parameters, fused)?;
+        let steps = vec![0; parameters.learned().count()];
+        Ok(Self { rule: rule.clone(), groups, steps, state })
     }
 
     /// One step of all parameters that have a gradient, with the rule's learning rate times
     /// `factor`.
     ///
-    /// A parameter without a gradient stays as it is, without decay and momentum.
+    /// A parameter without a gradient stays as it is, without decay and momentum, and the step does
+    /// not count for it.
     ///
     /// # Errors
     /// If `gradients` were taken from another network.
@@ -117,13 +123,13 @@ impl Optimizer {
         parameters: &Parameters,
         gradients: &Gradients,
     ) -> Result<()> {
-        self.steps += 1;
         for (index, parameter) in parameters.learned().enumerate() {
             let Some(gradient) = gradients.get(index) else {
                 continue;
             };
+            self.steps[index] += 1;
             let step = Step {
-                number: self.steps,
+                number: self.steps[index],
                 learning_rate: self.rule.learning_rate()
                     * factor
                     * self.groups.learning_rate_factor(parameter.role),
@@ -150,7 +156,9 @@ impl Optimizer {
         Ok(())
     }
 
-    /// The state as named buffers: `first_moment/<parameter>`, in the order of the parameters.
+    /// The state as named buffers, such as `first_moment/<parameter>`, in the order of the
+    /// parameters, and as the last ones the number of steps of each: `steps/<parameter>`, one value,
+    /// exact up to 2²⁴.
     pub fn state(&self, parameters: &Parameters) -> Result<Vec<(String, Vec<f32>)>> {
         let mut named = Vec::new();
         for (buffer, name) in self.rule.state_names().iter().enumerate() {
@@ -159,16 +167,18 @@ impl Optimizer {
                 named.push((format!("{name}/{}", parameter.name), values));
             }
         }
+        for (parameter, &steps) in parameters.learned().zip(&self.steps) {
+            named.push((format!("{STEPS}/{}", parameter.name), vec![steps as f32]));
+        }
         Ok(named)
     }
 
-    /// Goes on from `steps` and the buffers that `find` knows by the names of [`state`](Self::state).
+    /// Takes back a [`state`](Self::state): `find` gives the buffer of a name and a number of values.
     ///
     /// # Errors
     /// Those of `find`; the state is then partly replaced.
     pub fn restore(
         &mut self,
-        steps: u64,
         parameters: &Parameters,
         mut find: impl FnMut(&str, usize) -> Result<Vec<f32>>,
     ) -> Result<()> {
@@ -179,7 +189,10 @@ impl Optimizer {
                 self.state.set(buffer, index, &values)?;
             }
         }
-        self.steps = steps;
+        for (parameter, steps) in parameters.learned().zip(&mut self.steps) {
+            let values = find(&format!("{STEPS}/{}", parameter.name), 1)?;
+            *steps = values.iter().map(|&count| count as u64).sum();
+        }
         Ok(())
     }
 }

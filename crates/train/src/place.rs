@@ -13,8 +13,6 @@ pub(crate) struct Place {
     pub(crate) epoch: u32,
     /// Steps done in this epoch; all of them if only its evaluation is missing.
     pub(crate) step: u64,
-    /// Steps of the optimizer since it began or began anew.
-    pub(crate) optimizer_steps: u64,
     /// What the epoch has measured so far.
     pub(crate) sums: EpochSums,
 }

@@ -81,7 +81,6 @@ impl Trials for Halves<'_> {
 /// Parameters, running statistics and optimizer before a trial.
 struct Before {
     values: Vec<Tensor>,
-    steps: u64,
     optimizer: BTreeMap<String, Vec<f32>>,
 }
 
@@ -90,14 +89,14 @@ impl Before {
         let values = parameters.iter().map(|entry| entry.variable.as_detached_tensor().copy());
         let values = values.collect::<CandleResult<_>>()?;
         let optimizer_state = optimizer.state(parameters)?.into_iter().collect();
-        Ok(Self { values, steps: optimizer.steps(), optimizer: optimizer_state })
+        Ok(Self { values, optimizer: optimizer_state })
     }
 
     fn restore(&self, parameters: &Parameters, optimizer: &mut Optimizer) -> Result<()> {
         for (entry, value) in parameters.iter().zip(&self.values) {
             entry.variable.set(value)?;
         }
-        optimizer.restore(self.steps, parameters, |name, _| {
+        optimizer.restore(parameters, |name, _| {
             Ok::<_, Error>(self.optimizer.get(name).cloned().unwrap_or_default())
         })
     }

@@ -84,10 +84,7 @@ fn values(parameters: &Parameters, name: &str) -> Result<Vec<f32>> {
 
 /// Fused and composed, as on a device without a kernel.
 fn both(rule: &AnyOptimizer, groups: Groups, parameters: &Parameters) -> Result<[Optimizer; 2]> {
-    let start = |fused| {
-        let state = State::new(rule.state_names(), parameters, fused)?;
-        Optimizer::with_state(rule, groups, state)
-    };
+    let start = |fused| Optimizer::start(rule, groups, parameters, fused);
     Ok([start(true)?, start(false)?])
 }
 
@@ -161,15 +158,16 @@ fn a_restored_state_goes_on_to_the_same_bits() -> Result<()> {
         for kind in [0, 1] {
             let whole = network()?;
             let mut optimizers = both(&rule, Groups::default(), &whole)?;
-            for i in 1..=2 {
-                optimizers[kind].step(0.7, &whole, &gradients(&whole, i, "")?)?;
+            // The bias has one step less than the others.
+            for (i, without) in [(1, "bias"), (2, "")] {
+                optimizers[kind].step(0.7, &whole, &gradients(&whole, i, without)?)?;
             }
             let saved = optimizers[kind].state(&whole)?;
             let resumed = network()?;
             resumed.load_safetensors(&whole.to_safetensors()?, std::path::Path::new("saved"))?;
             let mut again = both(&rule, Groups::default(), &resumed)?;
             let mut asked = 0;
-            again[kind].restore(2, &resumed, |name, count| {
+            again[kind].restore(&resumed, |name, count| {
                 asked += 1;
                 let found = saved.iter().find(|(saved, _)| saved == name);
                 let found = found.map(|(_, values)| values.clone()).unwrap_or_default();
@@ -177,7 +175,7 @@ fn a_restored_state_goes_on_to_the_same_bits() -> Result<()> {
                 Ok(found)
             })?;
             assert_eq!(asked, saved.len());
-            assert_eq!(saved.len(), 5 * rule.state_names().len());
+            assert_eq!(saved.len(), 5 * (rule.state_names().len() + 1));
             for i in 3..=4 {
                 optimizers[kind].step(0.7, &whole, &gradients(&whole, i, "")?)?;
                 again[kind].step(0.7, &resumed, &gradients(&resumed, i, "")?)?;
@@ -201,11 +199,74 @@ fn a_parameter_without_a_gradient_stays_as_it_is() -> Result<()> {
         optimizer.step(1.0, &parameters, &gradients(&parameters, 1, "weight")?)?;
         assert_eq!(values(&parameters, "weight")?, start);
         assert_ne!(values(&parameters, "bias")?, start);
-        assert_eq!(optimizer.steps(), 1);
+        let counts: Vec<f32> = ["weight", "bias"]
+            .into_iter()
+            .map(|name| count_of(&optimizer, &parameters, name))
+            .collect::<Result<_>>()?;
+        assert_eq!(counts, [0.0, 1.0]);
         visited += 1;
     }
     assert_eq!(visited, 3);
     Ok(())
+}
+
+/// Steps 4, 8, …, 20 give the bias a gradient, so that its corrections are those of steps 1 to 5, as
+/// in PyTorch, whose optimizers count the steps of each parameter that has a gradient. The expected
+/// values are the formula at the head of `adamw.rs` in f64.
+#[test]
+fn the_bias_correction_counts_the_steps_with_a_gradient() -> Result<()> {
+    let rules: [AnyOptimizer; 2] = [
+        Adam { learning_rate: 0.01, ..Adam::default() }.into(),
+        AdamW { learning_rate: 0.01, weight_decay: 0.1, ..AdamW::default() }.into(),
+    ];
+    let groups = Groups { decay: Decay::All, ..Groups::default() };
+    let mut visited = 0;
+    for (rule, decay) in rules.iter().zip([0.0, 0.1]) {
+        let expected = adam_every_fourth_step(decay, |step| step / 4);
+        let by_all_steps = adam_every_fourth_step(decay, |step| step);
+        assert!(largest_difference(&expected, &by_all_steps) > 1e-3, "they can be told apart");
+        for fused in [0, 1] {
+            let parameters = network()?;
+            let optimizer = &mut both(rule, groups, &parameters)?[fused];
+            for i in 1..=20 {
+                let without = if i % 4 == 0 { "" } else { "bias" };
+                optimizer.step(1.0, &parameters, &gradients(&parameters, i, without)?)?;
+            }
+            let difference = largest_difference(&values(&parameters, "bias")?, &expected);
+            assert!(difference < 1e-6, "{rule:?}, composed {fused}: {difference}");
+            assert_eq!(count_of(optimizer, &parameters, "bias")?, 5.0);
+            assert_eq!(count_of(optimizer, &parameters, "weight")?, 20.0);
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 4);
+    Ok(())
+}
+
+/// What Adam with a learning rate of 0.01 and its default decays makes of the start values by the
+/// gradients of steps 4, 8, …, 20, corrected as in step `number` of these.
+fn adam_every_fourth_step(weight_decay: f64, number: impl Fn(i32) -> i32) -> Vec<f32> {
+    let (learning_rate, beta1, beta2, epsilon) = (0.01, 0.9_f64, 0.999_f64, 1e-8);
+    let after = |j: i32| {
+        let (mut p, mut m, mut v) = (0.5 * f64::from(j) - 1.0, 0.0, 0.0);
+        for step in (4..=20).step_by(4) {
+            let gradient = f64::from(step + 2 * j).sin();
+            m = beta1 * m + (1.0 - beta1) * gradient;
+            v = beta2 * v + (1.0 - beta2) * gradient * gradient;
+            let mean = m / (1.0 - beta1.powi(number(step)));
+            let root = (v / (1.0 - beta2.powi(number(step)))).sqrt();
+            p -= learning_rate * (weight_decay * p + mean / (root + epsilon));
+        }
+        p as f32
+    };
+    (0..5).map(after).collect()
+}
+
+/// The number of steps that the optimizer saves for a parameter.
+fn count_of(optimizer: &Optimizer, parameters: &Parameters, name: &str) -> Result<f32> {
+    let name = format!("steps/{name}");
+    let state = optimizer.state(parameters)?;
+    Ok(state.iter().find(|(found, _)| *found == name).map_or(f32::NAN, |(_, values)| values[0]))
 }
 
 #[test]

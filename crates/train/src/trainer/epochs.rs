@@ -75,7 +75,7 @@ impl<'a> Training<'a> {
                 let checkpoint = Checkpoint::open(&path)?;
                 place = checkpoint.place()?;
                 checkpoint.load_parameters(parameters)?;
-                checkpoint.load_optimizer(&mut optimizer, place.optimizer_steps, parameters)?;
+                checkpoint.load_optimizer(&mut optimizer, parameters)?;
                 checkpoint.load_methods(methods)?;
             }
             run.rewind(place.epoch)?;

@@ -72,7 +72,6 @@ impl Training<'_> {
 
     pub(super) fn save(&mut self) -> Result<()> {
         self.last_save = Instant::now();
-        self.place.optimizer_steps = self.optimizer.steps();
         let Some(path) = self.checkpoint_path(LAST) else {
             return Ok(());
         };
