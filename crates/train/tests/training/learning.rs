@@ -2,12 +2,17 @@
 
 use std::sync::atomic::AtomicBool;
 
+use candle_core::Device;
 use candlewick_core::Key;
+use candlewick_core::parameters::seeded;
 use candlewick_datasets::Split;
-use candlewick_network::Context;
+use candlewick_methods::Methods;
+use candlewick_network::{Context, Network};
 use candlewick_run::{RunState, Status};
+use candlewick_train::optimizer::AdamW;
 use candlewick_train::{
-    Cadence, Checkpoint, Ended, Error, Event, Model, Progress, Silent, Stage, evaluate_checkpoint,
+    Cadence, Checkpoint, Data, Ended, Error, Event, Model, Progress, Silent, Stage, Trainer,
+    evaluate_checkpoint,
 };
 
 use crate::bench::{Result, Training, digits, loaders, network, run_directory, settings};
@@ -97,6 +102,24 @@ fn a_network_learns_digits_in_two_stages_of_time_steps() -> Result<()> {
     assert!(found.iter().all(|found| found.samples == 100));
     assert_eq!(found[1].metrics.accuracy, summary.accuracy.final_epoch);
     assert_eq!(found[1].metrics.loss, summary.loss);
+    Ok(())
+}
+
+#[test]
+fn a_dozen_lines_train_to_ninety_percent() -> Result<()> {
+    let data = Data::open("digits")?.time_steps(4);
+    let mut methods = Methods::new();
+    let network = Network::spec("16C3-AP2-FC10").build(
+        data.features()?,
+        data.classes(),
+        seeded(&Device::Cpu, Key::new(7)),
+    )?;
+    let ended = Trainer::new(&network, &mut methods)
+        .optimizer(AdamW { learning_rate: 0.02, ..AdamW::default() })
+        .epochs(4)
+        .fit(&data)?;
+    let accuracy = ended.summary().map(|summary| summary.accuracy.final_epoch);
+    assert!(accuracy.is_some_and(|accuracy| accuracy >= 0.9), "{accuracy:?}");
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod damage;
 mod determinism;
+mod device;
 mod divergence;
 mod killed;
 mod learning;
