@@ -206,7 +206,7 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// Gives `optimizer` back its state.
+    /// Restores the state of `optimizer`.
     ///
     /// # Errors
     /// Names the tensor that is missing or has another size.
@@ -215,7 +215,7 @@ impl Checkpoint {
             .restore(parameters, |name, count| self.values(&format!("optimizer/{name}"), &[count]))
     }
 
-    /// Gives `methods` back what they had kept.
+    /// Restores the state of `methods`.
     ///
     /// # Errors
     /// If the state is of other methods.

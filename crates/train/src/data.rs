@@ -65,7 +65,7 @@ impl Data {
         Ok(Self::new(name, open(Split::Train)?, open(Split::Test)?))
     }
 
-    /// Samples of one's own to train and to test on.
+    /// Any samples to train and to test on.
     pub fn new(name: &str, train: Arc<dyn Dataset>, test: Arc<dyn Dataset>) -> Self {
         let settings = Settings { batch_size: 32, ..Settings::new(Key::new(0)) };
         Self { name: name.into(), train, test, settings, device: Device::Cpu }
@@ -85,7 +85,7 @@ impl Data {
         self
     }
 
-    /// Everything else that a loader can be told: encoder, augmentation, frames of events, workers.
+    /// Changes all other settings of the loaders: encoder, augmentation, frames of events, workers.
     #[must_use]
     pub fn settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);

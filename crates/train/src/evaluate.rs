@@ -27,7 +27,7 @@ pub struct Evaluation {
 }
 
 /// Evaluates `model` at `time_steps` on an epoch of the loader that fits; `None` if `stop` was set
-/// in the middle. `heard` is told the batches done and in all.
+/// in the middle. `on_batch` is called after each batch with the batches done and in all.
 ///
 /// # Errors
 /// If no loader gives inputs for that many time steps, or a layer fails.
@@ -37,7 +37,7 @@ pub fn evaluate(
     data: &[Loader],
     time_steps: usize,
     stop: &AtomicBool,
-    mut heard: impl FnMut(u64, u64),
+    mut on_batch: impl FnMut(u64, u64),
 ) -> Result<Option<Evaluation>> {
     let loader = loaders::fitting(data, time_steps)?;
     let moment = Moment { epoch: 0, step: 0, progress: 1.0, training: false };
@@ -45,7 +45,7 @@ pub fn evaluate(
     let mut sums = Sums { right: vec![0; time_steps], ..Sums::default() };
     let batches = loader.batches() as u64;
     let context = Context { census: true, ..Context::evaluation(time_steps) };
-    // What happened before belongs to someone else.
+    // What was observed before this evaluation is not part of it.
     model.take_observations();
     model.take_operations();
     for (number, batch) in loader.epoch(0, 0).map_err(loaders::failed)?.enumerate() {
@@ -65,7 +65,7 @@ pub fn evaluate(
         for (sum, right) in sums.right.iter_mut().zip(scores.right_up_to(&weights, &labels)) {
             *sum += right;
         }
-        heard(number as u64 + 1, batches);
+        on_batch(number as u64 + 1, batches);
     }
     Ok(Some(sums.evaluation(time_steps, model)))
 }
@@ -124,7 +124,7 @@ impl Sums {
     }
 }
 
-/// The health of a layer; what only a backward pass tells is left open.
+/// The health of a layer, without what only a backward pass measures.
 fn health(layer: LayerObservation) -> LayerMetrics {
     let LayerObservation { name, neurons, counts, census } = layer;
     let share = |count: usize| (count as f64 / neurons.max(1) as f64) as f32;

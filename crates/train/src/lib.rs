@@ -2,7 +2,7 @@
 //!
 //! [`step`] makes one step of an optimizer on a batch; [`Trainer`] makes epochs of steps, evaluates,
 //! records, and resumes. Neither knows recipes or papers: published methods enter as
-//! [`Methods`](candlewick_methods::Methods), and a model of one's own as a [`Model`].
+//! [`Methods`](candlewick_methods::Methods), and any other model as a [`Model`].
 
 pub mod checkpoint;
 pub mod data;

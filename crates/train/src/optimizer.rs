@@ -74,7 +74,7 @@ registry! {
     }
 }
 
-/// An optimizer at work on the learned parameters of a network.
+/// An optimizer of the learned parameters of a network, with its state.
 #[derive(Debug)]
 pub struct Optimizer {
     rule: AnyOptimizer,
@@ -173,7 +173,8 @@ impl Optimizer {
         Ok(named)
     }
 
-    /// Takes back a [`state`](Self::state): `find` gives the buffer of a name and a number of values.
+    /// Restores a saved [`state`](Self::state): `find` is asked for each buffer by its name and number
+    /// of values.
     ///
     /// # Errors
     /// Those of `find`; the state is then partly replaced.

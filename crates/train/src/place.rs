@@ -23,7 +23,7 @@ pub(crate) struct Place {
 pub(crate) struct EpochSums {
     /// Σ loss · samples.
     pub(crate) loss: f64,
-    /// Samples that were classified rightly.
+    /// Samples that were classified correctly.
     pub(crate) right: u64,
     /// Samples seen.
     pub(crate) samples: u64,
@@ -84,7 +84,7 @@ impl EpochSums {
         TrainMetrics { loss: self.loss / samples, accuracy: self.right as f64 / samples }
     }
 
-    /// Completes the health of the layers by what only training tells.
+    /// Completes the health of the layers by what only training measures.
     pub(crate) fn fill_active_gradients(&self, layers: &mut [LayerMetrics]) {
         for (layer, sums) in layers.iter_mut().zip(&self.layers) {
             if sums.visited > 0 {

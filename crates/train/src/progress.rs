@@ -1,16 +1,16 @@
-//! What a training tells while it runs, so that a front end can draw it.
+//! The events of a training, for a front end to show.
 
 use std::path::Path;
 
 use candlewick_run::{EpochMetrics, Timing};
 
-/// Hears how a training goes on.
+/// Receives the events of a training.
 pub trait Progress {
     /// Called on the training thread; it should return quickly.
     fn event(&mut self, event: &Event<'_>);
 }
 
-/// Hears nothing.
+/// Ignores all events.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 
@@ -35,7 +35,7 @@ pub enum Event<'a> {
     },
     /// A step is done.
     Step(StepProgress),
-    /// An evaluation on the test or validation data goes on.
+    /// A batch of an evaluation on the test or validation data is done.
     Evaluating {
         /// `validation` or `test`.
         split: &'static str,

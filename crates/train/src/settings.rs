@@ -20,8 +20,8 @@ pub struct Stage {
     /// Factor on the optimizer's learning rate in this stage, ≥ 0.
     #[serde(default = "one")]
     pub learning_rate_factor: f64,
-    /// Whether schedule and optimizer state begin anew with this stage. The TET paper does not say;
-    /// otherwise the schedule spans the stage before, too.
+    /// Whether schedule and optimizer state restart with this stage; otherwise the schedule also
+    /// spans the stage before. The TET paper does not say.
     #[serde(default = "yes")]
     pub restart: bool,
 }
@@ -89,7 +89,7 @@ impl Default for Settings {
 pub(crate) struct Span {
     /// The stage that the epoch belongs to.
     pub(crate) stage: Stage,
-    /// Whether optimizer and schedule begin anew with this epoch.
+    /// Whether optimizer and schedule restart with this epoch.
     pub(crate) restarts: bool,
     /// The epoch with which the schedule began.
     pub(crate) schedule_start: u32,

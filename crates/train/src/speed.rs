@@ -1,4 +1,4 @@
-//! How fast a training goes, how long it will take, and how much memory it has.
+//! How fast a training is, how long it will take, and how much memory it has.
 
 /// What the process has done and how long it took; work is samples times time steps.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,7 +42,7 @@ impl Speed {
     }
 }
 
-/// Resident memory of this process in bytes, where the system tells.
+/// Resident memory of this process in bytes, where the system reports it.
 pub(crate) fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -12,7 +12,7 @@ use crate::loaders;
 use crate::model::Model;
 use crate::optimizer::Optimizer;
 
-/// What a step is told.
+/// The settings of a step.
 #[derive(Clone, Copy, Debug)]
 pub struct StepSettings {
     /// Time steps, random stream, and what the forward pass keeps.

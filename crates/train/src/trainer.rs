@@ -154,7 +154,7 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Hears how it goes.
+    /// Receives the events of the training.
     #[must_use]
     pub fn progress(mut self, progress: &'a mut dyn Progress) -> Self {
         self.progress = Some(progress);
@@ -173,7 +173,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// [`Error::Diverged`] if a loss or gradient is not finite, [`Error::Checkpoint`] if the
     /// checkpoint is damaged or of another network, and those of settings, data and layers. The
-    /// manifest of the run then tells the reason.
+    /// manifest of the run then gives the reason.
     pub fn fit(mut self, data: &Data) -> Result<Ended> {
         if self.settings.stages.is_empty() {
             self.settings.stages = vec![Stage::new(self.epochs, data.steps())];
@@ -183,7 +183,7 @@ impl<'a> Trainer<'a> {
         self.fit_loaders(&data.loaders(&time_steps)?)
     }
 
-    /// As [`fit`](Self::fit), on loaders of one's own; the settings must have stages.
+    /// As [`fit`](Self::fit), on any loaders; the settings must have stages.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).

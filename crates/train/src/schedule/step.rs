@@ -12,7 +12,7 @@ use crate::optimizer::in_range;
 pub struct StepDecay {
     /// Epochs between two drops, ≥ 1; the default is that of torchvision's reference training.
     pub every: u32,
-    /// What a drop multiplies the learning rate with, in (0, 1]; the default is PyTorch's.
+    /// Factor on the learning rate at each drop, in (0, 1]; the default is PyTorch's.
     pub factor: f64,
 }
 

@@ -1,4 +1,4 @@
-//! A training at work.
+//! A training in progress.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -100,7 +100,7 @@ impl<'a> Training<'a> {
         })
     }
 
-    /// Trains to the end; if that fails, the manifest of the run tells the reason.
+    /// Trains to the end; if that fails, the manifest of the run gives the reason.
     pub(super) fn finish(mut self) -> Result<Ended> {
         let outcome = self.train();
         if let (Err(error), Some(run)) = (&outcome, &mut self.run) {
@@ -275,9 +275,10 @@ impl<'a> Training<'a> {
         let data = if split == "test" { test } else { validation };
         let progress = &mut *self.progress;
         let start = Instant::now();
-        let heard = |batch, batches| progress.event(&Event::Evaluating { split, batch, batches });
+        let on_batch =
+            |batch, batches| progress.event(&Event::Evaluating { split, batch, batches });
         let time_steps = span.stage.time_steps;
-        let evaluation = evaluate(self.model, self.methods, data, time_steps, self.stop, heard)?;
+        let evaluation = evaluate(self.model, self.methods, data, time_steps, self.stop, on_batch)?;
         if let Some(evaluation) = &evaluation {
             let seconds = start.elapsed().as_secs_f64();
             self.speed.evaluated(evaluation.samples as usize, time_steps, seconds);

@@ -1,4 +1,4 @@
-//! What a training tells and leaves behind: progress, checkpoints, the summary.
+//! What a training reports and leaves behind: progress, checkpoints, the summary.
 
 use std::path::PathBuf;
 use std::time::Instant;
