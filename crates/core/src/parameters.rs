@@ -211,7 +211,7 @@ impl<'a> Scope<'a> {
     /// Creates the parameter `name` below this place, or takes it from where the builder has it.
     ///
     /// # Errors
-    /// If the name is taken, or the builder has no such tensor of this shape.
+    /// If the name is empty or taken, or the builder has no such tensor of this shape.
     pub fn create(
         &self,
         name: &str,
@@ -220,12 +220,16 @@ impl<'a> Scope<'a> {
         initializer: Initializer,
     ) -> Result<Parameter> {
         let path = self.join(name);
+        let refused = |expected: &str| Error::Setting {
+            field: "parameter name".into(),
+            expected: expected.into(),
+            got: format!("`{path}`"),
+        };
+        if name.is_empty() {
+            return Err(refused("a name"));
+        }
         if self.lock().iter().any(|entry| entry.name == path) {
-            return Err(Error::Setting {
-                field: "parameter name".into(),
-                expected: "a name that is not taken".into(),
-                got: path,
-            });
+            return Err(refused("a name that is not taken"));
         }
         let init = initializer.init(dims);
         let tensor = self.builder.get_with_hints_dtype(dims, name, init, DType::F32)?;
@@ -351,9 +355,15 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_name_is_refused() -> Result<()> {
-        let again = root()?.pp("b").create("bias", Role::Bias, &[1], Initializer::Constant(0.0));
-        assert!(again.unwrap_err().to_string().contains("b.bias"));
+    fn a_name_that_is_taken_or_none_is_refused() -> Result<()> {
+        let layer = root()?.pp("b");
+        for (name, expected) in [
+            ("bias", "parameter name: expected a name that is not taken, got `b.bias`"),
+            ("", "parameter name: expected a name, got `b.`"),
+        ] {
+            let error = layer.create(name, Role::Bias, &[1], Initializer::Constant(0.0));
+            assert_eq!(error.unwrap_err().to_string(), expected);
+        }
         Ok(())
     }
 

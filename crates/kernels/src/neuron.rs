@@ -149,6 +149,7 @@ pub struct ResetGradient<const S: usize, const P: usize> {
 /// the potential and to the reset of [`Firing`].
 /// Each `*_backward` takes the gradient of the loss by the function's result and returns it by the
 /// function's arguments.
+/// Mark what is given `#[inline(always)]`: the scan vectorizes what is compiled into it.
 pub trait Neuron<const S: usize, const P: usize>: Copy + Debug + Send + Sync {
     /// Threshold and reset.
     fn firing(&self) -> &Firing;
@@ -158,7 +159,8 @@ pub trait Neuron<const S: usize, const P: usize>: Copy + Debug + Send + Sync {
         true
     }
 
-    /// Names of the learnable scalars, in order.
+    /// Names of the learnable scalars, in order; to be given where there are some, as parameters of a
+    /// layer have names.
     fn parameter_names(&self) -> [&'static str; P] {
         [""; P]
     }

@@ -13,7 +13,9 @@ pub trait Loss: Debug + Send + Sync {
     fn loss(&self, logits: &Tensor, labels: &Tensor) -> Result<Tensor>;
 
     /// What makes the settings unusable, as (field, expected); `None` if they are fine.
-    fn problem(&self) -> Option<(&'static str, &'static str)>;
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
 }
 
 impl Method for AnyLoss {

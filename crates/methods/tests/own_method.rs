@@ -46,10 +46,6 @@ impl Loss for Own {
     fn loss(&self, logits: &Tensor, _labels: &Tensor) -> Result<Tensor> {
         Ok(logits.sum_all()?)
     }
-
-    fn problem(&self) -> Option<(&'static str, &'static str)> {
-        None
-    }
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The floats of a gradient with respect to an activation, where the activation is.
 
-use candle_core::Tensor;
-use candlewick_core::{Result, host};
 use std::sync::Arc;
 
+use candle_core::{Device, Tensor};
+use candlewick_core::{Result, host};
+
+use crate::Pass;
 use crate::buffer::{Buffer, Pool, add};
 
 /// A gradient with respect to an activation, `[T, B, …]` or `[1, B, …]` as the activation is.
@@ -28,23 +30,26 @@ impl Array {
         Ok(Self::Host(pool.filled(&host::values(&tensor)?)))
     }
 
-    /// The values as a tensor of the shape `dims`.
+    /// The values as a tensor of the shape `dims` on `device`, which is that of the activation.
     ///
     /// # Errors
     /// If the shape has another number of elements.
-    pub fn tensor(&self, dims: &[usize]) -> Result<Tensor> {
+    pub fn tensor(&self, dims: &[usize], device: &Device) -> Result<Tensor> {
         Ok(match self {
-            Self::Host(values) => {
-                Tensor::from_vec(values.to_vec(), dims, &candle_core::Device::Cpu)?
-            }
+            Self::Host(values) => Tensor::from_vec(values.to_vec(), dims, device)?,
             Self::Device(tensor) => tensor.reshape(dims)?,
         })
     }
 
-    /// The values in memory; those of a device are copied.
+    /// The values as floats in memory, to be changed; those of a device are copied.
     ///
     /// # Errors
     /// If the copy fails.
+    pub fn floats(self, pass: &Pass) -> Result<Buffer> {
+        self.into_host(&pass.pool)
+    }
+
+    /// As [`floats`](Self::floats).
     pub(crate) fn into_host(self, pool: &Arc<Pool>) -> Result<Buffer> {
         match self {
             Self::Host(values) => Ok(values),
@@ -63,21 +68,21 @@ impl Array {
     /// The sum with another gradient with respect to the same activation.
     ///
     /// # Errors
-    /// If the other has another size or is elsewhere.
+    /// If the other has another size.
     pub(crate) fn plus(self, other: &Self) -> Result<Self> {
         match (self, other) {
             (Self::Host(mut sum), Self::Host(other)) => {
                 add(&mut sum, other);
                 Ok(Self::Host(sum))
             }
-            (Self::Device(one), Self::Device(other)) => {
-                Ok(Self::Device((&one + other.reshape(one.shape())?)?))
+            (Self::Device(one), other) => {
+                let other = other.tensor(one.dims(), one.device())?;
+                Ok(Self::Device((one + other)?))
             }
-            _ => Err(candlewick_core::Error::Shape {
-                what: "gradients that meet".into(),
-                expected: "gradients on one device".into(),
-                got: "one in memory and one on a device".into(),
-            }),
+            (one @ Self::Host(_), Self::Device(other)) => {
+                let one = one.tensor(other.dims(), other.device())?;
+                Ok(Self::Device((one + other)?))
+            }
         }
     }
 

@@ -110,10 +110,10 @@ impl Currents {
         pass: &Pass,
     ) -> Result<(Summand, Option<SynapseBackward>)> {
         let Some(normalization) = &self.normalization else {
-            return Ok((Summand::as_it_is(currents, pass)?, synapse));
+            return Ok((Summand::as_it_is(currents, pass), synapse));
         };
         let (out, through) = normalization.run(currents.clone(), pass)?;
-        let summand = Summand::as_it_is(&out, pass)?;
+        let summand = Summand::as_it_is(&out, pass);
         let (Some(synapse), Some(through)) = (synapse, through) else {
             return Ok((summand, None));
         };

@@ -32,7 +32,11 @@ impl Network {
     }
 }
 
-impl<'a> Blueprint<'a> {
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "settings are given away, as everywhere in candle"
+)]
+impl Blueprint<'_> {
     /// The neuron of all spiking layers.
     #[must_use]
     pub fn neuron(mut self, neuron: impl Settings) -> Self {

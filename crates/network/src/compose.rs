@@ -60,7 +60,7 @@ impl Pass {
                 Some(graph) => graph,
                 None => Graph::new(&values, &needed, &f)?,
             };
-            let gradient = gradient.tensor(graph.out.dims())?;
+            let gradient = gradient.tensor(graph.out.dims(), graph.out.device())?;
             let mut store = (&graph.out * gradient)?.sum_all()?.backward()?;
             for (slot, parameter) in slots {
                 if let Some(gradient) = store.remove(&parameter) {

@@ -68,7 +68,7 @@ struct WithoutGradients;
 
 /// Forward passes that hand out their first argument, on every device.
 macro_rules! first {
-    ($($other:ident $layout:ident),+) => {
+    ($($other:pat_param => $layout:pat_param),+) => {
         fn cpu_fwd(
             &self, first: &CpuStorage, layout: &Layout, $($other: &CpuStorage, $layout: &Layout),+
         ) -> Result<(CpuStorage, Shape)> {
@@ -94,7 +94,7 @@ impl CustomOp2 for Parameter {
         "a parameter of a network"
     }
 
-    first!(_parameter _layout);
+    first!(_ => _);
 
     fn bwd(
         &self,
@@ -113,7 +113,7 @@ impl CustomOp3 for Network {
         "a network"
     }
 
-    first!(_token _layout, _x _layout_of_x);
+    first!(_ => _, _ => _);
 
     fn bwd(
         &self,
@@ -138,7 +138,7 @@ impl CustomOp2 for WithoutGradients {
         "a network without gradients"
     }
 
-    first!(_anything _layout);
+    first!(_ => _);
 
     fn bwd(
         &self,

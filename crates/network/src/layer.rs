@@ -2,11 +2,13 @@
 
 use std::fmt::Debug;
 
+use candle_core::Tensor;
 use candlewick_core::Result;
 
 use crate::element::{Element, other};
 use crate::gradients::ParameterGradients;
-use crate::{Array, Features, Pass, Signal, Spiking, SynapseObservation};
+use crate::module::apply;
+use crate::{Array, Context, Features, Pass, Signal, Spiking, SynapseObservation};
 
 /// A part of a network that maps an activation to an activation.
 ///
@@ -32,7 +34,8 @@ use crate::{Array, Features, Pass, Signal, Spiking, SynapseObservation};
 /// }
 /// ```
 pub trait Layer: Debug + Send + Sync {
-    /// Applies the layer, and gives its backward pass if the pass will have one.
+    /// Applies the layer, and gives its backward pass if the pass will have one; without harm also if
+    /// it will not.
     ///
     /// # Errors
     /// If the shape of the input does not fit.
@@ -40,6 +43,15 @@ pub trait Layer: Debug + Send + Sync {
 
     /// The shape of a sample of the output at one time step.
     fn output(&self) -> Features;
+
+    /// Applies the layer outside of a network, to `[T, B, H, W, C]` or `[T, B, N]`, as an operation of
+    /// candle's graph.
+    ///
+    /// # Errors
+    /// If the shape of the input does not fit.
+    fn apply(&self, x: &Tensor, context: &Context) -> candle_core::Result<Tensor> {
+        apply(self, x, *context)
+    }
 
     /// The synaptic layers inside, in order.
     fn synapses(&self) -> Vec<SynapseObservation> {

@@ -17,7 +17,7 @@ use crate::{
 static POOL: LazyLock<Arc<Pool>> = LazyLock::new(Arc::default);
 
 /// Runs a layer on `[T, B, …]` as an operation of candle's graph.
-pub(crate) fn apply(layer: &dyn Layer, x: &Tensor, context: Context) -> Result<Tensor> {
+pub(crate) fn apply<L: Layer + ?Sized>(layer: &L, x: &Tensor, context: Context) -> Result<Tensor> {
     let features = match x.dims() {
         &[_, _, height, width, channels] => Features::Map { height, width, channels },
         &[_, _, size] => Features::Vector { size },
@@ -27,7 +27,7 @@ pub(crate) fn apply(layer: &dyn Layer, x: &Tensor, context: Context) -> Result<T
     };
     let pass = Pass::new(context, POOL.clone(), x.device());
     let signal = Signal::input(x, features, &pass)?;
-    let (out, backward) = layer.run(signal, &pass)?;
+    let (out, backward) = pass.through(layer, signal)?;
     let (out, learned) = (out.tensor(&pass)?, pass.learned());
     let Some(backward) = backward.filter(|_| x.track_op() || !learned.is_empty()) else {
         return Ok(out);
@@ -39,7 +39,7 @@ pub(crate) fn apply(layer: &dyn Layer, x: &Tensor, context: Context) -> Result<T
         &learned,
         Box::new(move |gradient, found| {
             let of_input = backward(Array::of(gradient, &pass.pool)?, found)?;
-            of_input.map(|of_input| of_input.tensor(&dims)).transpose()
+            of_input.map(|of_input| of_input.tensor(&dims, pass.device())).transpose()
         }),
     )
 }

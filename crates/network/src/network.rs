@@ -164,7 +164,7 @@ impl Network {
         let side_heads = self.side_heads.iter().filter(|_| pass.context.training);
         let mut side_heads = side_heads.peekable();
         for (number, layer) in self.layers.iter().enumerate() {
-            let (out, backward) = layer.run(signal, pass)?;
+            let (out, backward) = pass.through(&**layer, signal)?;
             signal = out;
             steps.push(backward);
             while let Some(head) = side_heads.next_if(|head| head.after == number + 1) {
@@ -284,7 +284,7 @@ fn of_result(
     dims: Vec<usize>,
     pass: &Pass,
 ) -> BackwardOfResult {
-    let pool = pass.pool.clone();
+    let (pool, device) = (pass.pool.clone(), pass.device().clone());
     Box::new(move |gradient, found| {
         let gradients = if heads == 1 {
             vec![Array::of(gradient, &pool)?]
@@ -292,7 +292,7 @@ fn of_result(
             (0..heads).map(|head| Array::of(&gradient.get(head)?, &pool)).collect::<Result<_>>()?
         };
         let of_input = backward(gradients, found)?;
-        of_input.map(|of_input| of_input.tensor(&dims)).transpose()
+        of_input.map(|of_input| of_input.tensor(&dims, &device)).transpose()
     })
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::{Device, Tensor};
-use candlewick_core::host;
+use candlewick_core::{Error, Result, host};
 
 use crate::buffer::{Buffer, Pool};
 use crate::gradients::Slot;
-use crate::{Context, Operations};
+use crate::layer::Backward;
+use crate::{Context, Layer, Operations, Signal};
 
 /// A run through the layers of a network: what it was told, and what it collects.
 #[derive(Clone, Debug)]
@@ -84,6 +85,27 @@ impl Pass {
             learned.push(parameter.clone());
             learned.len() - 1
         })))
+    }
+
+    /// Applies a layer of a chain, all of which this pass goes through: what follows is behind the
+    /// parameters that were met so far.
+    pub(crate) fn through<L: Layer + ?Sized>(
+        &self,
+        layer: &L,
+        x: Signal,
+    ) -> Result<(Signal, Option<Backward>)> {
+        let (out, backward) = layer.run(x, self)?;
+        let out = out.behind(!lock(&self.learned).is_empty());
+        if backward.is_none() && self.is_kept() && out.needs_gradient() {
+            let layer = format!("{layer:?}");
+            let name = layer.split([' ', '(', '{']).next().unwrap_or_default();
+            return Err(Error::Setting {
+                field: format!("backward pass of the layer {name}"),
+                expected: "one, as something learns in the layer or in front of it".into(),
+                got: "none".into(),
+            });
+        }
+        Ok((out, backward))
     }
 
     /// The parameters that the result depends on, by their slots.

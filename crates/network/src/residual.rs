@@ -96,7 +96,7 @@ impl Layer for BasicBlock {
         let (inner, first) = self.first.run(x.clone(), pass)?;
         let (second, second_backward) = self.second.run(&inner, pass)?;
         let (around, shortcut) = match &self.shortcut {
-            None => (Summand::as_it_is(&x, pass)?, None),
+            None => (Summand::as_it_is(&x, pass), None),
             Some(shortcut) => shortcut.run(&x, pass)?,
         };
         let (spikes, neurons) = self.spiking.drive(vec![second, around], pass)?;

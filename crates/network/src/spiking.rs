@@ -160,7 +160,7 @@ impl Spiking {
             let (spikes, backward) = if pass.is_on_host() {
                 self.by_kernels(currents, pass)?
             } else {
-                self.by_composition(currents, pass)?
+                self.by_composition(&currents, pass)?
             };
             if pass.context.census {
                 self.count_spikes(&spikes.dense(&pass.pool)?);
@@ -214,7 +214,7 @@ impl Layer for Spiking {
     fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
         x.expect("neurons", self.features)?;
         let needed = x.gradient;
-        let (out, backward) = self.drive(vec![Summand::as_it_is(&x, pass)?], pass)?;
+        let (out, backward) = self.drive(vec![Summand::as_it_is(&x, pass)], pass)?;
         let backward = backward.map(|backward| -> Backward {
             Box::new(move |gradient, found| Ok(Some(backward(gradient, found)?).filter(|_| needed)))
         });

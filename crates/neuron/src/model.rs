@@ -35,7 +35,9 @@ pub trait Settings: Debug + Send + Sync {
     fn model(&self) -> Arc<dyn Model>;
 
     /// What makes the settings unusable, as (field, expected); `None` if they are fine.
-    fn problem(&self) -> Option<(&'static str, &'static str)>;
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
 }
 
 fn array<const S: usize>(values: impl IntoIterator<Item = Value>) -> [Value; S] {

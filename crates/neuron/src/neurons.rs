@@ -46,6 +46,10 @@ impl Neurons {
     ///
     /// # Errors
     /// If a parameter cannot be created.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "settings are given away, as everywhere in candle"
+    )]
     pub fn new<'a>(
         neuron: impl Settings,
         surrogate: impl Surrogate,

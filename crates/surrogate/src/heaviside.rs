@@ -21,8 +21,6 @@ impl Shape for Heaviside {
     fn derivative<V: Real>(&self, x: V) -> V {
         x.heaviside(false)
     }
-
-    crate::macros::no_parameter!();
 }
 
 #[cfg(test)]

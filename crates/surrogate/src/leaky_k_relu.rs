@@ -33,8 +33,6 @@ impl Shape for LeakyKRelu {
         x.heaviside(true) * (self.k - self.leak) + self.leak
     }
 
-    crate::macros::no_parameter!();
-
     fn problem(&self) -> Option<(&'static str, &'static str)> {
         if !(self.leak.is_finite() && self.leak >= 0.0) {
             Some(("leak", "a number, at least 0"))

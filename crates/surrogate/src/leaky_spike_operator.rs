@@ -32,8 +32,6 @@ impl Shape for LeakySpikeOperator {
         x.heaviside(false) * (1.0 - self.slope) + self.slope
     }
 
-    crate::macros::no_parameter!();
-
     fn problem(&self) -> Option<(&'static str, &'static str)> {
         let usable = self.slope.is_finite() && self.slope >= 0.0;
         (!usable).then_some(("slope", "a number, at least 0"))

@@ -45,6 +45,7 @@ mod truncated_tanh;
 use candlewick_core::registry;
 
 pub use arctan::Arctan;
+pub use candlewick_kernels::real::Real;
 pub use erf::Erf;
 pub use fake_numerical_gradient::FakeNumericalGradient;
 pub use fast_sigmoid::FastSigmoid;

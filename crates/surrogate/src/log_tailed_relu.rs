@@ -40,8 +40,6 @@ impl Shape for LogTailedRelu {
         above.clone() * tail + (-above + 1.0) * self.alpha
     }
 
-    crate::macros::no_parameter!();
-
     fn problem(&self) -> Option<(&'static str, &'static str)> {
         let usable = self.alpha.is_finite() && self.alpha >= 0.0;
         (!usable).then_some(("alpha", "a number, at least 0"))

@@ -1,4 +1,4 @@
-//! What many surrogates share: one parameter that must be positive, or none.
+//! What many surrogates share: one parameter that must be positive.
 
 /// Inside `impl Shape`: the field is the surrogate's parameter, a number above 0.
 macro_rules! positive_parameter {
@@ -45,22 +45,4 @@ macro_rules! width {
     };
 }
 
-/// Inside `impl Shape`: nothing sets a width that could be learned.
-macro_rules! no_parameter {
-    () => {
-        fn parameter(&self) -> Option<f32> {
-            None
-        }
-
-        fn with_parameter(&self, _: f32) -> Self {
-            self.clone()
-        }
-
-        #[inline(always)]
-        fn parameter_derivative<V: Real>(&self, x: V) -> V {
-            x * 0.0
-        }
-    };
-}
-
-pub(crate) use {no_parameter, positive_parameter, sharpness, width};
+pub(crate) use {positive_parameter, sharpness, width};

@@ -11,7 +11,9 @@ use candlewick_kernels::simd::{self, Kernel};
 
 /// The scalar mathematics of a surrogate, written once for any [`Real`].
 ///
-/// `x` is the distance of the potential to the threshold.
+/// `x` is the distance of the potential to the threshold. One that has a
+/// [`parameter`](Self::parameter) gives all three functions of it. Mark what is generic over [`Real`]
+/// `#[inline(always)]`: the kernels vectorize what is compiled into them.
 pub trait Shape: Clone + Debug + Send + Sync + 'static {
     /// The smooth step whose derivative stands in for that of the spike; for checks and figures.
     fn primitive(&self, x: f32) -> f32;
@@ -19,15 +21,24 @@ pub trait Shape: Clone + Debug + Send + Sync + 'static {
     /// The derivative of [`primitive`](Self::primitive) by `x`; at least 0 unless it says otherwise.
     fn derivative<V: Real>(&self, x: V) -> V;
 
-    /// The derivative of [`primitive`](Self::primitive) by the parameter; 0 if there is none.
-    fn parameter_derivative<V: Real>(&self, x: V) -> V;
+    /// The derivative of [`primitive`](Self::primitive) by the parameter; 0 (the default) if there is
+    /// none.
+    #[inline(always)]
+    fn parameter_derivative<V: Real>(&self, x: V) -> V {
+        x * 0.0
+    }
 
-    /// The parameter that sets the width, if there is one: what a parametric surrogate learns.
-    fn parameter(&self) -> Option<f32>;
+    /// The parameter that sets the width: what a parametric surrogate learns; `None` (the default) if
+    /// there is none.
+    fn parameter(&self) -> Option<f32> {
+        None
+    }
 
-    /// The same surrogate with another parameter.
+    /// The same surrogate with another parameter; unchanged (the default) if it has none.
     #[must_use]
-    fn with_parameter(&self, parameter: f32) -> Self;
+    fn with_parameter(&self, _parameter: f32) -> Self {
+        self.clone()
+    }
 
     /// The derivative is 0 for `|x|` at or above this; `None` (the default) if it has no such limit.
     fn support(&self) -> Option<f32> {

@@ -34,8 +34,6 @@ impl Shape for SnntorchTriangular {
         x.heaviside(true) * (-2.0 * self.threshold) + self.threshold
     }
 
-    crate::macros::no_parameter!();
-
     fn problem(&self) -> Option<(&'static str, &'static str)> {
         let usable = self.threshold.is_finite() && self.threshold > 0.0;
         (!usable).then_some(("threshold", "a number above 0"))

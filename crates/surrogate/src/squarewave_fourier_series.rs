@@ -52,8 +52,6 @@ impl Shape for SquarewaveFourierSeries {
         sum * (4.0 / self.period)
     }
 
-    crate::macros::no_parameter!();
-
     fn problem(&self) -> Option<(&'static str, &'static str)> {
         if !(2..=1000).contains(&self.n) {
             Some(("n", "a number from 2 to 1000"))

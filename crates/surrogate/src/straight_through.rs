@@ -22,8 +22,6 @@ impl Shape for StraightThrough {
     fn derivative<V: Real>(&self, x: V) -> V {
         x * 0.0 + 1.0
     }
-
-    crate::macros::no_parameter!();
 }
 
 #[cfg(test)]

@@ -35,8 +35,6 @@ impl Shape for SuperSpike {
         (y.clone() * y).recip() * self.alpha
     }
 
-    crate::macros::no_parameter!();
-
     fn problem(&self) -> Option<(&'static str, &'static str)> {
         let usable = self.alpha.is_finite() && self.alpha > 0.0;
         (!usable).then_some(("alpha", "a number above 0"))

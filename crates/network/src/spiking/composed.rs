@@ -15,7 +15,7 @@ use crate::{Array, Pass, Signal};
 impl Spiking {
     pub(super) fn by_composition(
         &self,
-        currents: Vec<Summand>,
+        currents: &[Summand],
         pass: &Pass,
     ) -> Result<(Signal, Option<NeuronBackward>)> {
         let context = &pass.context;
@@ -66,7 +66,8 @@ impl Spiking {
         let (probe, fires) = (self.probe.clone(), self.model.fires());
         let backward: NeuronBackward = Box::new(move |gradient, found| {
             let Trace { output, potentials, distances, .. } = trace;
-            let mut loss = (&output * gradient.tensor(output.dims())?)?.sum_all()?;
+            let mut loss =
+                (&output * gradient.tensor(output.dims(), output.device())?)?.sum_all()?;
             // Terms whose gradients are those of the penalties.
             let mut add = |factor: f32, term: Tensor| -> Result<()> {
                 if factor != 0.0 {

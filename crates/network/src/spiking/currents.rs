@@ -45,7 +45,7 @@ impl Summand {
     }
 
     /// An activation as it is: the shortcut of a residual block.
-    pub(crate) fn as_it_is(signal: &Signal, pass: &Pass) -> Result<Self> {
+    pub(crate) fn as_it_is(signal: &Signal, pass: &Pass) -> Self {
         let values = match &signal.values {
             Values::Tensor(tensor) => SummandValues::Tensor(tensor.clone()),
             Values::Dense(values) => SummandValues::Floats(Kept::new(values.clone(), None), None),
@@ -62,7 +62,7 @@ impl Summand {
                 SummandValues::Floats(Kept::new(values, Some(again)), None)
             }
         };
-        Ok(Self { time: signal.time, batch: signal.batch, values })
+        Self { time: signal.time, batch: signal.batch, values }
     }
 
     /// The tensor of a summand on a device.

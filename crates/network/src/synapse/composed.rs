@@ -29,7 +29,7 @@ impl Synapse {
             let mut dims = x.dims();
             dims.truncate(2);
             dims.extend(synapse.output.dims());
-            let of_output = gradient.tensor(&dims)?;
+            let of_output = gradient.tensor(&dims, pass.device())?;
             let mut own = ParameterGradients::default();
             let of_input = backward(gradient, &mut own)?;
             if let Some(slot) = slots[0] {
