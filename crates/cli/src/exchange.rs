@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use candlewick::experiment::exchange::{self, NameMap, StateDict};
+use candlewick::exchange::{self, NameMap, StateDict};
 use candlewick::experiment::{Error, RawRecipe, Trained};
 use candlewick::run::hash::sha256_hex;
 use candlewick::run::{RunDirectory, Status, replace_file};

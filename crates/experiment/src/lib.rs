@@ -7,7 +7,6 @@
 
 mod error;
 pub mod estimate;
-pub mod exchange;
 mod experiment;
 mod flatness;
 mod index;

@@ -91,10 +91,10 @@ impl Trained {
     /// # Errors
     /// If the graph is no network of candlewick, or not one for the samples and classes of the data.
     ///
-    /// [`Graph::model`]: crate::exchange::nir::Graph::model
+    /// [`Graph::model`]: candlewick_exchange::nir::Graph::model
     #[cfg(feature = "hdf5")]
     pub fn of_graph(
-        graph: &crate::exchange::nir::Graph,
+        graph: &candlewick_exchange::nir::Graph,
         path: &Path,
         recipe: crate::RawRecipe,
         name: &str,
@@ -110,8 +110,8 @@ impl Trained {
                 expected: format!("{}, the input of the graph", model.input),
             });
         }
-        let none = crate::exchange::NameMap::default();
-        crate::exchange::import(trained.network.parameters(), &model.weights, &none)?;
+        let none = candlewick_exchange::NameMap::default();
+        candlewick_exchange::import(trained.network.parameters(), &model.weights, &none)?;
         Ok(trained)
     }
 

@@ -4,6 +4,7 @@
 //! [`NameMap`] where names and order do not decide; [`pytorch`] is the way back.
 //! `docs/exchange.md` has the layouts and the limits.
 
+mod error;
 mod layout;
 mod matching;
 mod name_map;
@@ -13,9 +14,9 @@ mod state;
 
 use candlewick_core::parameters::Parameters;
 
-use crate::Result;
 use layout::Slot;
 
+pub use error::{Error, Result};
 pub use layout::pytorch;
 pub use name_map::NameMap;
 pub use state::StateDict;
