@@ -8,7 +8,6 @@ mod error;
 mod layout;
 mod matching;
 mod name_map;
-#[cfg(feature = "hdf5")]
 pub mod nir;
 mod state;
 

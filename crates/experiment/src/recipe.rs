@@ -170,7 +170,6 @@ impl RawRecipe {
     ///
     /// # Errors
     /// If it names a preset that there is none of.
-    #[cfg(feature = "hdf5")]
     pub(crate) fn firing(&self) -> candlewick_core::Result<candlewick_neuron::Firing> {
         Ok(match (&self.neuron, &self.preset) {
             (Some(neuron), _) => *neuron.model().firing(),
@@ -183,7 +182,6 @@ impl RawRecipe {
     ///
     /// # Errors
     /// If the recipe says itself which network it is; `name` is named.
-    #[cfg(feature = "hdf5")]
     pub(crate) fn with_network(
         mut self,
         network: AnyNetwork,

@@ -92,7 +92,6 @@ impl Trained {
     /// If the graph is no network of candlewick, or not one for the samples and classes of the data.
     ///
     /// [`Graph::model`]: candlewick_exchange::nir::Graph::model
-    #[cfg(feature = "hdf5")]
     pub fn of_graph(
         graph: &candlewick_exchange::nir::Graph,
         path: &Path,
