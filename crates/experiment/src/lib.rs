@@ -10,6 +10,7 @@ pub mod estimate;
 mod experiment;
 mod flatness;
 mod index;
+mod input;
 #[cfg(test)]
 mod laws;
 mod recipe;
@@ -23,7 +24,8 @@ mod watch;
 pub use error::{Error, Result};
 pub use experiment::{Experiment, Place, parts};
 pub use flatness::flatness;
-pub use recipe::{Data, Input, RawRecipe, Recipe};
+pub use input::{Data, Input};
+pub use recipe::{RawRecipe, Recipe};
 pub use settings::settings;
 pub use stream::EventStream;
 pub use table::{Listed, Row, Scale, Table, tables};
