@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use bench::{BenchCommand, Instructions, Phase, StepArguments};
 pub(crate) use recipe::{Kind, ListArguments, RecipeCommand};
-pub(crate) use shared::{CheckpointChoice, Format, PlaceArguments};
+pub(crate) use shared::{CheckpointChoice, Format, MachineArguments};
 
 const AFTER: &str = "\
 Exit codes:
@@ -72,7 +72,7 @@ pub(crate) struct TrainArguments {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
-    pub(crate) place: PlaceArguments,
+    pub(crate) machine: MachineArguments,
 }
 
 #[derive(Debug, Args)]
@@ -243,7 +243,7 @@ pub(crate) struct ReproduceArguments {
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
     #[command(flatten)]
-    pub(crate) place: PlaceArguments,
+    pub(crate) machine: MachineArguments,
 }
 
 #[derive(Debug, Subcommand)]

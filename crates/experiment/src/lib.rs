@@ -22,7 +22,7 @@ mod trained;
 mod watch;
 
 pub use error::{Error, Result};
-pub use experiment::{Experiment, Place, parts};
+pub use experiment::{Experiment, Machine, parts};
 pub use flatness::flatness;
 pub use input::{Data, Input};
 pub use recipe::{RawRecipe, Recipe};

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 /// Where and with what a training runs; nothing of it changes a result.
 #[derive(Debug, Args)]
-pub(crate) struct PlaceArguments {
+pub(crate) struct MachineArguments {
     /// Where tensors live: cpu, cuda:N or metal
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     pub(crate) device: String,
