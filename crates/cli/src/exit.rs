@@ -90,3 +90,25 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     cause.downcast_ref::<run::RunError>().map(|_| CHECKPOINT)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_library_is_an_argument_until_it_is_written() {
+        let path = || PathBuf::from("net.pth");
+        let cases = [
+            (exchange::Error::File { path: path(), what: "damaged".into() }, USAGE),
+            (exchange::Error::Write(run::RunError::Locked { path: path() }), CHECKPOINT),
+        ];
+        let visited = cases.len();
+        for (error, expected) in cases {
+            let words = error.to_string();
+            assert_eq!(code(&experiment::Error::from(error).into()), expected, "{words}");
+        }
+        assert_eq!(visited, 2);
+    }
+}
