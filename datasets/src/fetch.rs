@@ -12,8 +12,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::entry::{Entry, Source};
 use crate::origin::{Download, Unpack, origin};
-use crate::registry::{Entry, Source};
 use crate::{Error, Result, hash, verify};
 
 /// What fetching says while it goes on.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::registry::{Entry, Source};
+use crate::entry::{Entry, Source};
 use crate::{Check, Error, Result, Split, Verdict, open, registry, verify};
 
 /// A data set that a folder seems to hold.

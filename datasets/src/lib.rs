@@ -23,6 +23,7 @@
 
 mod census;
 mod dataset;
+mod entry;
 mod error;
 pub mod event;
 #[cfg(feature = "download")]
@@ -39,11 +40,12 @@ mod verify;
 
 pub use census::{Census, census};
 pub use dataset::{Dataset, Info};
+pub use entry::{Content, Embedded, Entry, FileSpec, Partition, Source};
 pub use error::{Error, Result};
 pub use identify::{Candidate, identify};
 pub use origin::{Download, Origin, Unpack, origin};
 pub use picture::Picture;
-pub use registry::{Content, Embedded, Entry, FileSpec, Partition, Source, find, open, registry};
+pub use registry::{find, open, registry};
 pub use sample::{Events, Image, Sample, Shape, Split};
 pub use sheet::contact_sheet;
 pub use verify::{Check, Verdict, verify};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::registry::{Entry, FileSpec, Source};
+use crate::entry::{Entry, FileSpec, Source};
 use crate::{Error, Result, Split, hash, open};
 
 /// The outcome for one file, or for a split of a set of very many files.

@@ -4,6 +4,7 @@ mod architecture;
 mod arrows;
 mod components;
 mod features;
+mod length;
 mod measured;
 mod modules;
 mod prose;
@@ -63,6 +64,7 @@ fn check(workspace: &Workspace, tree: &Tree) -> Vec<Violation> {
         modules::check(workspace, tree),
         components::check(tree),
         sources::check(tree),
+        length::check(tree),
         prose::check(tree),
         measured::check(tree),
     ]

@@ -11,7 +11,7 @@ use candle_core::{Device, Tensor};
 use candlewick_core::parameters::seeded;
 use candlewick_core::{Key, Result as CoreResult};
 use candlewick_encode::Batch;
-use candlewick_experiment::{Error, Experiment, Place, RawRecipe, Recipe, Result, parts};
+use candlewick_experiment::{Error, Experiment, Machine, RawRecipe, Recipe, Result, parts};
 use candlewick_kernels::simd;
 pub use candlewick_kernels::simd::Level as Instructions;
 use candlewick_methods::Methods;
@@ -172,9 +172,9 @@ pub fn measure(bench: &StepBench) -> Result<StepReport> {
     let mut of_random = recipe.training_methods();
     let (built, mut prepared);
     let (network, methods, batch) = if let Some(data) = &bench.data {
-        let place =
-            Place { device: Device::Cpu, data: Some(data.clone()), cache: None, workers: 1 };
-        prepared = Experiment::prepare(recipe.clone(), &bench.net, &place)?;
+        let machine =
+            Machine { device: Device::Cpu, data: Some(data.clone()), cache: None, workers: 1 };
+        prepared = Experiment::prepare(recipe.clone(), &bench.net, &machine)?;
         let batch = prepared.first_batch()?;
         let (network, methods) = prepared.parts();
         (network, methods, batch)

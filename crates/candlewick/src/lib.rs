@@ -10,6 +10,7 @@
 //! | [`methods`] | losses and the published training methods |
 //! | [`datasets`], [`encode`] | data sets; from samples to `[T, B, …]` |
 //! | [`train`] | the loop, optimizers, schedules, checkpoints |
+//! | [`exchange`] | weights and graphs of other libraries |
 //! | [`experiment`], [`run`] | recipes and tables; what a run leaves behind |
 //! | [`core`] | random streams, parameters, devices |
 
@@ -18,6 +19,7 @@ pub use candle_nn as nn;
 pub use candlewick_core as core;
 pub use candlewick_datasets as datasets;
 pub use candlewick_encode as encode;
+pub use candlewick_exchange as exchange;
 pub use candlewick_experiment as experiment;
 pub use candlewick_methods as methods;
 pub use candlewick_network as network;

@@ -1,8 +1,16 @@
 //! The command line.
 
+mod bench;
+mod recipe;
+mod shared;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use bench::{BenchCommand, Instructions, Phase, StepArguments};
+pub(crate) use recipe::{Kind, ListArguments, RecipeCommand};
+pub(crate) use shared::{CheckpointChoice, Format, MachineArguments};
 
 const AFTER: &str = "\
 Exit codes:
@@ -56,37 +64,6 @@ pub(crate) enum Command {
     Bench(BenchCommand),
 }
 
-/// Where and with what a training runs; nothing of it changes a result.
-#[derive(Debug, Args)]
-pub(crate) struct PlaceArguments {
-    /// Where tensors live: cpu, cuda:N or metal
-    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
-    pub(crate) device: String,
-    /// Folder of the data sets that are not embedded
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// Folder for the decoded frames of event recordings, so that decoding is paid for once
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) cache_dir: Option<PathBuf>,
-    /// Folder below which runs are kept
-    #[arg(long, default_value = "runs", value_name = "FOLDER")]
-    pub(crate) runs_dir: PathBuf,
-    /// Compute threads; results do not depend on it [default: all]
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<usize>,
-    /// Writes an event file of TensorBoard into each run's directory
-    #[arg(long)]
-    pub(crate) tensorboard: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    Text,
-    /// One JSON object
-    Json,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
     /// The recipe, a TOML file
@@ -95,7 +72,7 @@ pub(crate) struct TrainArguments {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
-    pub(crate) place: PlaceArguments,
+    pub(crate) machine: MachineArguments,
 }
 
 #[derive(Debug, Args)]
@@ -236,14 +213,6 @@ pub(crate) struct FiguresArguments {
     pub(crate) data_dir: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CheckpointChoice {
-    /// After the last epoch
-    Last,
-    /// The best epoch, on validation data if there is some, else on test data
-    Best,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct ReproduceArguments {
     /// The table, such as table-1 or tet/cifar-10
@@ -274,65 +243,7 @@ pub(crate) struct ReproduceArguments {
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
     #[command(flatten)]
-    pub(crate) place: PlaceArguments,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RecipeCommand {
-    /// Says whether a recipe is right, and what is wrong with it
-    Check {
-        /// The recipe, a TOML file
-        recipe: PathBuf,
-        /// Folder of the data sets that are not embedded
-        #[arg(long, value_name = "FOLDER")]
-        data_dir: Option<PathBuf>,
-    },
-    /// Prints a recipe with every default filled in
-    Show {
-        /// A TOML file, or TABLE/ROW such as table-1/tet
-        recipe: String,
-        /// The scale of a table's row
-        #[arg(long, default_value = "demo")]
-        scale: String,
-    },
-    /// Lists the recipes of all tables, to be shown as TABLE/ROW
-    List,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ListArguments {
-    /// What to list
-    #[arg(value_enum)]
-    pub(crate) kind: Kind,
-    /// How to print
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kind {
-    /// Surrogate derivatives
-    Surrogates,
-    /// Neurons
-    Neurons,
-    /// Neuron and surrogate of other libraries, for the recipe's key `preset`
-    Presets,
-    /// Training methods
-    Methods,
-    /// Losses
-    Losses,
-    /// Networks
-    Networks,
-    /// Data sets
-    Datasets,
-    /// Encoders
-    Encoders,
-    /// Augmentations
-    Augmentations,
-    /// Optimizers
-    Optimizers,
-    /// Learning-rate schedules
-    Schedules,
+    pub(crate) machine: MachineArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -416,73 +327,4 @@ pub(crate) struct RecordingArguments {
     /// Size of the sensor, such as 34x34 [default: as the file says, else what holds all events]
     #[arg(long, value_name = "WIDTHxHEIGHT")]
     pub(crate) sensor: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum BenchCommand {
-    /// Times one training step and one inference of a network
-    Step(StepArguments),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Phase {
-    /// Forward, backward, update
-    Train,
-    /// Evaluation
-    Infer,
-    /// Both
-    Both,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Instructions {
-    /// What every machine of this kind has
-    Portable,
-    /// AVX2 and FMA
-    Avx2,
-    /// The widest vectors of this machine
-    Vectors,
-    /// Also its matrix unit (AMX), if it has one
-    Best,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StepArguments {
-    /// convnet, resnet-19 or vggsnn
-    #[arg(long, default_value = "convnet")]
-    pub(crate) net: String,
-    /// Samples per batch [default: 32, 8, 8]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) batch: Option<u32>,
-    /// Time steps T [default: 4, 4, 10]
-    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) time_steps: Option<u32>,
-    /// Compute threads [default: all]
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<usize>,
-    /// Timed repetitions
-    #[arg(long, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) steps: u32,
-    /// What to time
-    #[arg(long, value_enum, default_value = "both")]
-    pub(crate) phase: Phase,
-    /// Computes the currents once more in the backward pass, for less memory
-    #[arg(long)]
-    pub(crate) recompute: bool,
-    /// A checkpoint of the network, whose firing rates are those of a trained one
-    #[arg(long, value_name = "CHECKPOINT")]
-    pub(crate) weights: Option<PathBuf>,
-    /// Folder of the data sets: real images instead of random numbers
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) data: Option<PathBuf>,
-    /// Times every layer by itself instead, on spikes of this density
-    #[arg(long, value_name = "SHARE", conflicts_with_all = ["phase", "recompute", "weights", "data"])]
-    pub(crate) density: Option<f32>,
-    /// The instructions that kernels may use at most; matrix products without a kernel of ours use
-    /// the best ones always
-    #[arg(long, value_enum, default_value = "best", value_name = "SET")]
-    pub(crate) instructions: Instructions,
-    /// How to print
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: Format,
 }

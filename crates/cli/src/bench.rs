@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use candlewick_bench::{self as bench, LayerTimes, StepBench, StepReport};
 
 use crate::arguments::{Format, Instructions, Phase, StepArguments};
-use crate::place;
+use crate::machine;
 
 /// Times a step and prints what was found.
 pub(crate) fn step(arguments: &StepArguments) -> Result<ExitCode> {
@@ -16,7 +16,7 @@ pub(crate) fn step(arguments: &StepArguments) -> Result<ExitCode> {
 }
 
 fn measured(arguments: &StepArguments) -> Result<String> {
-    place::limit(place::threads(arguments.threads))?;
+    machine::limit(machine::threads(arguments.threads))?;
     let settings = StepBench {
         net: arguments.net.clone(),
         batch: arguments.batch.map(|batch| batch as usize),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use candlewick::experiment::estimate::{Estimator, MEASURED_STEPS};
-use candlewick::experiment::{Place, Table};
+use candlewick::experiment::{Machine, Table};
 
 use crate::bars::Bars;
-use crate::place;
+use crate::machine;
 use crate::runs::Planned;
 
 /// Time for the measuring of all rows together.
@@ -28,7 +28,7 @@ pub(crate) struct Sharing {
 pub(crate) fn announce(
     table: &Table,
     plans: &[Vec<Planned>],
-    place: &Place,
+    machine: &Machine,
     sharing: Sharing,
     bars: &Bars,
 ) -> Result<()> {
@@ -39,7 +39,7 @@ pub(crate) fn announce(
             Some((*open.first()?, open.len()))
         })
         .collect();
-    let mut estimator = Estimator::new(place);
+    let mut estimator = Estimator::new(machine);
     let mut named: Vec<&str> = Vec::new();
     for (run, _) in &open {
         let name = run.recipe.data.name.as_str();
@@ -64,7 +64,7 @@ pub(crate) fn announce(
         "time: measuring {MEASURED_STEPS} training steps of each row, for about {} s",
         BUDGET.as_secs()
     ));
-    let pool = place::pool(sharing.threads)?;
+    let pool = machine::pool(sharing.threads)?;
     let budget = BUDGET / open.len().max(1) as u32;
     let mut all = 0.0;
     for (run, runs) in open {

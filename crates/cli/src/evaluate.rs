@@ -9,7 +9,7 @@ use candlewick::train::trainer::{BEST, LAST};
 use serde_json::json;
 
 use crate::arguments::{CheckpointChoice, EvaluateArguments, Format};
-use crate::place;
+use crate::machine;
 
 pub(crate) fn run(arguments: &EvaluateArguments) -> Result<ExitCode> {
     let directory = RunDirectory::open(&arguments.run)?;
@@ -20,16 +20,16 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> Result<ExitCode> {
     } else {
         arguments.time_steps.clone()
     };
-    let place = place::place(&arguments.device, arguments.data_dir.clone(), None)?;
+    let machine = machine::named(&arguments.device, arguments.data_dir.clone(), None)?;
     let checkpoint = directory.checkpoints().join(match arguments.checkpoint {
         CheckpointChoice::Last => LAST,
         CheckpointChoice::Best => BEST,
     });
-    let threads = place::threads(arguments.threads);
-    place::limit(threads)?;
-    let pool = place::pool(threads)?;
+    let threads = machine::threads(arguments.threads);
+    machine::limit(threads)?;
+    let pool = machine::pool(threads)?;
     let evaluations = pool.install(|| -> Result<_> {
-        Ok(Experiment::prepare(recipe, &name, &place)?.evaluate(&checkpoint, &time_steps)?)
+        Ok(Experiment::prepare(recipe, &name, &machine)?.evaluate(&checkpoint, &time_steps)?)
     })?;
     match arguments.format {
         Format::Text => {

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use candlewick::experiment::exchange::{self, NameMap, StateDict};
+use candlewick::exchange::{self, NameMap, StateDict};
 use candlewick::experiment::{Error, RawRecipe, Trained};
 use candlewick::run::hash::sha256_hex;
 use candlewick::run::{RunDirectory, Status, replace_file};
 use candlewick::train::trainer::{BEST, LAST};
 
 use crate::arguments::{CheckpointChoice, ExportArguments, ExportFormat, ImportArguments};
-use crate::place;
+use crate::machine;
 
 /// What the files of HDF5, and so those of NIR, begin with.
 const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
@@ -48,7 +48,7 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
     }
     let resolved = trained.recipe().to_toml()?;
     let hash = sha256_hex(resolved.as_bytes());
-    let manifest = place::manifest_without_data(trained.recipe().seed, hash);
+    let manifest = machine::manifest_without_data(trained.recipe().seed, hash);
     let mut run = RunDirectory::create(out, manifest, &text, &resolved)?;
     trained.save(&run.checkpoints().join(LAST))?;
     run.set_status(Status::Imported)?;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use candlewick::{core, datasets, encode, experiment, run, train};
+use candlewick::{core, datasets, encode, exchange, experiment, run, train};
 
 /// A recipe, a name or an argument is wrong (also clap's own code).
 const USAGE: u8 = 2;
@@ -55,14 +55,18 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             | experiment::Error::Read { .. }
             | experiment::Error::Field { .. }
             | experiment::Error::Unknown { .. }
-            | experiment::Error::Exchange { .. }
             | experiment::Error::Network { .. } => Some(USAGE),
             experiment::Error::Data(error) => code_of(error),
             experiment::Error::Encode(error) => code_of(error),
+            experiment::Error::Exchange(error) => code_of(error),
             experiment::Error::Train(error) => code_of(error),
             experiment::Error::Run(_) => Some(CHECKPOINT),
             _ => None,
         };
+    }
+    if let Some(error) = cause.downcast_ref::<exchange::Error>() {
+        let unwritten = matches!(error, exchange::Error::Write(_));
+        return Some(if unwritten { CHECKPOINT } else { USAGE });
     }
     if let Some(error) = cause.downcast_ref::<datasets::Error>() {
         return Some(match error {
@@ -85,4 +89,26 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         };
     }
     cause.downcast_ref::<run::RunError>().map(|_| CHECKPOINT)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_library_is_an_argument_until_it_is_written() {
+        let path = || PathBuf::from("net.pth");
+        let cases = [
+            (exchange::Error::File { path: path(), what: "damaged".into() }, USAGE),
+            (exchange::Error::Write(run::RunError::Locked { path: path() }), CHECKPOINT),
+        ];
+        let visited = cases.len();
+        for (error, expected) in cases {
+            let words = error.to_string();
+            assert_eq!(code(&experiment::Error::from(error).into()), expected, "{words}");
+        }
+        assert_eq!(visited, 2);
+    }
 }

@@ -12,7 +12,7 @@ use candlewick::run::{
 use candlewick::train::trainer::LAST;
 
 use crate::arguments::FiguresArguments;
-use crate::place;
+use crate::machine;
 
 pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
     let directory = RunDirectory::open(&arguments.run)?;
@@ -25,15 +25,15 @@ pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
     if record.snapshot.is_none() || flatness.is_some() {
         let name = arguments.run.join("resolved.toml").display().to_string();
         let recipe = Recipe::parse(&directory.resolved()?, &name)?;
-        let place = place::place("cpu", arguments.data_dir.clone(), None)?;
+        let machine = machine::named("cpu", arguments.data_dir.clone(), None)?;
         if let Some(directions) = flatness {
             let checkpoint = directory.checkpoints().join(LAST);
-            let found = experiment::flatness(&recipe, &place, &checkpoint, directions, tell)?;
+            let found = experiment::flatness(&recipe, &machine, &checkpoint, directions, tell)?;
             directory.write_flatness(&found)?;
             record.flatness = Some(found);
         }
         if record.snapshot.is_none() {
-            let experiment = Experiment::prepare(recipe, &name, &place)?;
+            let experiment = Experiment::prepare(recipe, &name, &machine)?;
             record.snapshot = Some(take(&experiment, &directory)?);
         }
     }

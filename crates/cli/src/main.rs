@@ -15,7 +15,7 @@ mod exchange;
 mod exit;
 mod figures;
 mod list;
-mod place;
+mod machine;
 mod recipe;
 mod reproduce;
 mod runs;

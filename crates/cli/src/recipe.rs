@@ -8,14 +8,14 @@ use anyhow::Result;
 use candlewick::experiment::{Error, Experiment, RawRecipe, Recipe, Scale, Table, tables};
 
 use crate::arguments::RecipeCommand;
-use crate::place;
+use crate::machine;
 
 pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
     match command {
         RecipeCommand::Check { recipe, data_dir } => {
             let name = recipe.display().to_string();
-            let place = place::place("cpu", data_dir.clone(), None)?;
-            let experiment = Experiment::prepare(read(recipe)?, &name, &place)?;
+            let machine = machine::named("cpu", data_dir.clone(), None)?;
+            let experiment = Experiment::prepare(read(recipe)?, &name, &machine)?;
             outln!(
                 "{name} is right: {} parameters, {} spiking layers, {} epochs",
                 experiment.network().parameters().count(),

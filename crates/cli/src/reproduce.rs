@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use candlewick::experiment::{Place, Row, Scale, Table, tables};
+use candlewick::experiment::{Machine, Row, Scale, Table, tables};
 use candlewick::run::{Fact, RowReport, RunDirectory, RunRecord, TableReport, report};
 use candlewick::train::Stage;
 
@@ -15,7 +15,7 @@ use crate::arguments::{Format, ReproduceArguments};
 use crate::bars::Bars;
 use crate::estimate::Sharing;
 use crate::runs::{Planned, STOP, listen_to_ctrl_c};
-use crate::{estimate, exit, place};
+use crate::{estimate, exit, machine};
 
 pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     let Some(id) = arguments.table.as_deref().filter(|_| !arguments.list) else {
@@ -28,8 +28,9 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     }
     let seeds = arguments.seeds.unwrap_or(table.seeds);
     let plans = plan(&table, seeds, arguments)?;
-    let wanted = &arguments.place;
-    let place = place::place(&wanted.device, wanted.data_dir.clone(), wanted.cache_dir.clone())?;
+    let wanted = &arguments.machine;
+    let machine =
+        machine::named(&wanted.device, wanted.data_dir.clone(), wanted.cache_dir.clone())?;
     let bars = Bars::new();
     let open = plans.iter().flatten().filter(|run| !run.is_complete()).count();
     let all: usize = plans.iter().map(Vec::len).sum();
@@ -42,21 +43,21 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
         all - open,
     ));
     let sharing = sharing(&table, open, arguments);
-    place::limit(sharing.jobs * sharing.threads)?;
+    machine::limit(sharing.jobs * sharing.threads)?;
     if open > 0 && table.scale != Scale::Demo {
-        estimate::announce(&table, &plans, &place, sharing, &bars)?;
+        estimate::announce(&table, &plans, &machine, sharing, &bars)?;
         if !arguments.yes && !confirmed(&table)? {
             return Ok(ExitCode::from(exit::INTERRUPTED));
         }
     }
     listen_to_ctrl_c()?;
-    train_all(&plans, &place, sharing, arguments, &bars)?;
+    train_all(&plans, &machine, sharing, arguments, &bars)?;
     if STOP.load(Ordering::Relaxed) {
         bars.say("stopped; the same command resumes from here");
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
     let report = collect(&table, &plans, seeds, arguments)?;
-    let folder = arguments.place.runs_dir.join(&table.id).join(table.scale.name());
+    let folder = arguments.machine.runs_dir.join(&table.id).join(table.scale.name());
     report::write(&report, &folder)?;
     match arguments.format {
         Format::Text => outln!("{}", report::text(&report)),
@@ -114,12 +115,12 @@ fn shorten(table: &mut Table, epochs: u32) {
 
 /// The runs of each row, one per seed.
 fn plan(table: &Table, seeds: u64, arguments: &ReproduceArguments) -> Result<Vec<Vec<Planned>>> {
-    let place = format!("{}/{}", table.id, table.scale);
+    let scaled = format!("{}/{}", table.id, table.scale);
     let run = |row: &Row, seed: u64| {
         let mut recipe = row.recipe.clone();
         recipe.seed = seed;
         let name = format!("{}, row {}", table.id, row.id);
-        Planned::new(&arguments.place.runs_dir, &place, &row.id, name, None, recipe)
+        Planned::new(&arguments.machine.runs_dir, &scaled, &row.id, name, None, recipe)
     };
     table.rows.iter().map(|row| (1..=seeds).map(|seed| run(row, seed)).collect()).collect()
 }
@@ -139,8 +140,8 @@ fn confirmed(table: &Table) -> Result<bool> {
 
 /// How `open` runs share the threads: small ones side by side on the CPU, others one after the other.
 fn sharing(table: &Table, open: usize, arguments: &ReproduceArguments) -> Sharing {
-    let threads = place::threads(arguments.place.threads);
-    let small = table.scale == Scale::Demo && arguments.place.device == "cpu";
+    let threads = machine::threads(arguments.machine.threads);
+    let small = table.scale == Scale::Demo && arguments.machine.device == "cpu";
     let side_by_side = if small { threads } else { 1 };
     let jobs = arguments.jobs.unwrap_or(side_by_side).clamp(1, open.max(1));
     Sharing { jobs, threads: (threads / jobs).max(1) }
@@ -149,7 +150,7 @@ fn sharing(table: &Table, open: usize, arguments: &ReproduceArguments) -> Sharin
 /// Trains what is not complete, `jobs` runs side by side.
 fn train_all(
     plans: &[Vec<Planned>],
-    place: &Place,
+    machine: &Machine,
     Sharing { jobs, threads }: Sharing,
     arguments: &ReproduceArguments,
     bars: &Bars,
@@ -163,13 +164,13 @@ fn train_all(
     let queue = Mutex::new(std::mem::take(&mut queue));
     let failure = Mutex::new(None);
     let work = || -> Result<()> {
-        let pool = place::pool(threads)?;
+        let pool = machine::pool(threads)?;
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some(run) = next.filter(|_| !STOP.load(Ordering::Relaxed)) else {
                 return Ok(());
             };
-            pool.install(|| run.train(place, &arguments.place, threads, bars))
+            pool.install(|| run.train(machine, &arguments.machine, threads, bars))
                 .with_context(|| run.label.clone())?;
         }
     };
@@ -217,11 +218,11 @@ fn collect(
     let fact = |name: &str, value: String| Fact { name: name.into(), value };
     let mut environment = vec![
         fact("candlewick", env!("CARGO_PKG_VERSION").into()),
-        fact("device", arguments.place.device.clone()),
-        fact("threads", place::threads(arguments.place.threads).to_string()),
+        fact("device", arguments.machine.device.clone()),
+        fact("threads", machine::threads(arguments.machine.threads).to_string()),
         fact("target", env!("CANDLEWICK_TARGET").into()),
     ];
-    if let (Some(commit), dirty) = place::commit() {
+    if let (Some(commit), dirty) = machine::commit() {
         let dirty = if dirty == Some(true) { ", with changes" } else { "" };
         environment.insert(1, fact("commit", format!("{commit}{dirty}")));
     }

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use candlewick::experiment::{Experiment, Place, Recipe};
+use candlewick::experiment::{Experiment, Machine, Recipe};
 use candlewick::run::hash::sha256_hex;
 use candlewick::run::{RunDirectory, RunState};
 use candlewick::train::Ended;
 
-use crate::arguments::PlaceArguments;
+use crate::arguments::MachineArguments;
 use crate::bars::Bars;
-use crate::{figures, place};
+use crate::{figures, machine};
 
 /// Set by Ctrl-C; a second one ends the process at once.
 pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
@@ -66,19 +66,19 @@ impl Planned {
     /// Trains the run, or goes on with it; `false` if it was stopped.
     pub(crate) fn train(
         &self,
-        place: &Place,
-        wanted: &PlaceArguments,
+        machine: &Machine,
+        wanted: &MachineArguments,
         threads: usize,
         bars: &Bars,
     ) -> Result<bool> {
-        let mut experiment = Experiment::prepare(self.recipe.clone(), &self.name, place)?;
+        let mut experiment = Experiment::prepare(self.recipe.clone(), &self.name, machine)?;
         let mut directory = match RunDirectory::inspect(&self.path) {
             RunState::Complete => return Ok(true),
             RunState::Unfinished => RunDirectory::resume(&self.path)?,
             RunState::Absent => {
                 let resolved = self.recipe.to_toml()?;
                 let hash = sha256_hex(resolved.as_bytes());
-                let manifest = place::manifest(&experiment, hash, &wanted.device, threads);
+                let manifest = machine::manifest(&experiment, hash, &wanted.device, threads);
                 RunDirectory::create(&self.path, manifest, &self.text, &resolved)?
             }
         };

@@ -9,12 +9,12 @@ use candlewick::experiment::Trained;
 use serde_json::json;
 
 use crate::arguments::{CheckpointChoice, Format, RunArguments};
-use crate::{events, place};
+use crate::{events, machine};
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
-    let threads = place::threads(arguments.threads);
-    place::limit(threads)?;
-    place::pool(threads)?.install(|| stream(arguments))
+    let threads = machine::threads(arguments.threads);
+    machine::limit(threads)?;
+    machine::pool(threads)?.install(|| stream(arguments))
 }
 
 fn stream(arguments: &RunArguments) -> Result<ExitCode> {

@@ -10,7 +10,7 @@ use candlewick::run::RunDirectory;
 use crate::arguments::TrainArguments;
 use crate::bars::Bars;
 use crate::runs::{Planned, listen_to_ctrl_c};
-use crate::{exit, place};
+use crate::{exit, machine};
 
 pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     let path = &arguments.recipe;
@@ -22,18 +22,20 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
         recipe.seed = seed;
     }
     let row = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("recipe").to_owned();
-    let wanted = &arguments.place;
-    let place = place::place(&wanted.device, wanted.data_dir.clone(), wanted.cache_dir.clone())?;
-    let threads = place::threads(arguments.place.threads);
-    let planned = Planned::new(&arguments.place.runs_dir, "train", &row, name, Some(text), recipe)?;
+    let wanted = &arguments.machine;
+    let machine =
+        machine::named(&wanted.device, wanted.data_dir.clone(), wanted.cache_dir.clone())?;
+    let threads = machine::threads(arguments.machine.threads);
+    let planned =
+        Planned::new(&arguments.machine.runs_dir, "train", &row, name, Some(text), recipe)?;
     let bars = Bars::new();
     listen_to_ctrl_c()?;
     if planned.is_complete() {
         bars.say(&format!("{} is complete already", planned.path.display()));
     } else {
-        place::limit(threads)?;
-        let pool = place::pool(threads)?;
-        if !pool.install(|| planned.train(&place, wanted, threads, &bars))? {
+        machine::limit(threads)?;
+        let pool = machine::pool(threads)?;
+        if !pool.install(|| planned.train(&machine, wanted, threads, &bars))? {
             bars.say("stopped; the same command resumes from here");
             return Ok(ExitCode::from(exit::INTERRUPTED));
         }

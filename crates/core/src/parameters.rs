@@ -6,17 +6,20 @@
 //! stream named after the path, so that a run can be repeated to the bit and adding a layer leaves
 //! the start of all others as it was.
 
+mod seeded;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use candle_core::{DType, Device, Shape, Tensor, Var};
-use candle_nn::var_builder::SimpleBackend;
-use candle_nn::{Init, VarBuilder};
+use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::VarBuilder;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::initializer::{Initializer, draw};
-use crate::{Error, Key, Result};
+use crate::initializer::Initializer;
+use crate::{Error, Result};
+
+pub use seeded::seeded;
 
 /// What a parameter is, which decides how it is optimized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -274,63 +277,10 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// A builder that draws initial values from streams of `key`, one per path.
-pub fn seeded(device: &Device, key: Key) -> VarBuilder<'static> {
-    let made = Mutex::default();
-    let backend = Seeded { key: key.named("initialize"), made };
-    VarBuilder::from_backend(Box::new(backend), DType::F32, device.clone())
-}
-
-/// The backend of [`seeded`].
-struct Seeded {
-    key: Key,
-    made: Mutex<BTreeMap<String, Var>>,
-}
-
-impl Seeded {
-    fn made(&self) -> MutexGuard<'_, BTreeMap<String, Var>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl SimpleBackend for Seeded {
-    fn get(
-        &self,
-        shape: Shape,
-        name: &str,
-        init: Init,
-        dtype: DType,
-        device: &Device,
-    ) -> candle_core::Result<Tensor> {
-        let mut made = self.made();
-        if let Some(variable) = made.get(name) {
-            if *variable.shape() != shape {
-                candle_core::bail!("{name}: expected {shape:?}, found {:?}", variable.shape());
-            }
-            return Ok(variable.as_tensor().clone());
-        }
-        let values = draw(init, shape.dims(), self.key.named(name).stream());
-        let values = Tensor::from_vec(values, shape, device)?.to_dtype(dtype)?;
-        let variable = Var::from_tensor(&values)?;
-        made.insert(name.to_owned(), variable.clone());
-        Ok(variable.into_inner())
-    }
-
-    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {
-        match self.made().get(name) {
-            Some(variable) => Ok(variable.as_tensor().clone()),
-            None => candle_core::bail!("there is no parameter `{name}`"),
-        }
-    }
-
-    fn contains_tensor(&self, name: &str) -> bool {
-        self.made().contains_key(name)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Key;
 
     fn root() -> Result<Scope<'static>> {
         let root = Scope::from(seeded(&Device::Cpu, Key::new(1)));

@@ -53,14 +53,9 @@ pub enum Error {
     /// The data could not be prepared for the network.
     #[error(transparent)]
     Encode(#[from] candlewick_encode::Error),
-    /// A file of another library cannot be read, does not fit, or cannot hold the network.
-    #[error("{}: {what}", path.display())]
-    Exchange {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, naming the tensor or layer.
-        what: String,
-    },
+    /// A graph of another library is no network, or its weights do not fit.
+    #[error(transparent)]
+    Exchange(#[from] candlewick_exchange::Error),
     /// The network does not fit together.
     #[error("{name}: {source}")]
     Network {

@@ -10,7 +10,7 @@ use candlewick_network::Context;
 use candlewick_train::{Optimizer, Settings, StepSettings, step};
 
 use crate::experiment::open;
-use crate::{Error, Experiment, Place, Recipe, Result};
+use crate::{Error, Experiment, Machine, Recipe, Result};
 
 /// Timed training steps per number of time steps, after one that is not.
 pub const MEASURED_STEPS: usize = 2;
@@ -21,14 +21,14 @@ const FIRST_SAMPLES: usize = 2;
 /// Measures trainings; data sets are opened once.
 #[derive(Debug)]
 pub struct Estimator<'a> {
-    place: &'a Place,
+    machine: &'a Machine,
     sets: Vec<(String, [Arc<dyn Dataset>; 2])>,
 }
 
 impl<'a> Estimator<'a> {
-    /// An estimator of trainings at `place`.
-    pub fn new(place: &'a Place) -> Self {
-        Self { place, sets: Vec::new() }
+    /// An estimator of trainings on `machine`.
+    pub fn new(machine: &'a Machine) -> Self {
+        Self { machine, sets: Vec::new() }
     }
 
     /// Opens the data of a recipe, if that is not done yet.
@@ -40,7 +40,7 @@ impl<'a> Estimator<'a> {
         let known = self.sets.iter().position(|(known, _)| *known == name);
         let index = known.unwrap_or(self.sets.len());
         if known.is_none() {
-            self.sets.push((name, open(recipe, self.place)?));
+            self.sets.push((name, open(recipe, self.machine)?));
         }
         Ok(&self.sets[index].1)
     }
@@ -52,9 +52,9 @@ impl<'a> Estimator<'a> {
     /// # Errors
     /// As [`Experiment::prepare`] and [`Experiment::train`].
     pub fn seconds(&mut self, recipe: &Recipe, name: &str, budget: Duration) -> Result<f64> {
-        let place = self.place;
+        let machine = self.machine;
         let sets = self.open(recipe)?.clone();
-        let mut experiment = Experiment::assemble(recipe.clone(), name, place, &sets)?;
+        let mut experiment = Experiment::assemble(recipe.clone(), name, machine, &sets)?;
         let settings = &recipe.train;
         let mut known: Vec<(usize, [f64; 2])> = Vec::new();
         let mut all = 0.0;
@@ -186,8 +186,8 @@ mod tests {
     /// No clock is compared with another: a training of no time would be a step that was not made.
     #[test]
     fn a_training_takes_time_and_nothing_of_the_measuring_stays() -> Result<()> {
-        let place = Place { device: Device::Cpu, data: None, cache: None, workers: 1 };
-        let mut estimator = Estimator::new(&place);
+        let machine = Machine { device: Device::Cpu, data: None, cache: None, workers: 1 };
+        let mut estimator = Estimator::new(&machine);
         let budget = Duration::from_millis(20);
         for epochs in [1, 1000] {
             assert!(estimator.seconds(&recipe(epochs)?, "test", budget)? > 0.0);

@@ -21,9 +21,9 @@ use crate::samples::{first_of_each_class, hold_out};
 use crate::watch::{Watch, Watching};
 use crate::{Error, Recipe, Result};
 
-/// Where an experiment runs; nothing of it changes a result.
+/// What an experiment runs on; nothing of it changes a result.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct Machine {
     /// Where tensors live.
     pub device: Device,
     /// The folder that holds the data sets which are not embedded.
@@ -49,16 +49,16 @@ impl Experiment {
     ///
     /// # Errors
     /// If the data cannot be read, or a shape does not fit.
-    pub fn prepare(recipe: Recipe, name: &str, place: &Place) -> Result<Self> {
-        let sets = open(&recipe, place)?;
-        Self::assemble(recipe, name, place, &sets)
+    pub fn prepare(recipe: Recipe, name: &str, machine: &Machine) -> Result<Self> {
+        let sets = open(&recipe, machine)?;
+        Self::assemble(recipe, name, machine, &sets)
     }
 
     /// The experiment on these samples, of which the first set is trained on and the second tested on.
     pub(crate) fn assemble(
         recipe: Recipe,
         name: &str,
-        place: &Place,
+        machine: &Machine,
         [training, testing]: &[Arc<dyn Dataset>; 2],
     ) -> Result<Self> {
         let data_name = recipe.data.name_for(recipe.seed);
@@ -76,7 +76,7 @@ impl Experiment {
             choices: choices(&**set, &recipe),
         });
         let loaders = |set: &Arc<dyn Dataset>, samples: &[usize], training| {
-            loaders(&recipe, set, samples, training, place)
+            loaders(&recipe, set, samples, training, machine)
         };
         let train = loaders(training, &train_samples, true)?;
         let test = loaders(testing, &test_samples, false)?;
@@ -87,7 +87,7 @@ impl Experiment {
         };
         let methods = recipe.training_methods();
         let classes = training.info().classes.len();
-        let network = network(&recipe, &methods, &train[0], classes, &place.device)
+        let network = network(&recipe, &methods, &train[0], classes, &machine.device)
             .map_err(|source| Error::Network { name: name.into(), source })?;
         let loaders = Loaders { name: recipe.data.name.clone(), train, validation, test };
         Ok(Self { recipe, network, methods, loaders, data: hashes.into() })
@@ -164,10 +164,10 @@ impl Experiment {
 }
 
 /// The samples of a recipe: those to train on, and those to test on.
-pub(crate) fn open(recipe: &Recipe, place: &Place) -> Result<[Arc<dyn Dataset>; 2]> {
+pub(crate) fn open(recipe: &Recipe, machine: &Machine) -> Result<[Arc<dyn Dataset>; 2]> {
     let name = recipe.data.name_for(recipe.seed);
     let open = |split| -> Result<Arc<dyn Dataset>> {
-        Ok(Arc::from(candlewick_datasets::open(&name, split, place.data.as_deref())?))
+        Ok(Arc::from(candlewick_datasets::open(&name, split, machine.data.as_deref())?))
     };
     Ok([open(Split::Train)?, open(Split::Test)?])
 }
@@ -246,7 +246,7 @@ pub(crate) fn loaders(
     dataset: &Arc<dyn Dataset>,
     samples: &[usize],
     training: bool,
-    place: &Place,
+    machine: &Machine,
 ) -> Result<Vec<Loader>> {
     let Recipe { input, train, seed, .. } = recipe;
     let mut loaders: Vec<Loader> = Vec::new();
@@ -275,11 +275,11 @@ pub(crate) fn loaders(
             // A last batch of one sample has no batch statistics.
             drop_last: training && samples.len() >= input.batch_size,
             subset: Some(samples.to_vec()),
-            cache: place.cache.clone(),
-            workers: place.workers,
+            cache: machine.cache.clone(),
+            workers: machine.workers,
             ..LoaderSettings::new(Key::new(*seed).named(if training { "train" } else { "test" }))
         };
-        loaders.push(Loader::new(dataset.clone(), settings, place.device.clone())?);
+        loaders.push(Loader::new(dataset.clone(), settings, machine.device.clone())?);
     }
     Ok(loaders)
 }
@@ -317,8 +317,8 @@ mod tests {
             "[data]\nname = \"digits\"\n[network.spec]\nlayers = \"4C3-AP2-6C3-FC10\"\n\
              [train]\nstages = [{{ epochs = 1, time_steps = 3 }}]\n{extra}"
         );
-        let place = Place { device: Device::Cpu, data: None, cache: None, workers: 0 };
-        let experiment = Experiment::prepare(Recipe::parse(&text, "test")?, "test", &place)?;
+        let machine = Machine { device: Device::Cpu, data: None, cache: None, workers: 0 };
+        let experiment = Experiment::prepare(Recipe::parse(&text, "test")?, "test", &machine)?;
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("checkpoint.safetensors");
         let parameters = experiment.network.parameters();

@@ -16,7 +16,7 @@ use candlewick_train::{Checkpoint, evaluate};
 
 use crate::experiment::{loaders, network, open};
 use crate::samples::{first_of_each_class, hold_out};
-use crate::{Error, Place, Recipe, Result};
+use crate::{Error, Machine, Recipe, Result};
 
 /// Training samples that are measured on, evenly spread over the set.
 const SAMPLES: usize = 512;
@@ -30,20 +30,21 @@ const POINTS: i32 = 10;
 /// If the checkpoint is damaged or of another network, or the data cannot be read.
 pub fn flatness(
     recipe: &Recipe,
-    place: &Place,
+    machine: &Machine,
     checkpoint: &Path,
     directions: usize,
     mut heard: impl FnMut(usize, usize),
 ) -> Result<Flatness> {
-    let [training, _] = open(recipe, place)?;
+    let [training, _] = open(recipe, machine)?;
     let mut chosen = first_of_each_class(training.labels(), recipe.data.train_per_class);
     hold_out(&mut chosen, training.labels(), recipe.data.validation_per_class);
     let samples = spread(&chosen, SAMPLES);
-    let loaders = loaders(recipe, &training, &samples, false, place)?;
+    let loaders = loaders(recipe, &training, &samples, false, machine)?;
     let failed = |source| Error::Network { name: checkpoint.display().to_string(), source };
     let classes = training.info().classes.len();
     let mut methods = recipe.training_methods();
-    let network = network(recipe, &methods, &loaders[0], classes, &place.device).map_err(failed)?;
+    let network =
+        network(recipe, &methods, &loaders[0], classes, &machine.device).map_err(failed)?;
     let parameters = network.parameters();
     let checkpoint = Checkpoint::open(checkpoint)?;
     checkpoint.load_parameters(parameters)?;
@@ -192,15 +193,15 @@ mod tests {
                     [network.spec]\nlayers = \"4C3-AP2-6C3-FC10\"\n\
                     [train]\nstages = [{ epochs = 1, time_steps = 2 }]\n";
         let recipe = Recipe::parse(text, "test")?;
-        let place = Place { device: Device::Cpu, data: None, cache: None, workers: 0 };
-        let experiment = Experiment::prepare(recipe.clone(), "test", &place)?;
+        let machine = Machine { device: Device::Cpu, data: None, cache: None, workers: 0 };
+        let experiment = Experiment::prepare(recipe.clone(), "test", &machine)?;
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("checkpoint.safetensors");
         let methods = recipe.training_methods();
         checkpoint::save(&path, experiment.network().parameters(), None, &methods, &0)?;
         let mut heard = Vec::new();
         let measure = |heard: &mut Vec<_>| {
-            flatness(&recipe, &place, &path, 2, |done, all| heard.push((done, all)))
+            flatness(&recipe, &machine, &path, 2, |done, all| heard.push((done, all)))
         };
         let found = measure(&mut heard)?;
         assert_eq!((found.samples, found.directions, found.points.len()), (80, 2, 21));

@@ -7,7 +7,7 @@ use candlewick_datasets::{Dataset, Error as DataError, Info, Sample, Shape, Spli
 
 use crate::experiment::Experiment;
 use crate::index::FILES;
-use crate::{Place, Recipe, Scale, Table, tables};
+use crate::{Machine, Recipe, Scale, Table, tables};
 
 /// As many samples as a recipe may ask for, of which only the shape is known.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ fn narrow(recipe: &Recipe) -> Recipe {
 
 #[test]
 fn every_row_of_every_table_resolves_and_builds_at_every_scale() {
-    let place = Place { device: candle_core::Device::Cpu, data: None, cache: None, workers: 0 };
+    let machine = Machine { device: candle_core::Device::Cpu, data: None, cache: None, workers: 0 };
     let (mut files, mut scales, mut rows, mut built) = (0, 0, 0, Vec::<Recipe>::new());
     for listed in tables().unwrap() {
         assert!(listed.scales.contains(&Scale::Demo), "{} has no demo", listed.id);
@@ -85,7 +85,7 @@ fn every_row_of_every_table_resolves_and_builds_at_every_scale() {
                 if !built.contains(&recipe) {
                     let sets = blank(&recipe);
                     let experiment =
-                        Experiment::assemble(recipe.clone(), &name, &place, &sets).unwrap();
+                        Experiment::assemble(recipe.clone(), &name, &machine, &sets).unwrap();
                     assert!(experiment.network().parameters().count() > 0, "{name}");
                     built.push(recipe);
                 }

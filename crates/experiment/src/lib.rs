@@ -7,10 +7,10 @@
 
 mod error;
 pub mod estimate;
-pub mod exchange;
 mod experiment;
 mod flatness;
 mod index;
+mod input;
 #[cfg(test)]
 mod laws;
 mod recipe;
@@ -22,9 +22,10 @@ mod trained;
 mod watch;
 
 pub use error::{Error, Result};
-pub use experiment::{Experiment, Place, parts};
+pub use experiment::{Experiment, Machine, parts};
 pub use flatness::flatness;
-pub use recipe::{Data, Input, RawRecipe, Recipe};
+pub use input::{Data, Input};
+pub use recipe::{RawRecipe, Recipe};
 pub use settings::settings;
 pub use stream::EventStream;
 pub use table::{Listed, Row, Scale, Table, tables};

@@ -1,6 +1,5 @@
 //! Recipes: what was written, and what a training runs on.
 
-use candlewick_encode::{AnyEncoder, AnyMix, Augmentation, EventInput, ImageInput};
 use candlewick_methods::{AnyLoss, MethodSettings, Methods};
 use candlewick_network::{AnyNetwork, ThresholdBatchNorm};
 use candlewick_neuron::{AnyNeuron, Preset};
@@ -8,7 +7,7 @@ use candlewick_surrogate::AnySurrogate;
 use candlewick_train::Settings;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Data, Error, Input, Result};
 
 /// A recipe as it was written: what is absent takes its default, or that of the recipe below it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -26,75 +25,6 @@ pub struct RawRecipe {
     methods: Option<MethodSettings>,
     train: Option<Settings>,
     seed: Option<u64>,
-}
-
-/// Which samples are trained and tested on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Data {
-    /// Name of the data set, with its partition behind a colon if it is not the default.
-    pub name: String,
-    /// Only the first so many training samples of each class.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub train_per_class: Option<usize>,
-    /// Only the first so many test samples of each class.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test_per_class: Option<usize>,
-    /// The last so many training samples of each class are held out for validation. Default 0.
-    #[serde(default)]
-    pub validation_per_class: usize,
-    /// Cross-validation over so many folds of a data set that has the partitions `fold-0`, `fold-1`
-    /// and so on: a run with seed s tests on fold (s - 1) mod `folds`, so that seeds 1 to `folds` are
-    /// one cross-validation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub folds: Option<u64>,
-}
-
-impl Data {
-    /// Name of the data set with the partition that a run with this seed uses.
-    pub fn name_for(&self, seed: u64) -> String {
-        match self.folds {
-            None => self.name.clone(),
-            Some(folds) => format!("{}:fold-{}", self.name, seed.wrapping_sub(1) % folds.max(1)),
-        }
-    }
-}
-
-/// From samples to batches.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Input {
-    /// Samples per batch. Default 50.
-    pub batch_size: usize,
-    /// Samples per batch of an evaluation, which changes no result. Default 100.
-    pub evaluation_batch_size: usize,
-    /// From frames to the input of the network. Default direct.
-    pub encoder: AnyEncoder,
-    /// Transforms of the training samples, in order; those that are not random are kept in tests.
-    pub augment: Augmentation,
-    /// Pairs of training samples mixed: mixup or CutMix.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mix: Option<AnyMix>,
-    /// From event recordings to frames; not looked at for images.
-    pub events: EventInput,
-    /// From images of different sizes to one, for data sets such as ImageNet; at evaluation a random
-    /// part becomes the middle.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub images: Option<ImageInput>,
-}
-
-impl Default for Input {
-    fn default() -> Self {
-        Self {
-            batch_size: 50,
-            evaluation_batch_size: 100,
-            encoder: candlewick_encode::encoder::Direct::default().into(),
-            augment: Augmentation::default(),
-            mix: None,
-            events: EventInput::default(),
-            images: None,
-        }
-    }
 }
 
 /// A recipe in which everything is present: what `resolved.toml` of a run holds.
@@ -170,7 +100,6 @@ impl RawRecipe {
     ///
     /// # Errors
     /// If it names a preset that there is none of.
-    #[cfg(feature = "hdf5")]
     pub(crate) fn firing(&self) -> candlewick_core::Result<candlewick_neuron::Firing> {
         Ok(match (&self.neuron, &self.preset) {
             (Some(neuron), _) => *neuron.model().firing(),
@@ -183,7 +112,6 @@ impl RawRecipe {
     ///
     /// # Errors
     /// If the recipe says itself which network it is; `name` is named.
-    #[cfg(feature = "hdf5")]
     pub(crate) fn with_network(
         mut self,
         network: AnyNetwork,

@@ -15,7 +15,7 @@ use candlewick_train::{Checkpoint, checkpoint};
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::{loaders, network};
-use crate::{Error, Place, Recipe, Result};
+use crate::{Error, Machine, Recipe, Result};
 
 /// What stands beside the weights in a file of [`Trained::save`].
 #[derive(Serialize, Deserialize)]
@@ -91,10 +91,9 @@ impl Trained {
     /// # Errors
     /// If the graph is no network of candlewick, or not one for the samples and classes of the data.
     ///
-    /// [`Graph::model`]: crate::exchange::nir::Graph::model
-    #[cfg(feature = "hdf5")]
+    /// [`Graph::model`]: candlewick_exchange::nir::Graph::model
     pub fn of_graph(
-        graph: &crate::exchange::nir::Graph,
+        graph: &candlewick_exchange::nir::Graph,
         path: &Path,
         recipe: crate::RawRecipe,
         name: &str,
@@ -110,8 +109,8 @@ impl Trained {
                 expected: format!("{}, the input of the graph", model.input),
             });
         }
-        let none = crate::exchange::NameMap::default();
-        crate::exchange::import(trained.network.parameters(), &model.weights, &none)?;
+        let none = candlewick_exchange::NameMap::default();
+        candlewick_exchange::import(trained.network.parameters(), &model.weights, &none)?;
         Ok(trained)
     }
 
@@ -203,9 +202,9 @@ impl Trained {
 /// The loader of an evaluation of `sample`, at the time steps of the last stage.
 fn loader_of(recipe: &Recipe, sample: Sample<'static>) -> Result<Loader> {
     let one: Arc<dyn Dataset> = Arc::new(One::new(sample));
-    let place = Place { device: Device::Cpu, data: None, cache: None, workers: 0 };
+    let machine = Machine { device: Device::Cpu, data: None, cache: None, workers: 0 };
     let time_steps = recipe.train.time_steps();
-    let mut fitting = loaders(recipe, &one, &[0], false, &place)?;
+    let mut fitting = loaders(recipe, &one, &[0], false, &machine)?;
     fitting.retain(|loader| loader.input_steps() == time_steps || loader.input_steps() == 1);
     fitting.pop().ok_or_else(|| Error::Field {
         name: recipe.data.name.clone(),

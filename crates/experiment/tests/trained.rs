@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use candle_core::Device;
 use candlewick_datasets::{Image, Sample, Split, open};
-use candlewick_experiment::{Experiment, Place, RawRecipe, Trained};
+use candlewick_experiment::{Experiment, Machine, RawRecipe, Trained};
 use candlewick_run::manifest::SCHEMA;
 use candlewick_run::{Manifest, RunDirectory, Status};
 use candlewick_train::{Ended, Silent};
@@ -76,9 +76,9 @@ fn a_saved_network_classifies_as_it_was_evaluated() -> Checked {
             started_at: None,
         };
         let mut run = RunDirectory::create(&path, manifest, text, &recipe.to_toml()?)?;
-        let place = Place { device: Device::Cpu, data: None, cache: None, workers: 0 };
+        let machine = Machine { device: Device::Cpu, data: None, cache: None, workers: 0 };
         let set = open(&recipe.data.name, Split::Test, None)?;
-        let mut experiment = Experiment::prepare(recipe, name, &place)?;
+        let mut experiment = Experiment::prepare(recipe, name, &machine)?;
         let ended = experiment.train(Some(&mut run), &mut Silent, &AtomicBool::new(false))?;
         let Ended::Complete(summary) = ended else { return Err("not complete".into()) };
 

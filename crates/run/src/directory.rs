@@ -20,29 +20,23 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
-
 use crate::atomic::{replace_file, sync_parent};
+use crate::document::{self, Document};
 use crate::error::{Result, RunError};
 use crate::events::{self, Histogram};
 use crate::flatness::Flatness;
-use crate::json;
 use crate::lines;
-use crate::manifest::{Manifest, SCHEMA, Status};
+use crate::manifest::{Manifest, Status};
 use crate::metrics::EpochMetrics;
 use crate::snapshot::Snapshot;
 use crate::summary::Summary;
 use crate::timing::Timing;
 
-const MANIFEST: &str = "manifest.json";
 const RECIPE: &str = "recipe.toml";
 const RESOLVED: &str = "resolved.toml";
 const METRICS: &str = "metrics.jsonl";
 const TIMING: &str = "timing.jsonl";
 const CHECKPOINTS: &str = "checkpoints";
-const SUMMARY: &str = "summary.json";
-const SNAPSHOT: &str = "snapshot.json";
-const FLATNESS: &str = "flatness.json";
 const LOCK: &str = ".lock";
 
 /// What a path holds.
@@ -74,9 +68,9 @@ impl RunDirectory {
 
     /// What `path` holds, without opening it.
     pub fn inspect(path: &Path) -> RunState {
-        if !path.join(MANIFEST).is_file() || !path.join(RESOLVED).is_file() {
+        if !path.join(Manifest::FILE).is_file() || !path.join(RESOLVED).is_file() {
             RunState::Absent
-        } else if path.join(SUMMARY).is_file() {
+        } else if path.join(Summary::FILE).is_file() {
             RunState::Complete
         } else {
             RunState::Unfinished
@@ -111,14 +105,11 @@ impl RunDirectory {
     ///
     /// [`RunError::NotARun`], [`RunError::Malformed`] or [`RunError::Schema`] if the directory is not a run of this version.
     pub fn open(path: &Path) -> Result<Self> {
-        for missing in [MANIFEST, RESOLVED] {
-            if !path.join(missing).is_file() {
-                return Err(RunError::NotARun { path: path.to_path_buf(), missing });
-            }
+        let missing = |missing| RunError::NotARun { path: path.to_path_buf(), missing };
+        let manifest = document::read(path)?.ok_or_else(|| missing(Manifest::FILE))?;
+        if !path.join(RESOLVED).is_file() {
+            return Err(missing(RESOLVED));
         }
-        let file = path.join(MANIFEST);
-        let manifest: Manifest = read_json(&file)?;
-        check_schema(&file, manifest.schema)?;
         Ok(Self { path: path.to_path_buf(), manifest, lock: None })
     }
 
@@ -306,8 +297,7 @@ impl RunDirectory {
     ///
     /// [`RunError::Unwritable`] if a number is not finite, [`RunError::Io`] if a file cannot be written.
     pub fn complete(&mut self, summary: &Summary) -> Result<()> {
-        let path = self.path.join(SUMMARY);
-        replace_file(&path, &json::to_document(summary, &path)?)?;
+        document::write(summary, &self.path)?;
         self.set_status(Status::Complete)
     }
 
@@ -317,13 +307,7 @@ impl RunDirectory {
     ///
     /// [`RunError::Malformed`] or [`RunError::Schema`] if the file is not a summary of this version.
     pub fn summary(&self) -> Result<Option<Summary>> {
-        let path = self.path.join(SUMMARY);
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let summary: Summary = read_json(&path)?;
-        check_schema(&path, summary.schema)?;
-        Ok(Some(summary))
+        document::read(&self.path)
     }
 
     /// Writes the snapshot of a trained network.
@@ -332,8 +316,7 @@ impl RunDirectory {
     ///
     /// [`RunError::Unwritable`] if a number is not finite, [`RunError::Io`] if the file cannot be written.
     pub fn write_snapshot(&self, snapshot: &Snapshot) -> Result<()> {
-        let path = self.path.join(SNAPSHOT);
-        replace_file(&path, &json::to_document(snapshot, &path)?)
+        document::write(snapshot, &self.path)
     }
 
     /// The snapshot, if there is one.
@@ -342,13 +325,7 @@ impl RunDirectory {
     ///
     /// [`RunError::Malformed`] or [`RunError::Schema`] if the file is not a snapshot of this version.
     pub fn snapshot(&self) -> Result<Option<Snapshot>> {
-        let path = self.path.join(SNAPSHOT);
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let snapshot: Snapshot = read_json(&path)?;
-        check_schema(&path, snapshot.schema)?;
-        Ok(Some(snapshot))
+        document::read(&self.path)
     }
 
     /// Writes how flat the minimum is.
@@ -357,8 +334,7 @@ impl RunDirectory {
     ///
     /// [`RunError::Unwritable`] if a number is not finite, [`RunError::Io`] if the file cannot be written.
     pub fn write_flatness(&self, flatness: &Flatness) -> Result<()> {
-        let path = self.path.join(FLATNESS);
-        replace_file(&path, &json::to_document(flatness, &path)?)
+        document::write(flatness, &self.path)
     }
 
     /// How flat the minimum is, if that was measured.
@@ -367,18 +343,11 @@ impl RunDirectory {
     ///
     /// [`RunError::Malformed`] or [`RunError::Schema`] if the file is not of this version.
     pub fn flatness(&self) -> Result<Option<Flatness>> {
-        let path = self.path.join(FLATNESS);
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let flatness: Flatness = read_json(&path)?;
-        check_schema(&path, flatness.schema)?;
-        Ok(Some(flatness))
+        document::read(&self.path)
     }
 
     fn write_manifest(&self) -> Result<()> {
-        let path = self.path.join(MANIFEST);
-        replace_file(&path, &json::to_document(&self.manifest, &path)?)
+        document::write(&self.manifest, &self.path)
     }
 }
 
@@ -397,17 +366,4 @@ fn take_lock(path: &Path) -> Result<File> {
 
 fn read_text(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(|source| RunError::io("read", path, source))
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    serde_json::from_str(&read_text(path)?)
-        .map_err(|source| RunError::Malformed { path: path.to_path_buf(), source })
-}
-
-fn check_schema(path: &Path, found: u32) -> Result<()> {
-    if found == SCHEMA {
-        Ok(())
-    } else {
-        Err(RunError::Schema { path: path.to_path_buf(), expected: SCHEMA, found })
-    }
 }

@@ -5,6 +5,7 @@
 pub mod atomic;
 pub mod comparison;
 pub mod directory;
+mod document;
 pub mod error;
 pub mod events;
 pub mod flatness;
@@ -14,6 +15,7 @@ mod json;
 mod lines;
 pub mod manifest;
 pub mod metrics;
+pub mod operations;
 pub mod report;
 pub mod snapshot;
 pub mod statistics;
@@ -32,7 +34,8 @@ pub use manifest::{DataHash, Manifest, Status};
 pub use metrics::{
     EpochMetrics, EvaluationMetrics, GradientNorm, LayerMetrics, MethodValues, TrainMetrics,
 };
+pub use operations::SynapticOperations;
 pub use snapshot::{LayerSnapshot, Snapshot};
-pub use summary::{Accuracies, Selection, Summary, SynapticOperations};
+pub use summary::{Accuracies, Selection, Summary};
 pub use table::{Fact, Published, RowReport, RunRecord, Source, TableReport};
 pub use timing::Timing;

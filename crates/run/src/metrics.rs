@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::summary::SynapticOperations;
+use crate::operations::SynapticOperations;
 
 /// What one epoch measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

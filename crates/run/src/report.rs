@@ -4,6 +4,7 @@
 //! and published numbers in a column of their own with data set and provenance, so that none is mistaken for another.
 
 mod cells;
+mod charts;
 mod compare;
 mod diagnostics;
 mod direction;

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use super::recordings::{Recording, Recordings, divide, files_in, not_empty};
 use super::{Events, Format};
+use crate::entry::{Content, Entry, Partition, Request, Source};
 use crate::image::cifar::TEN_NAMES;
-use crate::registry::{Content, Entry, Partition, Request, Source};
 use crate::{Dataset, Result, Shape};
 
 const LAST: Partition = Partition {

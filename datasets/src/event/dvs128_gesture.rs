@@ -14,7 +14,7 @@ use sha2::Digest;
 
 use super::recordings::{hash_files, not_empty};
 use super::{Format, decode};
-use crate::registry::{Content, Entry, OFFICIAL, Request, Source};
+use crate::entry::{Content, Entry, OFFICIAL, Request, Source};
 use crate::{Dataset, Error, Events, Info, Result, Sample, Shape, Split, hash};
 
 const SENSOR: (usize, usize) = (128, 128);

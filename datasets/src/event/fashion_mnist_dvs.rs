@@ -4,14 +4,12 @@ use candlewick_kernels::random::Key;
 use sha2::Digest;
 
 use super::DvsModel;
-use crate::image::mnist::FASHION_CITATION;
-use crate::registry::{Content, Entry, OFFICIAL, Request, Source, open};
+use crate::entry::{Content, Entry, OFFICIAL, Request, Source};
+use crate::image::mnist::{FASHION_CITATION, FASHION_MNIST_SMALL};
 use crate::{Dataset, Error, Info, Result, Sample, Shape, hash};
 
 /// Raise it when a change of the model changes the events, so that their content hash changes too.
 const MODEL_VERSION: u64 = 1;
-
-const SOURCE: &str = "fashion-mnist-small";
 
 pub(crate) const FASHION_MNIST_DVS: Entry = Entry {
     name: "fashion-mnist-dvs",
@@ -38,7 +36,13 @@ struct FashionMnistDvs {
 
 impl FashionMnistDvs {
     fn new(request: &Request<'_>) -> Result<Self> {
-        let (images, model) = (open(SOURCE, request.split, None)?, DvsModel::default());
+        let source = Request {
+            entry: &FASHION_MNIST_SMALL,
+            partition: &OFFICIAL[0],
+            split: request.split,
+            root: None,
+        };
+        let (images, model) = ((source.entry.open)(&source)?, DvsModel::default());
         let mut content = hash::start(request.entry.shape, images.labels());
         content.update(&images.info().content_hash);
         content.update(MODEL_VERSION.to_le_bytes());
@@ -64,7 +68,9 @@ impl Dataset for FashionMnistDvs {
             Sample::Image(image) => {
                 Ok(Sample::Events(self.model.look(&image, self.key.at(index as u64))))
             }
-            Sample::Events(_) => Err(Error::format(SOURCE, "sample", "an image", "events")),
+            Sample::Events(_) => {
+                Err(Error::format(FASHION_MNIST_SMALL.name, "sample", "an image", "events"))
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use hdf5_reader::{ByteOrder, Datatype, Hdf5File, OpenOptions};
 
 use super::recordings::hash_files;
-use crate::registry::Request;
+use crate::entry::Request;
 use crate::{Dataset, Error, Events, Info, Result, Sample, Shape, hash};
 
 /// A data set in one file, which stays open; samples are decoded when they are read.

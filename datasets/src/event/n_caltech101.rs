@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Format;
 use super::nmnist::CITATION;
 use super::recordings::{Recording, Recordings, divide, entries, files_in, not_empty};
-use crate::registry::{Content, Entry, Partition, Request, Source};
+use crate::entry::{Content, Entry, Partition, Request, Source};
 use crate::{Dataset, Error, Result, Shape};
 
 /// 100 kinds of things and the background; the faces are there once, as `Faces_easy`.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Format;
 use super::recordings::{Recording, Recordings, divide, files_in, not_empty};
-use crate::registry::{Content, Entry, OFFICIAL, Partition, Request, Source};
+use crate::entry::{Content, Entry, OFFICIAL, Partition, Request, Source};
 use crate::{Dataset, Error, Result, Shape, Split};
 
 const SHAPE: Shape = Shape::Events { width: 34, height: 34 };

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{Format, decode};
-use crate::registry::Request;
+use crate::entry::Request;
 use crate::{Dataset, Error, Events, Info, Result, Sample, Shape, Split, hash};
 
 /// Sets of more bytes than this are hashed by names, sizes and the first [`HEAD`] of each file.

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use crate::registry::{Content, Entry, FileSpec, OFFICIAL, Partition, Request, Source};
+use crate::entry::{Content, Entry, FileSpec, OFFICIAL, Partition, Request, Source};
 use crate::{Dataset, Result, Shape, Split};
 
 const SHAPE: Shape = Shape::Events { width: 700, height: 1 };

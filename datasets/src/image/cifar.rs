@@ -6,8 +6,8 @@
 
 use std::path::Path;
 
+use crate::entry::{Content, Entry, FileSpec, OFFICIAL, Request, Source};
 use crate::image::InMemory;
-use crate::registry::{Content, Entry, FileSpec, OFFICIAL, Request, Source};
 use crate::{Dataset, Error, Result, Shape, Split};
 
 const DIMS: [usize; 3] = [3, 32, 32];

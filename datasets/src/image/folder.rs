@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::Digest;
 
+use crate::entry::{Content, Entry, OFFICIAL, Partition, Request, Source};
 use crate::event::recordings::{Recording, entries, not_empty};
-use crate::registry::{Content, Entry, OFFICIAL, Partition, Request, Source};
 use crate::{Dataset, Error, Image, Info, Result, Sample, Shape, Split, hash};
 
 /// Images of different sizes.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use sha2::Digest;
 
-use crate::{Dataset, Error, Image, Info, Result, Sample, Shape, hash, registry::Request};
+use crate::{Dataset, Error, Image, Info, Result, Sample, Shape, entry::Request, hash};
 
 /// A data set of images that lies in memory.
 pub struct InMemory {

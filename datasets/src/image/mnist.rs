@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::entry::{Content, Embedded, Entry, FileSpec, OFFICIAL, Partition, Request, Source};
 use crate::image::{InMemory, idx};
-use crate::registry::{Content, Embedded, Entry, FileSpec, OFFICIAL, Partition, Request, Source};
 use crate::{Dataset, Error, Result, Shape, Split};
 
 const DIGIT_NAMES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];

@@ -6,7 +6,7 @@ use crate::tidy::{Tree, Violation};
 use crate::workspace::{Package, Workspace};
 
 /// The floor of each package; `docs/architecture.md` says what lives on it.
-const FLOORS: [(&str, u8); 15] = [
+const FLOORS: [(&str, u8); 17] = [
     ("candlewick-kernels", 0),
     ("candlewick-datasets", 0),
     ("candlewick-run", 0),
@@ -17,8 +17,10 @@ const FLOORS: [(&str, u8); 15] = [
     ("candlewick-methods", 3),
     ("candlewick-encode", 3),
     ("candlewick-network", 4),
+    ("candlewick-exchange", 5),
     ("candlewick-train", 5),
     ("candlewick-experiment", 6),
+    ("candlewick-bench", 7),
     ("candlewick", 7),
     ("candlewick-cli", 7),
     ("candlewick-benches", 8),

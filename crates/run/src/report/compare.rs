@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use crate::comparison::{Comparison, ComparisonTable, NAMES};
-use crate::report::figures::{Section, sections};
+use crate::report::charts::Section;
+use crate::report::figures::sections;
 use crate::report::html::{page, prose, push_figures};
 use crate::summary::Selection;
 use crate::table::{RowReport, TableReport};

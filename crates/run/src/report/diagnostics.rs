@@ -49,8 +49,8 @@ fn cells(row: &RowReport) -> [String; 6] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operations::SynapticOperations;
     use crate::report::example;
-    use crate::summary::SynapticOperations;
 
     /// 1,000,000 additions at 0.9 pJ and 100,000 multiply-adds at 4.6 pJ: 0.9 + 0.46 = 1.36 µJ.
     #[test]

@@ -1,22 +1,12 @@
 //! The figures of a table: learning curves, accuracy by time step, firing rates, gradients, the minimum, potentials, rasters.
 
 use crate::metrics::EpochMetrics;
+use crate::report::charts::{Section, bars, in_charts};
 use crate::report::minimum;
 use crate::snapshot::{LayerSnapshot, Snapshot};
 use crate::statistics::mean;
-use crate::svg::{Bar, BarChart, Figure, Histogram, LineChart, Mark, Point, Raster, Series, Shade};
+use crate::svg::{Figure, Histogram, LineChart, Mark, Point, Raster, Shade};
 use crate::table::{RowReport, TableReport};
-
-/// Up to this many rows share one chart; more get a chart each, with the baseline to compare.
-const TOGETHER: usize = 4;
-
-/// A heading with its figures; sections without figures are left out of a report.
-#[derive(Debug)]
-pub(crate) struct Section {
-    pub(crate) heading: &'static str,
-    pub(crate) caption: String,
-    pub(crate) figures: Vec<Figure>,
-}
 
 /// All sections that the runs have data for.
 pub(crate) fn sections(report: &TableReport) -> Vec<Section> {
@@ -144,39 +134,6 @@ fn by_time_step(report: &TableReport) -> Vec<Figure> {
     })
 }
 
-/// Few rows go into one chart; of many, each goes into its own beside the baseline.
-pub(crate) fn in_charts(
-    report: &TableReport,
-    lines: &[(&RowReport, Vec<Point>)],
-    draw: impl Fn(Vec<Series>, Option<&RowReport>) -> Figure,
-) -> Vec<Figure> {
-    let series = |row: &RowReport, points: &[Point], color| Series {
-        label: row.full_label(),
-        points: points.to_vec(),
-        color,
-    };
-    if lines.is_empty() {
-        return Vec::new();
-    }
-    if lines.len() <= TOGETHER {
-        let lines = lines.iter().enumerate();
-        let all = lines.map(|(index, (row, points))| series(row, points, Some(index))).collect();
-        return vec![draw(all, None)];
-    }
-    lines
-        .iter()
-        .filter(|(row, _)| !report.is_baseline(row))
-        .map(|(row, points)| {
-            let baseline = report.baseline_of(row);
-            let gray = lines
-                .iter()
-                .find(|(row, _)| baseline.is_some_and(|baseline| baseline.id == row.id))
-                .map(|(row, points)| series(row, points, None));
-            draw(gray.into_iter().chain([series(row, points, Some(0))]).collect(), Some(row))
-        })
-        .collect()
-}
-
 fn firing_rates(report: &TableReport) -> Vec<Figure> {
     bars(report, "spikes per neuron and step", |row| {
         let layers = row.layers().into_iter();
@@ -290,45 +247,6 @@ fn slug(text: &str) -> String {
     let words = text.split(|character: char| !character.is_alphanumeric());
     let words: Vec<String> = words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
     words.join("-")
-}
-
-/// One bar chart per row, all on one scale, with the baseline's value as a line across each bar.
-fn bars(
-    report: &TableReport,
-    value_label: &str,
-    values: fn(&RowReport) -> Vec<(String, f64)>,
-) -> Vec<Figure> {
-    let rows: Vec<(&RowReport, Vec<(String, f64)>)> = report
-        .rows
-        .iter()
-        .map(|row| (row, values(row)))
-        .filter(|(_, values)| !values.is_empty())
-        .collect();
-    let full =
-        rows.iter().flat_map(|(_, values)| values).map(|(_, value)| *value).fold(0.0, f64::max);
-    rows.iter()
-        .map(|(row, values)| {
-            let baseline = report.baseline_of(row).filter(|baseline| baseline.id != row.id);
-            let compared =
-                baseline.and_then(|baseline| rows.iter().find(|(row, _)| row.id == baseline.id));
-            let bar = |(name, value): &(String, f64)| Bar {
-                label: name.clone(),
-                value: *value,
-                reference: compared.and_then(|(_, reference)| {
-                    reference.iter().find(|(other, _)| other == name).map(|(_, value)| *value)
-                }),
-            };
-            BarChart {
-                title: row.full_label(),
-                value_label: value_label.to_owned(),
-                reference_label: compared.map(|(row, _)| row.label.clone()),
-                full: Some(full),
-                color: 0,
-                bars: values.iter().map(bar).collect(),
-            }
-            .draw()
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use crate::report::cells::{
     Cells, NOTHING, PUBLISHED_HEADER, accuracy_header, command, difference_header, protocol,
     scale_note,
 };
+use crate::report::charts::Section;
 use crate::report::diagnostics;
-use crate::report::figures::{Section, sections};
+use crate::report::figures::sections;
 use crate::svg::{self, escape};
 use crate::table::{RowReport, TableReport};
 

@@ -1,7 +1,7 @@
 //! Figures of the loss around the minimum.
 
 use crate::flatness::{Flatness, FlatnessPoint};
-use crate::report::figures::{Section, in_charts};
+use crate::report::charts::{Section, in_charts};
 use crate::statistics::mean;
 use crate::svg::{Figure, LineChart, Point};
 use crate::table::{RowReport, TableReport};

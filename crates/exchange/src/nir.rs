@@ -2,7 +2,7 @@
 //! which other simulators and chips read and write.
 //!
 //! [`Graph::of`] makes a graph of a network, [`Graph::model`] what a network is built from;
-//! [`Graph::write`] and [`Graph::read`] are the files of the Python package `nir`.
+//! `Graph::write` and `Graph::read`, with the feature `hdf5`, are the files of the Python package `nir`.
 //!
 //! NIR states neurons by differential equations, `τ dv/dt = (v_leak - v) + r·x`, and leaves their
 //! discretization open. Here it is the forward Euler step of the length `dt`:
@@ -16,6 +16,7 @@
 //!
 //! These are the choices of SpikingJelly and snnTorch as well.
 
+#[cfg(feature = "hdf5")]
 mod file;
 mod from_network;
 mod to_network;

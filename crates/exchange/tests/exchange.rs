@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
-use candlewick_experiment::exchange::{NameMap, StateDict, import, pytorch, template};
+use candlewick_core::parameters::seeded;
+use candlewick_exchange::{NameMap, StateDict, import, pytorch, template};
+use candlewick_methods::Methods;
 use candlewick_network::{AnyNetwork, Context, Features, Network, Parts, ResNet19, Spec};
 use candlewick_neuron::{AnyNeuron, Firing, FiringRule, Lif};
 use candlewick_surrogate::AnySurrogate;
@@ -59,7 +61,8 @@ fn network(case: &Case, architecture: &AnyNetwork) -> Result<Network, Box<dyn Er
         return Err("not maps".into());
     };
     let features = Features::Map { height, width, channels };
-    Ok(Network::new(&**architecture, &parts, features, 10, &Device::Cpu, Key::new(1))?)
+    let (methods, builder) = (Methods::new(), seeded(&Device::Cpu, Key::new(1)));
+    Ok(Network::new(&**architecture, &parts, &methods, features, 10, builder)?)
 }
 
 /// Largest difference of the logits to those of the script.

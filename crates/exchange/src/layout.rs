@@ -87,7 +87,7 @@ pub(crate) fn split(name: &str) -> (&str, &str) {
 /// # Errors
 /// If a tensor cannot be read; `path` is named in the error.
 pub fn pytorch(parameters: &Parameters, path: &Path) -> Result<Vec<u8>> {
-    let fault = |what: String| Error::Exchange { path: path.into(), what };
+    let fault = |what: String| Error::File { path: path.into(), what };
     let mut arrays = Vec::new();
     for slot in Slot::all(parameters) {
         let values = slot.give().and_then(|values| values.flatten_all()?.to_vec1::<f32>());

@@ -1,18 +1,22 @@
-//! Where runs happen: device, threads, folders, and what a manifest says of them.
+//! The machine that runs happen on: device, threads, folders, and what a manifest says of them.
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use candlewick::experiment::{Experiment, Place};
+use candlewick::experiment::{Experiment, Machine};
 use candlewick::run::{Manifest, Status, manifest};
 
 /// Threads that prepare the batches of one run.
 const WORKERS: usize = 1;
 
-/// The place of runs by the words of the command line.
-pub(crate) fn place(device: &str, data: Option<PathBuf>, cache: Option<PathBuf>) -> Result<Place> {
-    Ok(Place { device: candlewick::core::device::parse(device)?, data, cache, workers: WORKERS })
+/// The machine of runs by the words of the command line.
+pub(crate) fn named(
+    device: &str,
+    data: Option<PathBuf>,
+    cache: Option<PathBuf>,
+) -> Result<Machine> {
+    Ok(Machine { device: candlewick::core::device::parse(device)?, data, cache, workers: WORKERS })
 }
 
 /// The number of compute threads.

@@ -2,7 +2,7 @@
 
 * `spikingjelly.nir`: a convolutional net of SpikingJelly with decaying input, exported by it;
 * `snntorch.nir`: a linear net of snnTorch with an immediate hard reset, exported by it;
-* `ours.nir`, which the test `crates/experiment/tests/nir.rs` wrote, is read by the package `nir`, run by the
+* `ours.nir`, which the test `crates/exchange/tests/nir.rs` wrote, is read by the package `nir`, run by the
   interpreter below in double precision and by SpikingJelly's own import, which must agree.
 
 `nir.json` has inputs [T, B, C, H, W] or [T, B, N], the output at every step, and spikes per layer.
@@ -13,18 +13,22 @@ Needs torch, nir, nirtorch, snntorch and spikingjelly.
 
 import json
 import pathlib
+import sys
 from importlib import metadata
 
 import nir
 import numpy
 import snntorch
 import torch
-from nets import uniform
 from snntorch.export_nir import export_to_nir as export_snntorch
 from spikingjelly.activation_based import functional, layer, neuron
 from spikingjelly.activation_based.nir_exchange import export_to_nir as export_spikingjelly
 from spikingjelly.activation_based.nir_exchange import import_from_nir
 from torch import nn
+
+# The numbers of our own network are those of the golden networks.
+sys.path.append(str(pathlib.Path(__file__).parents[2] / "bench" / "golden"))
+from nets import uniform  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).with_name("exchange")
 DT = 1e-4

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
-use candlewick_core::parameters::Role;
-use candlewick_experiment::exchange::nir::{Array, Graph, Node};
-use candlewick_experiment::exchange::{NameMap, import};
+use candlewick_core::parameters::{Role, seeded};
+use candlewick_exchange::nir::{Array, Graph, Node};
+use candlewick_exchange::{NameMap, import};
+use candlewick_methods::Methods;
 use candlewick_network::{
     AnyNetwork, Architecture, Context, Features, Network, Parts, ResNet19, Spec, ThresholdBatchNorm,
 };
@@ -59,7 +60,8 @@ fn network(
 ) -> candlewick_core::Result<Network> {
     let surrogate = AnySurrogate::named("triangle")?;
     let parts = Parts { normalization, ..Parts::new(neuron.model(), surrogate.shared()) };
-    Network::new(architecture, &parts, input, classes, &Device::Cpu, Key::new(1))
+    let (methods, builder) = (Methods::new(), seeded(&Device::Cpu, Key::new(1)));
+    Network::new(architecture, &parts, &methods, input, classes, builder)
 }
 
 /// Largest difference of the outputs, and the spikes of every layer.
@@ -84,7 +86,7 @@ fn loaded(graph: &Graph, firing: &Firing) -> Result<(Network, AnyNeuron), Box<dy
     Ok((net, model.neuron))
 }
 
-/// A network with weights of its own everywhere: the formula of `golden/nets.py`.
+/// A network with weights of its own everywhere: the formula of `crates/bench/golden/nets.py`.
 fn ours(neuron: &AnyNeuron) -> Result<Network, Box<dyn Error>> {
     let spec = Spec { layers: "4C3-AP2-6C3S2-DP0.2-FC12-FC5".into(), bias: true };
     let settings = ThresholdBatchNorm { factor: 1.25, ..ThresholdBatchNorm::default() };

@@ -8,7 +8,7 @@ use candlewick_network::{Features, Spec};
 use candlewick_neuron::{AnyNeuron, Firing, FiringRule, IntegrateAndFire, Leak, Lif, Reset};
 
 use super::{Array, DT, Graph, Node};
-use crate::exchange::StateDict;
+use crate::StateDict;
 use crate::{Error, Result};
 
 /// A graph as candlewick builds networks: without a normalization, and with one neuron for all layers.
@@ -22,7 +22,7 @@ pub struct Model {
     pub network: Spec,
     /// The neuron of all spiking layers.
     pub neuron: AnyNeuron,
-    /// The weights, for [`import`](crate::exchange::import) without a map.
+    /// The weights, for [`import`](crate::import) without a map.
     pub weights: StateDict,
     /// Whether the graph ends in neurons: the classifier is then an identity, and logits are spikes.
     pub ends_in_neurons: bool,
@@ -111,7 +111,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn fault(&self, what: impl Into<String>) -> Error {
-        Error::Exchange { path: self.path.into(), what: what.into() }
+        Error::File { path: self.path.into(), what: what.into() }
     }
 
     /// The nodes from the input on, each with one before and one behind.

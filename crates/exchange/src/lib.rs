@@ -4,18 +4,18 @@
 //! [`NameMap`] where names and order do not decide; [`pytorch`] is the way back.
 //! `docs/exchange.md` has the layouts and the limits.
 
+mod error;
 mod layout;
 mod matching;
 mod name_map;
-#[cfg(feature = "hdf5")]
 pub mod nir;
 mod state;
 
 use candlewick_core::parameters::Parameters;
 
-use crate::Result;
 use layout::Slot;
 
+pub use error::{Error, Result};
 pub use layout::pytorch;
 pub use name_map::NameMap;
 pub use state::StateDict;

@@ -21,7 +21,7 @@ impl Graph {
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let bytes = self.to_bytes().map_err(|error| Error::Exchange {
+        let bytes = self.to_bytes().map_err(|error| Error::File {
             path: path.into(),
             what: format!("cannot be written as HDF5: {error}"),
         })?;
@@ -56,7 +56,7 @@ impl Graph {
     /// # Errors
     /// If it is no HDF5, holds no graph, or a field of a node is missing or of another type.
     pub fn read(path: &Path) -> Result<Self> {
-        let fault = |what: String| Error::Exchange { path: path.into(), what };
+        let fault = |what: String| Error::File { path: path.into(), what };
         let bytes =
             std::fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
         // Constants of neurons compress well; by its own limit, deflate does so a thousandfold.

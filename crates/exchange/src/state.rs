@@ -54,14 +54,14 @@ impl StateDict {
         } else if start.starts_with(b"\x80") {
             let what = "a file of a PyTorch older than 1.6, or a plain pickle; load it there and save its \
                         state dict again with torch.save";
-            Err(Error::Exchange { path: path.into(), what: what.into() })
+            Err(Error::File { path: path.into(), what: what.into() })
         } else {
             Self::read_safetensors(path)
         }
     }
 
     fn read_pickle(path: &Path, key: Option<&str>) -> Result<Self> {
-        let fault = |error: candle_core::Error| Error::Exchange {
+        let fault = |error: candle_core::Error| Error::File {
             path: path.into(),
             what: format!("not a state dict that can be read: {error}"),
         };
@@ -78,7 +78,7 @@ impl StateDict {
                          save `module.state_dict()`"
                     .into(),
             };
-            return Err(Error::Exchange { path: path.into(), what });
+            return Err(Error::File { path: path.into(), what });
         }
         // The reader gives entries in another order than they were written in; but `torch.save` numbers
         // storages as it meets them. Versions before 1.9 gave them addresses instead.
@@ -117,7 +117,7 @@ impl StateDict {
     fn read_safetensors(path: &Path) -> Result<Self> {
         let tensors = candle_core::safetensors::load(path, &Device::Cpu).map_err(|error| {
             let what = format!("neither a file of torch.save nor readable safetensors: {error}");
-            Error::Exchange { path: path.into(), what }
+            Error::File { path: path.into(), what }
         })?;
         let tensors: BTreeMap<String, Tensor> = tensors.into_iter().collect();
         Ok(Self::of(path, tensors, false))
@@ -148,7 +148,7 @@ impl StateDict {
     }
 
     pub(crate) fn fault(&self, what: impl Into<String>) -> Error {
-        Error::Exchange { path: self.path.clone(), what: what.into() }
+        Error::File { path: self.path.clone(), what: what.into() }
     }
 }
 

@@ -75,7 +75,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn fault(&self, what: impl Into<String>) -> Error {
-        Error::Exchange { path: self.path.into(), what: what.into() }
+        Error::File { path: self.path.into(), what: what.into() }
     }
 
     fn add(&mut self, name: &str, node: Node) {

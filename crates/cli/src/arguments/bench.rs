@@ -1,0 +1,76 @@
+//! The command line of `bench`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::shared::Format;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Times one training step and one inference of a network
+    Step(StepArguments),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Phase {
+    /// Forward, backward, update
+    Train,
+    /// Evaluation
+    Infer,
+    /// Both
+    Both,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Instructions {
+    /// What every machine of this kind has
+    Portable,
+    /// AVX2 and FMA
+    Avx2,
+    /// The widest vectors of this machine
+    Vectors,
+    /// Also its matrix unit (AMX), if it has one
+    Best,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StepArguments {
+    /// convnet, resnet-19 or vggsnn
+    #[arg(long, default_value = "convnet")]
+    pub(crate) net: String,
+    /// Samples per batch [default: 32, 8, 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) batch: Option<u32>,
+    /// Time steps T [default: 4, 4, 10]
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) time_steps: Option<u32>,
+    /// Compute threads [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Timed repetitions
+    #[arg(long, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) steps: u32,
+    /// What to time
+    #[arg(long, value_enum, default_value = "both")]
+    pub(crate) phase: Phase,
+    /// Computes the currents once more in the backward pass, for less memory
+    #[arg(long)]
+    pub(crate) recompute: bool,
+    /// A checkpoint of the network, whose firing rates are those of a trained one
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub(crate) weights: Option<PathBuf>,
+    /// Folder of the data sets: real images instead of random numbers
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+    /// Times every layer by itself instead, on spikes of this density
+    #[arg(long, value_name = "SHARE", conflicts_with_all = ["phase", "recompute", "weights", "data"])]
+    pub(crate) density: Option<f32>,
+    /// The instructions that kernels may use at most; matrix products without a kernel of ours use
+    /// the best ones always
+    #[arg(long, value_enum, default_value = "best", value_name = "SET")]
+    pub(crate) instructions: Instructions,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}

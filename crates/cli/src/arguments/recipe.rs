@@ -1,0 +1,65 @@
+//! The command line of `recipe` and `list`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::shared::Format;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecipeCommand {
+    /// Says whether a recipe is right, and what is wrong with it
+    Check {
+        /// The recipe, a TOML file
+        recipe: PathBuf,
+        /// Folder of the data sets that are not embedded
+        #[arg(long, value_name = "FOLDER")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Prints a recipe with every default filled in
+    Show {
+        /// A TOML file, or TABLE/ROW such as table-1/tet
+        recipe: String,
+        /// The scale of a table's row
+        #[arg(long, default_value = "demo")]
+        scale: String,
+    },
+    /// Lists the recipes of all tables, to be shown as TABLE/ROW
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    /// What to list
+    #[arg(value_enum)]
+    pub(crate) kind: Kind,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Surrogate derivatives
+    Surrogates,
+    /// Neurons
+    Neurons,
+    /// Neuron and surrogate of other libraries, for the recipe's key `preset`
+    Presets,
+    /// Training methods
+    Methods,
+    /// Losses
+    Losses,
+    /// Networks
+    Networks,
+    /// Data sets
+    Datasets,
+    /// Encoders
+    Encoders,
+    /// Augmentations
+    Augmentations,
+    /// Optimizers
+    Optimizers,
+    /// Learning-rate schedules
+    Schedules,
+}

@@ -1,0 +1,44 @@
+//! What several commands can be told.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Where and with what a training runs; nothing of it changes a result.
+#[derive(Debug, Args)]
+pub(crate) struct MachineArguments {
+    /// Where tensors live: cpu, cuda:N or metal
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    pub(crate) device: String,
+    /// Folder of the data sets that are not embedded
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Folder for the decoded frames of event recordings, so that decoding is paid for once
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Folder below which runs are kept
+    #[arg(long, default_value = "runs", value_name = "FOLDER")]
+    pub(crate) runs_dir: PathBuf,
+    /// Compute threads; results do not depend on it [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Writes an event file of TensorBoard into each run's directory
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckpointChoice {
+    /// After the last epoch
+    Last,
+    /// The best epoch, on validation data if there is some, else on test data
+    Best,
+}
