@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::visible;
+
 /// An error of this crate; it names the file, the field, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The name is not in the registry.
-    #[error("unknown data set `{name}`; known: {known}")]
+    #[error("unknown data set `{}`; known: {known}", visible(name))]
     UnknownDataset {
         /// What was asked for.
         name: String,
@@ -15,7 +17,7 @@ pub enum Error {
         known: String,
     },
     /// The data set has no partition of that name.
-    #[error("data set `{dataset}` has no partition `{partition}`; known: {known}")]
+    #[error("data set `{dataset}` has no partition `{}`; known: {known}", visible(partition))]
     UnknownPartition {
         /// Name of the data set.
         dataset: String,
@@ -33,7 +35,11 @@ pub enum Error {
         layout: &'static str,
     },
     /// The folder does not hold the files of the data set.
-    #[error("data set `{dataset}`: no `{}` in {}; expected: {layout}", missing.display(), root.display())]
+    #[error(
+        "data set `{dataset}`: no `{}` in {}; expected: {layout}",
+        missing.display(),
+        visible(root.display())
+    )]
     FilesMissing {
         /// Name of the data set.
         dataset: &'static str,
@@ -55,15 +61,28 @@ pub enum Error {
         feature: &'static str,
     },
     /// The operating system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", visible(path.display()))]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// The reason.
         source: std::io::Error,
     },
+    /// A pipe, a socket or a device in the place of a file.
+    #[error("{}: expected a regular file, found {found}", visible(path.display()))]
+    NotRegular {
+        /// What was to be read.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
     /// The content of a file is not what its format demands.
-    #[error("{}: {field}: expected {expected}, found {found}", path.display())]
+    #[error(
+        "{}: {field}: expected {}, found {}",
+        visible(path.display()),
+        visible(expected),
+        visible(found)
+    )]
     Format {
         /// The file, or the name that the caller gave to the bytes.
         path: PathBuf,
@@ -126,7 +145,7 @@ pub enum Error {
         found: String,
     },
     /// A file is not the one that was published.
-    #[error("{}: expected the MD5 {expected}, found {found}", path.display())]
+    #[error("{}: expected the MD5 {expected}, found {found}", visible(path.display()))]
     Checksum {
         /// The file.
         path: PathBuf,
@@ -180,3 +199,27 @@ impl Error {
 
 /// The result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_files_hold_is_escaped_in_messages() {
+        let escape = "\u{1b}[2J";
+        let path = PathBuf::from(format!("a{escape}"));
+        let errors = [
+            Error::format(&path, "classes", escape, escape),
+            Error::io(&path)(std::io::ErrorKind::NotFound.into()),
+            Error::NotRegular { path: path.clone(), found: "a pipe" },
+            Error::UnknownDataset { name: escape.into(), known: "mnist".into() },
+            Error::Checksum { path: path.clone(), expected: "0".into(), found: "1".into() },
+            Error::FilesMissing { dataset: "mnist", root: path, missing: "a".into(), layout: "b" },
+        ];
+        for error in &errors {
+            let text = error.to_string();
+            assert!(text.contains("\\u{1b}[2J") && !text.contains('\u{1b}'), "{text:?}");
+        }
+        assert_eq!(errors.len(), 6);
+    }
+}

@@ -1,13 +1,12 @@
 //! Compares the files of a data set with what is known of the originals.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
 use crate::registry::{Entry, FileSpec, Source};
-use crate::{Error, Result, Split, hash, open};
+use crate::{Error, Result, Split, file, hash, open};
 
 /// The outcome for one file, or for a split of a set of very many files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +60,7 @@ pub fn verify(entry: &Entry, root: Option<&Path>) -> Result<Vec<Check>> {
             }
             let one = |spec: &FileSpec| match entry.find(root, Path::new(spec.path)) {
                 Ok(path) => {
-                    let file = File::open(&path).map_err(Error::io(&path))?;
+                    let file = file::open(&path)?;
                     check(spec, path, Some(Box::new(BufReader::with_capacity(1 << 16, file))))
                 }
                 Err(_) => check(spec, folder.join(spec.path), None),

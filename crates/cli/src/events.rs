@@ -1,6 +1,5 @@
 //! `candlewick events info|view FILE`, and `candlewick data convert FILE`.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use candlewick::datasets::event::{
     Chunks, Format as FileFormat, Summary, View, decode, detect, encode,
 };
-use candlewick::datasets::{Error, Picture};
+use candlewick::datasets::{Error, Picture, file};
 use serde_json::{Number, Value, json};
 
 use crate::arguments::{EventsCommand, Format, RecordingArguments};
@@ -34,8 +33,7 @@ fn format_of(arguments: &RecordingArguments) -> Result<FileFormat> {
             .with_context(|| format!("unknown format `{name}`; known: {}", known()));
     }
     let mut start = Vec::new();
-    let file = File::open(path).map_err(io(path))?;
-    file.take(4096).read_to_end(&mut start).map_err(io(path))?;
+    file::open(path)?.take(4096).read_to_end(&mut start).map_err(io(path))?;
     detect(path, &start).with_context(|| {
         let path = path.display();
         format!(
@@ -66,7 +64,7 @@ pub(crate) fn convert(arguments: &RecordingArguments, to: &str, out: &Path) -> R
     let path = &arguments.file;
     let target = FileFormat::from_name(to).with_context(|| format!("unknown format `{to}`"))?;
     let (source, sensor) = (format_of(arguments)?, sensor(arguments.sensor.as_deref())?);
-    let bytes = std::fs::read(path).map_err(io(path))?;
+    let bytes = file::read(path)?;
     let events = decode(path, &bytes, source, sensor)?;
     std::fs::write(out, encode(&events, target)?).map_err(io(out))?;
     outln!("{}: {} events, {} to {}", out.display(), events.len(), source.name(), target.name());
@@ -75,7 +73,7 @@ pub(crate) fn convert(arguments: &RecordingArguments, to: &str, out: &Path) -> R
 
 fn info(arguments: &RecordingArguments, format: Format) -> Result<()> {
     let (path, kind) = (&arguments.file, format_of(arguments)?);
-    let file = File::open(path).map_err(io(path))?;
+    let file = file::open(path)?;
     let mut summary = Summary::new(kind);
     for piece in Chunks::new(path, file, kind, sensor(arguments.sensor.as_deref())?) {
         summary.add(&piece?, kind);
@@ -143,7 +141,7 @@ fn view(arguments: &RecordingArguments, out: Option<&Path>, frames: usize) -> Re
         Some("png") => false,
         _ => bail!("--out: expected a name that ends in .gif or .png, found `{}`", out.display()),
     };
-    let bytes = std::fs::read(path).map_err(io(path))?;
+    let bytes = file::read(path)?;
     let events = decode(path, &bytes, kind, sensor(arguments.sensor.as_deref())?)?;
     let view = View::new(&events, frames)?;
     // Small sensors are enlarged to about 256 pixels.
@@ -192,6 +190,16 @@ mod tests {
     fn sizes_of_sensors_are_read_or_refused() {
         assert_eq!(sensor(Some("34x28")).unwrap(), Some((34, 28)));
         assert!(sensor(Some("34")).is_err() && sensor(Some("0x4")).is_err());
+    }
+
+    #[test]
+    fn a_device_is_refused_by_name() {
+        let file = PathBuf::from("/dev/zero");
+        let arguments = RecordingArguments { file, decoder: Some("atis".into()), sensor: None };
+        let text = info(&arguments, Format::Json).unwrap_err().to_string();
+        assert_eq!(text, "/dev/zero: expected a regular file, found a device");
+        let arguments = RecordingArguments { decoder: None, ..arguments };
+        assert_eq!(format_of(&arguments).unwrap_err().to_string(), text);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use candlewick::datasets::file;
 use candlewick::experiment::exchange::{self, NameMap, StateDict};
 use candlewick::experiment::{Error, RawRecipe, Trained};
 use candlewick::run::hash::sha256_hex;
@@ -62,8 +63,9 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
 
 fn is_hdf5(path: &Path) -> Result<bool> {
     let mut start = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(HDF5.len() as u64).read_to_end(&mut start))
+    let file = file::open(path)?;
+    file.take(HDF5.len() as u64)
+        .read_to_end(&mut start)
         .map_err(|source| Error::Read { path: path.into(), source })?;
     Ok(start == HDF5)
 }

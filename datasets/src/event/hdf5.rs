@@ -8,7 +8,7 @@ use hdf5_reader::{ByteOrder, Datatype, Hdf5File, OpenOptions};
 
 use super::recordings::hash_files;
 use crate::registry::Request;
-use crate::{Dataset, Error, Events, Info, Result, Sample, Shape, hash};
+use crate::{Dataset, Error, Events, Info, Result, Sample, Shape, file, hash};
 
 /// A data set in one file, which stays open; samples are decoded when they are read.
 pub(crate) struct Spikes {
@@ -117,7 +117,7 @@ impl fmt::Debug for Spikes {
 /// Opens a file in which no array may be much larger than the file: an array without data has no
 /// length but the one that it states.
 fn open(path: &Path) -> Result<Hdf5File> {
-    let size = std::fs::metadata(path).map_err(Error::io(path))?.len();
+    let size = file::open(path)?.metadata().map_err(Error::io(path))?.len();
     let most = (1 << 20) + 16 * size as usize;
     let options = OpenOptions::default()
         .with_max_read_bytes(most)

@@ -4,13 +4,12 @@
 //! then the elements with the last dimension fastest.
 //! Files are read plain or gzipped; the first two bytes tell which.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::{Error, Result};
+use crate::{Error, Result, file};
 
 /// No IDX file of bytes in use is larger; a header that claims more is refused.
 const MAX_BYTES: usize = 1 << 32;
@@ -29,7 +28,7 @@ pub struct Array {
 /// # Errors
 /// If the file cannot be read, or is not an IDX file of bytes with exactly the announced length.
 pub fn read(path: &Path) -> Result<Array> {
-    let file = File::open(path).map_err(Error::io(path))?;
+    let file = file::open(path)?;
     decode(path, BufReader::with_capacity(1 << 16, file))
 }
 

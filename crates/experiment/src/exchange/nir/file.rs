@@ -57,8 +57,7 @@ impl Graph {
     /// If it is no HDF5, holds no graph, or a field of a node is missing or of another type.
     pub fn read(path: &Path) -> Result<Self> {
         let fault = |what: String| Error::Exchange { path: path.into(), what };
-        let bytes =
-            std::fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
+        let bytes = candlewick_datasets::file::read(path)?;
         // Constants of neurons compress well; by its own limit, deflate does so a thousandfold.
         let most = (1 << 20) + 1100 * bytes.len();
         let options = OpenOptions::default()

@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[cfg(unix)]
+mod pipes;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::Path;
@@ -69,9 +72,9 @@ fn good() -> Vec<(Format, Vec<u8>)> {
         .iter()
         .map(|&format| {
             let bytes = match format {
-                Format::Aedat4 => include_bytes!("fixtures/lz4.aedat4").to_vec(),
-                Format::Npy => include_bytes!("fixtures/structured.npy").to_vec(),
-                Format::Npz => include_bytes!("fixtures/deflated.npz").to_vec(),
+                Format::Aedat4 => include_bytes!("../fixtures/lz4.aedat4").to_vec(),
+                Format::Npy => include_bytes!("../fixtures/structured.npy").to_vec(),
+                Format::Npz => include_bytes!("../fixtures/deflated.npz").to_vec(),
                 Format::Evt2 => words(b"% evt 2.0\n% end\n", &[8 << 28 | 3, 1 << 28 | 5, 2 << 11]),
                 Format::Evt3 => words(b"% evt 3.0\n% end\n", &[0x6003_8002, 0x2809_0007]),
                 Format::Dat => words(b"% Width 304\n\x0c\x08", &[100, 1 << 28 | 0x12f, 101, 4]),
@@ -121,7 +124,7 @@ fn lengths_that_lie_cost_no_memory() {
 /// An AEDAT 4.0 packet of zeros that Zstandard repeats: 22 bytes that are 100 MB.
 #[test]
 fn a_packet_that_explodes_is_refused() {
-    let mut bytes = include_bytes!("fixtures/zstd.aedat4").to_vec();
+    let mut bytes = include_bytes!("../fixtures/zstd.aedat4").to_vec();
     let header = 14 + 4 + u32::from_le_bytes([bytes[14], bytes[15], bytes[16], bytes[17]]) as usize;
     bytes.truncate(header);
     // Magic, a window of 8 MiB, then blocks of one byte repeated 128 Ki times; the last bit is the
@@ -231,7 +234,7 @@ fn times_out_of_order_are_kept() {
         visited += 1;
     }
     assert_eq!(visited, 4);
-    let mut bytes = include_bytes!("fixtures/structured.npy").to_vec();
+    let mut bytes = include_bytes!("../fixtures/structured.npy").to_vec();
     // The last record is x and y of two bytes, t of eight and p of one.
     let end = bytes.len();
     bytes[end - 9..end - 1].copy_from_slice(&i64::MAX.to_le_bytes());
