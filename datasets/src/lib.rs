@@ -32,6 +32,7 @@ pub mod file;
 mod hash;
 mod identify;
 pub mod image;
+mod limit;
 mod origin;
 mod picture;
 mod registry;

@@ -13,8 +13,8 @@ use crate::{Error, Result, Split, file, hash, open};
 pub struct Check {
     /// The file that was looked at, or would have been.
     pub path: PathBuf,
-    /// Size and SHA-256 after decompression, or number of samples and content hash of a split;
-    /// `None` if there is no such file.
+    /// Size and SHA-256 after decompression, of a larger file those of its beginning up to the first
+    /// byte too much, or number of samples and content hash of a split; `None` if there is no such file.
     pub found: Option<(u64, String)>,
     /// How it compares.
     pub verdict: Verdict,
@@ -110,7 +110,8 @@ fn check(spec: &FileSpec, path: PathBuf, content: Option<Box<dyn BufRead>>) -> R
     let packed = reader.fill_buf().map_err(Error::io(&path))?.starts_with(&[0x1f, 0x8b]);
     let plain: Box<dyn Read> =
         if packed { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) };
-    let (bytes, sha256) = hash::of_reader(plain).map_err(Error::io(&path))?;
+    // One byte more tells that it is another file, of which no more needs to be unpacked.
+    let (bytes, sha256) = hash::of_reader(plain.take(spec.bytes + 1)).map_err(Error::io(&path))?;
     let verdict = match spec.sha256 {
         _ if bytes != spec.bytes => Verdict::Different,
         Some(known) if known == sha256 => Verdict::Equal,

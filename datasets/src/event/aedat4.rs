@@ -16,6 +16,7 @@ use ruzstd::decoding::StreamingDecoder;
 use super::decoder::{Decoder, Fault, append};
 use super::header::wrong_magic;
 use crate::Events;
+use crate::limit::Limit;
 
 const MAGIC: &[u8] = b"#!AER-DAT4.0\r\n";
 
@@ -35,6 +36,8 @@ pub(crate) struct Aedat4 {
     stream: Option<u32>,
     /// Bytes of the file that are used.
     position: u64,
+    /// Bytes that packets of events were unpacked to.
+    unpacked: u64,
     /// Where the packets end and the table begins.
     end: Option<u64>,
 }
@@ -74,13 +77,10 @@ impl Aedat4 {
         if self.stream.is_some_and(|chosen| chosen != stream) {
             return Ok(());
         }
-        let compression = self.compression.unwrap_or(Compression::None);
-        let bytes = unpack(packed, compression)
-            .map_err(|error| Fault::new("packet", format!("{compression:?} data"), error))?;
-        let buffer = bytes.get(4..).unwrap_or_default();
-        if buffer.get(4..8) != Some(b"EVTS") {
+        let Some(bytes) = self.unpack(packed)? else {
             return Ok(());
-        }
+        };
+        let buffer = &bytes[4..];
         self.stream = Some(stream);
         let fault = || Fault::new("packet", "a flatbuffer with a vector of events", "other bytes");
         let table = Table::root(buffer, *b"EVTS").ok_or_else(fault)?;
@@ -97,6 +97,47 @@ impl Aedat4 {
         });
         Ok(())
     }
+
+    /// The plain bytes of a packet of events; `None` for others, which are not unpacked.
+    fn unpack<'a>(&mut self, packed: &'a [u8]) -> Result<Option<Cow<'a, [u8]>>, Fault> {
+        let compression = self.compression.unwrap_or(Compression::None);
+        let limit = Limit::of(self.position as usize + 8 + packed.len());
+        let damaged = |error: String| Fault::new("packet", format!("{compression:?} data"), error);
+        let mut reader: Box<dyn Read> = match compression {
+            Compression::None => {
+                return Ok(is_events(packed).then_some(Cow::Borrowed(packed)));
+            }
+            Compression::Lz4 => Box::new(FrameDecoder::new(packed)),
+            // A window is what the decoder keeps in memory before it gives the first byte.
+            Compression::Zstd => Box::new(
+                StreamingDecoder::new_with_max_window_size(packed, limit.bytes())
+                    .map_err(|error| damaged(error.to_string()))?,
+            ),
+        };
+        let mut read = |bytes: &mut Vec<u8>, count: u64| {
+            let result = reader.by_ref().take(count).read_to_end(bytes);
+            result.map(drop).map_err(|error| damaged(error.to_string()))
+        };
+        let mut bytes = Vec::new();
+        read(&mut bytes, START as u64)?;
+        if !is_events(&bytes) {
+            return Ok(None);
+        }
+        let size = 4 + u64::from(word(&bytes, 0).unwrap_or(0));
+        self.unpacked += size;
+        if self.unpacked > limit.bytes() {
+            return Err(Fault::new("packets", limit, format!("{} bytes", self.unpacked)));
+        }
+        read(&mut bytes, size.saturating_sub(START as u64))?;
+        Ok(Some(Cow::Owned(bytes)))
+    }
+}
+
+/// The bytes of a packet that say what it holds: its size, the place of its root, its type.
+const START: usize = 12;
+
+fn is_events(bytes: &[u8]) -> bool {
+    bytes.get(START - 4..START) == Some(b"EVTS")
 }
 
 impl Decoder for Aedat4 {
@@ -139,25 +180,6 @@ impl Decoder for Aedat4 {
     fn sensor(&self) -> Option<(usize, usize)> {
         self.sensor
     }
-}
-
-/// A packet that unpacks to more than so many times its size holds no events but a trap.
-const LARGEST_RATIO: u64 = 1024;
-
-fn unpack(packed: &[u8], compression: Compression) -> Result<Cow<'_, [u8]>, String> {
-    let reader: Box<dyn Read> = match compression {
-        Compression::None => return Ok(Cow::Borrowed(packed)),
-        Compression::Lz4 => Box::new(FrameDecoder::new(packed)),
-        Compression::Zstd => {
-            Box::new(StreamingDecoder::new(packed).map_err(|error| error.to_string())?)
-        }
-    };
-    let (limit, mut bytes) = (LARGEST_RATIO * packed.len() as u64, Vec::new());
-    reader.take(limit + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > limit {
-        return Err(format!("more than {LARGEST_RATIO} times as many bytes"));
-    }
-    Ok(Cow::Owned(bytes))
 }
 
 /// A table of a flatbuffer: offsets of fields from the place of the table.
