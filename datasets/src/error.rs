@@ -105,6 +105,25 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// A recording ends before what it announces, or within a record.
+    #[error(
+        "{}: {field}: expected {}, found {} ({events} events before the cut)",
+        visible(path.display()),
+        visible(expected),
+        visible(found)
+    )]
+    Truncated {
+        /// The file, or the name that the caller gave to the bytes.
+        path: PathBuf,
+        /// The part of the file that is cut.
+        field: &'static str,
+        /// What it announces.
+        expected: Box<str>,
+        /// What is there.
+        found: Box<str>,
+        /// How many events were decoded before the cut.
+        events: usize,
+    },
     /// A data set whose files are published nowhere that a program can reach.
     #[error(
         "data set `{dataset}` is not to be fetched; make the folder {} and put its files there: {layout}",

@@ -31,7 +31,7 @@ mod zip;
 
 pub use chunks::Chunks;
 pub use dvs_model::DvsModel;
-pub use format::{Format, decode, detect, encode};
+pub use format::{Decoded, Format, Options, decode, decode_with, detect, encode};
 pub use recordings::Recordings;
 pub use summary::Summary;
 pub use view::View;

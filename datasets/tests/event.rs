@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use candlewick_datasets::event::{Chunks, Format, decode, detect, encode};
+use candlewick_datasets::event::{Chunks, Format, Options, decode, detect, encode};
 use candlewick_datasets::{Dataset, Events, Result, Sample, Split, open};
 use candlewick_kernels::random::{Key, Stream};
 
@@ -33,7 +33,7 @@ fn random_events(stream: &mut Stream, (width, height): (usize, usize)) -> Events
 
 fn in_chunks(bytes: impl std::io::Read, format: Format) -> Result<Events> {
     let mut whole = Events::default();
-    for piece in Chunks::new(name(), bytes, format, None) {
+    for piece in Chunks::new(name(), bytes, format, Options::default()) {
         let piece = piece?;
         (whole.width, whole.height) = (piece.width, piece.height);
         whole.x.extend(piece.x);

@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use candlewick_datasets::event::{Chunks, Format, decode, encode};
+use candlewick_datasets::event::{Chunks, Format, Options, decode, encode};
 use candlewick_datasets::image::idx;
 use candlewick_datasets::{Events, Result, Sample, Split, open};
 
@@ -98,7 +98,7 @@ impl std::io::Read for Trickle<'_> {
 
 fn in_pieces(name: &Path, bytes: &[u8], format: Format) -> Result<Events> {
     let mut all = Events::default();
-    for piece in Chunks::new(name, Trickle(bytes), format, None) {
+    for piece in Chunks::new(name, Trickle(bytes), format, Options::default()) {
         let piece = piece?;
         (all.width, all.height) = (piece.width, piece.height);
         all.x.extend(piece.x);

@@ -34,12 +34,14 @@ pub(crate) struct Aedat4 {
     sensor: Option<(usize, usize)>,
     /// The stream that is read.
     stream: Option<u32>,
-    /// Bytes of the file that are used.
+    /// Bytes of the file that are used, without the table.
     position: u64,
     /// Bytes that packets of events were unpacked to.
     unpacked: u64,
-    /// Where the packets end and the table begins.
+    /// Where the packets end and the table begins; a file that was not closed does not say.
     end: Option<u64>,
+    /// Bytes of the table.
+    table: u64,
 }
 
 impl Aedat4 {
@@ -148,8 +150,12 @@ impl Decoder for Aedat4 {
             self.position += used as u64;
         }
         while self.compression.is_some() {
-            if self.end.is_some_and(|end| self.position >= end) {
-                self.position += (bytes.len() - used) as u64;
+            if let Some(end) = self.end.filter(|&end| end <= self.position) {
+                if end < self.position {
+                    let found = format!("header and packets up to byte {}", self.position);
+                    return Err(Fault::new("table", format!("at byte {end}"), found));
+                }
+                self.table += (bytes.len() - used) as u64;
                 return Ok(bytes.len());
             }
             let rest = &bytes[used..];
@@ -170,11 +176,21 @@ impl Decoder for Aedat4 {
     }
 
     fn finish(&mut self, rest: &[u8], _events: &mut Events) -> Result<(), Fault> {
-        if self.compression.is_some() && rest.is_empty() {
-            return Ok(());
+        const FIELD: &str = "end of the file";
+        if self.compression.is_none() {
+            return Err(Fault::new(FIELD, "a whole header", format!("{} bytes", rest.len())));
         }
-        let found = format!("{} bytes behind the last", rest.len());
-        Err(Fault::new("end of the file", "a header and whole packets", found))
+        if !rest.is_empty() {
+            let found = format!("{} bytes behind the last", rest.len());
+            return Err(Fault::cut(FIELD, "whole packets", found));
+        }
+        match self.end {
+            Some(end) if self.table == 0 => {
+                let expected = format!("packets up to byte {end} and a table, as the header says");
+                Err(Fault::cut(FIELD, expected, format!("byte {}", self.position)))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn sensor(&self) -> Option<(usize, usize)> {
@@ -285,10 +301,10 @@ mod tests {
         let fault = |bytes: &[u8]| {
             decode(Path::new("a"), bytes, Format::Aedat4, None).unwrap_err().to_string()
         };
-        let expected = "a: end of the file: expected a header and whole packets, found 55 bytes \
-                        behind the last";
+        let expected = "a: end of the file: expected whole packets, found 55 bytes behind the last \
+                        (0 events before the cut)";
         assert_eq!(fault(&file(7)[..89]), expected);
-        assert_eq!(fault(b""), expected.replace("55", "0"));
+        assert_eq!(fault(b""), "a: end of the file: expected a whole header, found 0 bytes");
         assert!(fault(b"#!AER-DAT3.1\r\n").starts_with("a: magic: expected `#!AER-DAT4.0`"));
         let mut bytes = file(7);
         bytes[14 + 4 + 5] = b'x';

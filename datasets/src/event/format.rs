@@ -6,7 +6,7 @@ use super::aedat2::{self, Aedat2, Layout};
 use super::aedat3::{self, Aedat3};
 use super::aedat4::Aedat4;
 use super::atis::{self, Atis};
-use super::decoder::{Decoder, place};
+use super::decoder::{Decoder, Fault, place};
 use super::numpy::Numpy;
 use super::prophesee::{self, Dat, Evt2, Evt3};
 use crate::{Error, Events, Result};
@@ -121,28 +121,75 @@ pub fn detect(path: &Path, start: &[u8]) -> Option<Format> {
     }
 }
 
+/// How a recording is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Width and height of the sensor; without it the file's own statement is taken, or the smallest size
+    /// that holds all events.
+    pub sensor: Option<(usize, usize)>,
+    /// Whether a file that ends before what it announces, or within a record, gives the events before that.
+    pub allow_truncated: bool,
+}
+
+/// What a recording holds.
+#[derive(Debug)]
+pub struct Decoded {
+    /// The events.
+    pub events: Events,
+    /// What is missing behind them, an [`Error::Truncated`]; only with [`Options::allow_truncated`].
+    pub truncated: Option<Error>,
+}
+
 /// Decodes a whole file; `path` is only a name for errors.
 ///
 /// Events keep the order and the coordinates of the file; times may go backwards where the file's
 /// do, see [`Events::sort_by_time`].
-/// `sensor` is the width and height of the sensor; without it the file's own statement is taken,
-/// or the smallest size that holds all events.
+/// `sensor` is as in [`Options`].
 ///
 /// # Errors
-/// If the bytes are not of the format, end in the middle of a record, or hold an event that lies
-/// outside of the sensor.
+/// If the bytes are not of the format, end in the middle of a record or before what they announce, or hold
+/// an event that lies outside of the sensor.
 pub fn decode(
     path: &Path,
     bytes: &[u8],
     format: Format,
     sensor: Option<(usize, usize)>,
 ) -> Result<Events> {
+    let options = Options { sensor, allow_truncated: false };
+    Ok(decode_with(path, bytes, format, options)?.events)
+}
+
+/// Decodes a whole file as [`decode`] does, with more choices.
+///
+/// # Errors
+/// As [`decode`], but for what `options` allow.
+pub fn decode_with(path: &Path, bytes: &[u8], format: Format, options: Options) -> Result<Decoded> {
     let mut events = Events::default();
     let mut decoder = format.decoder();
-    let used = decoder.feed(bytes, &mut events).map_err(|fault| fault.at(path))?;
-    decoder.finish(&bytes[used..], &mut events).map_err(|fault| fault.at(path))?;
-    place(path, &mut events, sensor.or(decoder.sensor()), &mut (0, 0))?;
-    Ok(events)
+    let used = decoder.feed(bytes, &mut events).map_err(|fault| fault.at(path, 0))?;
+    let end = decoder.finish(&bytes[used..], &mut events);
+    let truncated = options.cut(end, path, events.len())?;
+    place(path, &mut events, options.sensor.or(decoder.sensor()), &mut (0, 0))?;
+    Ok(Decoded { events, truncated })
+}
+
+impl Options {
+    /// The error of a file that ends in `end` after so many events, as what it is missing if that is
+    /// allowed.
+    pub(crate) fn cut(
+        self,
+        end: Result<(), Fault>,
+        path: &Path,
+        events: usize,
+    ) -> Result<Option<Error>> {
+        match end {
+            Ok(()) => Ok(None),
+            Err(fault) if self.allow_truncated && fault.is_cut() => {
+                Ok(Some(fault.at(path, events)))
+            }
+            Err(fault) => Err(fault.at(path, events)),
+        }
+    }
 }
 
 /// Writes events as a whole file.

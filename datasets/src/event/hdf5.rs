@@ -116,6 +116,9 @@ impl fmt::Debug for Spikes {
 
 /// Opens a file in which no array may be much larger than the file: an array without data has no
 /// length but the one that it states.
+///
+/// # Errors
+/// If it is no HDF5, or ends before its header says.
 fn open(path: &Path) -> Result<Hdf5File> {
     let size = file::open(path)?.metadata().map_err(Error::io(path))?.len();
     let most = (1 << 20) + 16 * size as usize;
@@ -123,7 +126,13 @@ fn open(path: &Path) -> Result<Hdf5File> {
         .with_max_read_bytes(most)
         .with_max_chunk_bytes(most)
         .with_max_object_header_bytes(size as usize);
-    Hdf5File::open_with_options(path, options).map_err(fault(path, "file"))
+    let file = Hdf5File::open_with_options(path, options).map_err(fault(path, "file"))?;
+    let end = file.superblock().eof_address;
+    if end > size {
+        let expected = format!("byte {end}, as the header says");
+        return Err(Error::format(path, "end of the file", expected, format!("byte {size}")));
+    }
+    Ok(file)
 }
 
 /// Arrays of different lengths, one per sample.

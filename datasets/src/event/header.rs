@@ -58,7 +58,7 @@ impl Stage {
             _ if rest.is_empty() => Ok(()),
             _ => {
                 let found = format!("{} bytes behind the last", rest.len());
-                Err(Fault::new("end of the file", "whole records", found))
+                Err(Fault::cut("end of the file", "whole records", found))
             }
         }
     }

@@ -4,6 +4,7 @@
 //! Times are in µs; a file in other units is the caller's to scale.
 //! Arrays of frames, of several dimensions, of Fortran order or of objects are refused.
 
+use std::cmp::Ordering;
 use std::io::Read;
 
 use super::decoder::{Decoder, Fault};
@@ -110,12 +111,16 @@ fn structured(bytes: &[u8], events: &mut Events) -> Result<(), Fault> {
     };
     let [x, y, t, p] = FIELDS.map(column);
     let columns = [x?, y?, t?, p?];
-    header.check(bytes.len() as u128)?;
+    let size = header.check(bytes.len() as u128);
+    if size.as_ref().is_err_and(|fault| !fault.is_cut()) {
+        return size;
+    }
     header.rows(&mut rest, |row| {
         columns
             .iter()
             .try_for_each(|(offset, kind, push)| push(events, kind.number(&row[*offset..])))
-    })
+    })?;
+    size
 }
 
 fn coordinate(field: &'static str, value: i64) -> Result<u16, Fault> {
@@ -278,10 +283,11 @@ impl Header {
     fn check(&self, file: u128) -> Result<(), Fault> {
         let expected = u128::from(self.count) * self.stride as u128;
         let found = file.saturating_sub(self.size as u128);
-        if expected == found {
-            return Ok(());
+        match found.cmp(&expected) {
+            Ordering::Less => Err(Fault::cut("array size", format!("{expected} bytes"), found)),
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => Err(Fault::new("array size", format!("{expected} bytes"), found)),
         }
-        Err(Fault::new("array size", format!("{expected} bytes"), found))
     }
 
     /// Gives the elements to `take`, one after the other, until the data end.
@@ -338,7 +344,7 @@ mod tests {
             decode(Path::new("a"), bytes, Format::Npy, None).unwrap_err().to_string()
         };
         assert_eq!(fault(b"PK"), "a: magic: expected `\\x93NUMPY`, found `PK`");
-        let expected = "a: array size: expected 39 bytes, found 26";
+        let expected = "a: array size: expected 39 bytes, found 26 (2 events before the cut)";
         assert_eq!(fault(&array(KIND, "(3,)", &TWO)), expected);
         let expected = "a: array shape: expected one dimension, found (1, 2)";
         assert_eq!(fault(&array(KIND, "(1, 2)", &TWO)), expected);
@@ -349,6 +355,9 @@ mod tests {
             "a: fields: expected x, y, t and p, found a plain array, whose columns have no names";
         assert_eq!(fault(&array("'<i8'", "(1,)", &[0; 8])), expected);
         let huge = array(KIND, "(18446744073709551615,)", &[]);
-        assert_eq!(fault(&huge), "a: array size: expected 239807672958224170995 bytes, found 0");
+        assert_eq!(
+            fault(&huge),
+            "a: array size: expected 239807672958224170995 bytes, found 0 (0 events before the cut)"
+        );
     }
 }

@@ -71,7 +71,7 @@ impl Member<'_> {
         };
         // One byte more than announced tells that there is more.
         let mut reader = CrcReader::new(plain.take(self.size + 1));
-        let result = read(&mut reader)?;
+        let result = read(&mut reader).map_err(Fault::damage)?;
         io::copy(&mut reader, &mut io::sink()).map_err(damaged)?;
         let (size, sum) = (u64::from(reader.crc().amount()), reader.crc().sum());
         if size != self.size {

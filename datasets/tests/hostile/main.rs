@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod bombs;
+mod cuts;
 mod made;
 #[cfg(unix)]
 mod pipes;
@@ -14,7 +15,7 @@ use std::path::Path;
 
 use candlewick_datasets::event::{Format, decode, detect, encode};
 use candlewick_datasets::image::idx;
-use candlewick_datasets::{Error, Events, Result};
+use candlewick_datasets::{Events, Result};
 
 use made::{events, good};
 
@@ -92,30 +93,6 @@ fn lengths_that_lie_cost_no_memory() {
     let idx = [0, 0, 8, 2, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 1, 5];
     let (result, used) = memory(|| idx::decode(Path::new("a"), &idx[..]));
     assert!(result.is_err() && used < 4096, "{used}");
-}
-
-/// Each prefix is an error that names a field, or the whole records before the cut.
-#[test]
-fn a_cut_file_is_an_error_or_shorter() {
-    let (mut errors, mut shorter) = (0, 0);
-    for (format, bytes) in good() {
-        let whole = read(&bytes, format).unwrap();
-        for end in 0..bytes.len() {
-            match read(&bytes[..end], format) {
-                Err(Error::Format { field, expected, found, .. }) => {
-                    assert!(!field.is_empty() && !expected.is_empty() && !found.is_empty());
-                    errors += 1;
-                }
-                Err(other) => panic!("{format:?} cut at {end}: {other}"),
-                Ok(events) => {
-                    assert!(events.len() <= whole.len(), "{format:?} cut at {end}");
-                    assert_eq!(events.t, whole.t[..events.len()], "{format:?} cut at {end}");
-                    shorter += 1;
-                }
-            }
-        }
-    }
-    assert!(errors > 1_000 && shorter > 40, "{errors} and {shorter}");
 }
 
 #[test]

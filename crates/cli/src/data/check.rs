@@ -14,7 +14,12 @@ use super::in_words;
 /// Samples of a class on a contact sheet, and classes.
 const SHEET: (usize, usize) = (12, 40);
 
-pub(super) fn run(folder: &Path, name: Option<&str>, sheet: Option<&Path>) -> Result<ExitCode> {
+pub(super) fn run(
+    folder: &Path,
+    name: Option<&str>,
+    sheet: Option<&Path>,
+    allow_truncated: bool,
+) -> Result<ExitCode> {
     let wanted = name.map(find).transpose()?.map(|(entry, _)| entry.name);
     let mut found = identify(folder);
     found.retain(|candidate| wanted.is_none_or(|name| candidate.entry.name == name));
@@ -30,7 +35,7 @@ pub(super) fn run(folder: &Path, name: Option<&str>, sheet: Option<&Path>) -> Re
     }
     let mut faults = 0;
     for (number, candidate) in found.iter().enumerate() {
-        let (text, broken) = describe(candidate, folder);
+        let (text, broken) = describe(candidate, folder, allow_truncated);
         out!("{text}");
         faults += broken;
         if let Some(path) = sheet {
@@ -59,7 +64,7 @@ fn named(path: &Path, candidate: &Candidate) -> PathBuf {
 }
 
 /// What there is to say of a set, and how many things are wrong with it.
-fn describe(candidate: &Candidate, folder: &Path) -> (String, usize) {
+fn describe(candidate: &Candidate, folder: &Path, allow_truncated: bool) -> (String, usize) {
     let (entry, mut text, mut faults) = (candidate.entry, String::new(), 0);
     let mut line = |line: String| {
         // Writing to a string cannot fail.
@@ -84,9 +89,13 @@ fn describe(candidate: &Candidate, folder: &Path) -> (String, usize) {
     for split in Split::ALL {
         match open(entry.name, split, Some(folder)) {
             Ok(set) => {
-                let census = census(&*set);
+                let mut census = census(&*set);
+                let is_allowed =
+                    |error: &Error| allow_truncated && matches!(error, Error::Truncated { .. });
+                let cut: Vec<_> =
+                    census.broken.extract_if(.., |(_, error)| is_allowed(error)).collect();
                 faults += census.broken.len();
-                for words in counted(&*set, &census) {
+                for words in counted(&*set, &census).into_iter().chain(warnings(&cut)) {
                     line(format!("  {:8} {words}", split.name()));
                 }
             }
@@ -97,6 +106,22 @@ fn describe(candidate: &Candidate, folder: &Path) -> (String, usize) {
         }
     }
     (text, faults)
+}
+
+/// What is said of recordings that may be cut.
+fn warnings(cut: &[(usize, Error)]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut total = 0;
+    for (index, error) in cut {
+        if let Error::Truncated { events, .. } = error {
+            total += events;
+        }
+        lines.push(format!("warning: sample {index}: {error}"));
+    }
+    if !cut.is_empty() {
+        lines.push(format!("{} recordings end early, after {total} events in all", cut.len()));
+    }
+    lines
 }
 
 fn counted(set: &dyn Dataset, census: &Census) -> Vec<String> {
@@ -138,7 +163,10 @@ mod tests {
     fn a_folder_is_described_and_drawn_and_faults_are_counted() {
         let root = tempfile::tempdir().unwrap();
         assert!(
-            run(root.path(), None, None).unwrap_err().to_string().contains("no known data set")
+            run(root.path(), None, None, false)
+                .unwrap_err()
+                .to_string()
+                .contains("no known data set")
         );
         for name in ["train1K.txt", "test100.txt"] {
             std::fs::write(root.path().join(name), "#\n1 3\n2 4\n").unwrap();
@@ -146,14 +174,19 @@ mod tests {
         std::fs::write(root.path().join("1.bs2"), [1, 1, 0, 0, 9, 2, 2, 0, 0, 4]).unwrap();
         std::fs::write(root.path().join("2.bs2"), [1, 1, 0]).unwrap();
         let found = identify(root.path());
-        let (text, faults) = describe(&found[0], root.path());
+        let (text, faults) = describe(&found[0], root.path(), false);
         // Both splits have another number of samples, and the second recording is cut in each.
         assert_eq!((found.len(), faults), (1, 4), "{text}");
         assert!(text.contains("2 samples of 10 classes, 0 to 1 each (official)"), "{text}");
         assert!(text.contains("1 recordings with times out of order"), "{text}");
         assert!(text.contains("sample 1: ") && text.contains("whole records"), "{text}");
+        // A recording that may be cut is no fault.
+        let (text, faults) = describe(&found[0], root.path(), true);
+        assert_eq!(faults, 2, "{text}");
+        assert!(text.contains("warning: sample 1: ") && text.contains("events before the cut"));
+        assert!(text.contains("1 recordings end early, after 0 events in all"), "{text}");
         let sheet = root.path().join("sheet.png");
-        assert!(run(root.path(), Some("nmnist-small"), Some(&sheet)).is_err());
+        assert!(run(root.path(), Some("nmnist-small"), Some(&sheet), false).is_err());
         assert!(std::fs::read(sheet).unwrap().starts_with(b"\x89PNG"));
     }
 }

@@ -60,12 +60,17 @@ impl Graph {
         let bytes = candlewick_datasets::file::read(path)?;
         // Constants of neurons compress well; by its own limit, deflate does so a thousandfold.
         let most = (1 << 20) + 1100 * bytes.len();
+        let size = bytes.len();
         let options = OpenOptions::default()
             .with_max_read_bytes(most)
             .with_max_chunk_bytes(most)
-            .with_max_object_header_bytes(bytes.len());
+            .with_max_object_header_bytes(size);
         let file = Hdf5File::from_vec_with_options(bytes, options)
             .map_err(|error| fault(format!("not a readable HDF5 file: {error}")))?;
+        let end = file.superblock().eof_address;
+        if end > size as u64 {
+            return Err(fault(format!("ends at byte {size}, where its header says byte {end}")));
+        }
         let root =
             file.group("node").map_err(|_| fault("no group `node`: not a graph of NIR".into()))?;
         let root = Fields { group: root, path: "node".into(), fault: &fault };
