@@ -338,6 +338,24 @@ mod tests {
         assert_eq!((events.t, events.p), (vec![263, -1], vec![true, false]));
     }
 
+    /// NumPy writes what aligned fields skip as a field of its own without a name.
+    #[test]
+    fn padding_and_fields_that_nobody_needs_are_skipped() {
+        let kind =
+            "[('x', '<u2'), ('y', '<u2'), ('p', '|u1'), ('', '|V3'), ('t', '<i8'), ('w', '<f4')]";
+        let element = |x, y, p, t| [x, 0, y, 0, p, 9, 9, 9, t, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4];
+        let file = array(kind, "(2,)", &[element(1, 2, 1, 3), element(4, 5, 0, 6)].concat());
+        let events = decode(Path::new("a.npy"), &file, Format::Npy, None).unwrap();
+        assert_eq!((events.x, events.y), (vec![1, 4], vec![2, 5]));
+        assert_eq!((events.t, events.p), (vec![3, 6], vec![true, false]));
+        // An element of any size costs no memory.
+        let wide = kind.replace("|V3", "|V2000000000");
+        let text = decode(Path::new("a"), &array(&wide, "(2,)", &[]), Format::Npy, None);
+        let expected = "a: array type: expected numbers or padding, 65536 bytes in all at most, found \
+                        |V2000000000";
+        assert_eq!(text.unwrap_err().to_string(), expected);
+    }
+
     #[test]
     fn faults_are_named() {
         let fault = |bytes: &[u8]| {

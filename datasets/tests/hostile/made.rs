@@ -29,6 +29,12 @@ pub(crate) fn good() -> Vec<(Format, Vec<u8>)> {
                 Format::Aedat4 => include_bytes!("../fixtures/lz4.aedat4").to_vec(),
                 Format::Npy => include_bytes!("../fixtures/structured.npy").to_vec(),
                 Format::Npz => include_bytes!("../fixtures/deflated.npz").to_vec(),
+                Format::Aedat1 => {
+                    [b"#!AER-DAT1.0\r\n", &[3, 10, 0, 0, 0, 7, 0x7f, 0xff, 0, 0, 1, 9][..]].concat()
+                }
+                Format::Es => {
+                    [b"Event Stream\x02\0\0\x01\x22\0\x22\0", &[7, 33, 0, 2, 0, 0xff][..]].concat()
+                }
                 Format::Evt2 => words(b"% evt 2.0\n% end\n", &[8 << 28 | 3, 1 << 28 | 5, 2 << 11]),
                 Format::Evt3 => words(b"% evt 3.0\n% end\n", &[0x6003_8002, 0x2809_0007]),
                 Format::Dat => words(b"% Width 304\n\x0c\x08", &[100, 1 << 28 | 0x12f, 101, 4]),
