@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use candlewick::datasets::file;
+use candlewick::datasets::{file, visible};
 use candlewick::experiment::exchange::{self, NameMap, StateDict};
 use candlewick::experiment::{Error, RawRecipe, Trained};
 use candlewick::run::hash::sha256_hex;
@@ -56,7 +56,7 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
     let tensors = trained.network().parameters().iter().count();
     outln!("{tensors} tensors imported into {}", out.display());
     if let Some(imported) = imported.filter(|imported| !imported.left_out.is_empty()) {
-        outln!("left out: {}", imported.left_out.join(", "));
+        outln!("left out: {}", visible(imported.left_out.join(", ")));
     }
     Ok(ExitCode::SUCCESS)
 }

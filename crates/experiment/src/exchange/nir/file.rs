@@ -8,6 +8,7 @@ use hdf5_reader::{ByteOrder, Dataset, Datatype, Hdf5File, OpenOptions};
 use hdf5_writer::{DatasetBuilder, FILTER_DEFLATE, FilterDescription, Hdf5Builder, WriteOptions};
 
 use super::{Array, Entry, Graph, Node};
+use crate::exchange::fault;
 use crate::{Error, Result};
 
 /// The version of the package whose files these are.
@@ -21,10 +22,9 @@ impl Graph {
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let bytes = self.to_bytes().map_err(|error| Error::Exchange {
-            path: path.into(),
-            what: format!("cannot be written as HDF5: {error}"),
-        })?;
+        let bytes = self
+            .to_bytes()
+            .map_err(|error| fault(path, format!("cannot be written as HDF5: {error}")))?;
         Ok(replace_file(path, &bytes)?)
     }
 
@@ -56,7 +56,7 @@ impl Graph {
     /// # Errors
     /// If it is no HDF5, holds no graph, or a field of a node is missing or of another type.
     pub fn read(path: &Path) -> Result<Self> {
-        let fault = |what: String| Error::Exchange { path: path.into(), what };
+        let fault = |what: String| fault(path, what);
         let bytes = candlewick_datasets::file::read(path)?;
         // Constants of neurons compress well; by its own limit, deflate does so a thousandfold.
         let most = (1 << 20) + 1100 * bytes.len();
@@ -264,6 +264,9 @@ impl<'a> Fields<'a> {
         let values = numbers(&dataset).ok_or_else(|| {
             self.wrong(field, format!("expected numbers, found {:?}", dataset.dtype()))
         })?;
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            return Err(self.wrong(field, format!("expected finite numbers, found {value}")));
+        }
         Ok(Array { dims: dataset.shape().iter().map(|&size| size as usize).collect(), values })
     }
 
