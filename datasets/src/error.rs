@@ -27,7 +27,7 @@ pub enum Error {
         known: String,
     },
     /// The data set is read from files, and no folder was given.
-    #[error("data set `{dataset}` is not embedded and needs a folder: {layout}")]
+    #[error("data set `{dataset}` needs a folder (`--data-dir`; in the library `root`): {layout}")]
     FolderNeeded {
         /// Name of the data set.
         dataset: &'static str,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use candlewick::datasets::{
     Candidate, Census, Dataset, Error, Split, census, contact_sheet, find, identify, open,
 };
@@ -21,17 +21,12 @@ pub(super) fn run(
     allow_truncated: bool,
 ) -> Result<ExitCode> {
     let wanted = name.map(find).transpose()?.map(|(entry, _)| entry.name);
+    // The system has words for a folder that does not exist, is closed, or is a file.
+    std::fs::read_dir(folder).map_err(|source| Error::Io { path: folder.into(), source })?;
     let mut found = identify(folder);
     found.retain(|candidate| wanted.is_none_or(|name| candidate.entry.name == name));
     if found.is_empty() {
-        let what = wanted.unwrap_or("known data set");
-        bail!(Error::Io {
-            path: folder.to_path_buf(),
-            source: std::io::Error::new(
-                std::io::ErrorKind::NotFound,
-                format!("no {what} is here; `candlewick data info NAME` says which files one has"),
-            ),
-        });
+        return Err(nothing_here(folder, wanted));
     }
     let mut faults = 0;
     for (number, candidate) in found.iter().enumerate() {
@@ -56,6 +51,24 @@ pub(super) fn run(
         });
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Why a folder holds nothing to check.
+fn nothing_here(folder: &Path, wanted: Option<&str>) -> anyhow::Error {
+    match wanted.map(|name| (name, open(name, Split::Train, Some(folder)))) {
+        // It names the first file that is missing, and the others.
+        Some((_, Err(error))) => error.into(),
+        Some((name, Ok(_))) => {
+            anyhow!("{name} is part of this program; `candlewick data verify {name}` checks it")
+        }
+        None => {
+            let source = std::io::Error::other(
+                "these are the files of no known data set; `candlewick list datasets` lists those that are \
+                 known, and `candlewick data info NAME` says which files one has",
+            );
+            Error::Io { path: folder.into(), source }.into()
+        }
+    }
 }
 
 fn named(path: &Path, candidate: &Candidate) -> PathBuf {
@@ -160,14 +173,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_folder_without_a_known_set_is_refused_in_words() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let cases = [
+            (root.path().join("none"), None, "none: "),
+            (file, None, "file: "),
+            (root.path().into(), None, "these are the files of no known data set"),
+            (root.path().into(), Some("mnist"), "no `train-images-idx3-ubyte` in "),
+            (root.path().into(), Some("digits"), "digits is part of this program"),
+            (root.path().into(), Some("mnits"), "unknown data set `mnits`"),
+        ];
+        for (folder, name, words) in &cases {
+            let text = run(folder, *name, None, false).unwrap_err().to_string();
+            assert!(text.contains(words), "{text}");
+        }
+        assert_eq!(cases.len(), 6);
+    }
+
+    #[test]
     fn a_folder_is_described_and_drawn_and_faults_are_counted() {
         let root = tempfile::tempdir().unwrap();
-        assert!(
-            run(root.path(), None, None, false)
-                .unwrap_err()
-                .to_string()
-                .contains("no known data set")
-        );
         for name in ["train1K.txt", "test100.txt"] {
             std::fs::write(root.path().join(name), "#\n1 3\n2 4\n").unwrap();
         }
