@@ -30,7 +30,9 @@ fn main() -> std::io::Result<()> {
     for (target, name) in [
         ("aedat4", "lz4.aedat4"),
         ("aedat4", "zstd.aedat4"),
+        ("es", "dvs.es"),
         ("hdf5", "shd_test.h5"),
+        ("npy", "padded.npy"),
         ("npy", "structured.npy"),
         ("npz", "deflated.npz"),
         ("npz", "stored.npz"),
@@ -79,6 +81,8 @@ fn main() -> std::io::Result<()> {
             &[100, 1 << 28 | 239 << 14 | 0x12f, u32::MAX, 0, 1, 2],
         ),
     )?;
+    let records = [3, 10, 0, 0, 0, 7, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0x80, 0, 0, 0, 0, 9];
+    save("aedat1", "hand", &[b"#!AER-DAT1.0\r\n# by hand\r\n", &records[..]].concat())?;
     let plain = [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 7, 9];
     save("idx", "plain", &plain)?;
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::visible;
+
 /// An error of this crate; it names the file, the field, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The name is not in the registry.
-    #[error("unknown data set `{name}`; known: {known}")]
+    #[error("unknown data set `{}`; known: {known}", visible(name))]
     UnknownDataset {
         /// What was asked for.
         name: String,
@@ -15,7 +17,7 @@ pub enum Error {
         known: String,
     },
     /// The data set has no partition of that name.
-    #[error("data set `{dataset}` has no partition `{partition}`; known: {known}")]
+    #[error("data set `{dataset}` has no partition `{}`; known: {known}", visible(partition))]
     UnknownPartition {
         /// Name of the data set.
         dataset: String,
@@ -25,7 +27,7 @@ pub enum Error {
         known: String,
     },
     /// The data set is read from files, and no folder was given.
-    #[error("data set `{dataset}` is not embedded and needs a folder: {layout}")]
+    #[error("data set `{dataset}` needs a folder (`--data-dir`; in the library `root`): {layout}")]
     FolderNeeded {
         /// Name of the data set.
         dataset: &'static str,
@@ -33,7 +35,11 @@ pub enum Error {
         layout: &'static str,
     },
     /// The folder does not hold the files of the data set.
-    #[error("data set `{dataset}`: no `{}` in {}; expected: {layout}", missing.display(), root.display())]
+    #[error(
+        "data set `{dataset}`: no `{}` in {}; expected: {layout}",
+        missing.display(),
+        visible(root.display())
+    )]
     FilesMissing {
         /// Name of the data set.
         dataset: &'static str,
@@ -55,15 +61,28 @@ pub enum Error {
         feature: &'static str,
     },
     /// The operating system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", visible(path.display()))]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// The reason.
         source: std::io::Error,
     },
+    /// A pipe, a socket or a device in the place of a file.
+    #[error("{}: expected a regular file, found {found}", visible(path.display()))]
+    NotRegular {
+        /// What was to be read.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
     /// The content of a file is not what its format demands.
-    #[error("{}: {field}: expected {expected}, found {found}", path.display())]
+    #[error(
+        "{}: {field}: expected {}, found {}",
+        visible(path.display()),
+        visible(expected),
+        visible(found)
+    )]
     Format {
         /// The file, or the name that the caller gave to the bytes.
         path: PathBuf,
@@ -85,6 +104,25 @@ pub enum Error {
         expected: String,
         /// What is there.
         found: String,
+    },
+    /// A recording ends before what it announces, or within a record.
+    #[error(
+        "{}: {field}: expected {}, found {} ({events} events before the cut)",
+        visible(path.display()),
+        visible(expected),
+        visible(found)
+    )]
+    Truncated {
+        /// The file, or the name that the caller gave to the bytes.
+        path: PathBuf,
+        /// The part of the file that is cut.
+        field: &'static str,
+        /// What it announces.
+        expected: Box<str>,
+        /// What is there.
+        found: Box<str>,
+        /// How many events were decoded before the cut.
+        events: usize,
     },
     /// A data set whose files are published nowhere that a program can reach.
     #[error(
@@ -126,7 +164,7 @@ pub enum Error {
         found: String,
     },
     /// A file is not the one that was published.
-    #[error("{}: expected the MD5 {expected}, found {found}", path.display())]
+    #[error("{}: expected the MD5 {expected}, found {found}", visible(path.display()))]
     Checksum {
         /// The file.
         path: PathBuf,
@@ -180,3 +218,27 @@ impl Error {
 
 /// The result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_files_hold_is_escaped_in_messages() {
+        let escape = "\u{1b}[2J";
+        let path = PathBuf::from(format!("a{escape}"));
+        let errors = [
+            Error::format(&path, "classes", escape, escape),
+            Error::io(&path)(std::io::ErrorKind::NotFound.into()),
+            Error::NotRegular { path: path.clone(), found: "a pipe" },
+            Error::UnknownDataset { name: escape.into(), known: "mnist".into() },
+            Error::Checksum { path: path.clone(), expected: "0".into(), found: "1".into() },
+            Error::FilesMissing { dataset: "mnist", root: path, missing: "a".into(), layout: "b" },
+        ];
+        for error in &errors {
+            let text = error.to_string();
+            assert!(text.contains("\\u{1b}[2J") && !text.contains('\u{1b}'), "{text:?}");
+        }
+        assert_eq!(errors.len(), 6);
+    }
+}

@@ -4,6 +4,7 @@
 //! [`encode`] writes the formats in which fixtures and other programs' input are made.
 //! [`detect`] tells the [`Format`] of a file from its first bytes and its name.
 
+mod aedat1;
 mod aedat2;
 mod aedat3;
 mod aedat4;
@@ -14,6 +15,7 @@ mod clock;
 mod decoder;
 pub(crate) mod dvs128_gesture;
 mod dvs_model;
+mod event_stream;
 pub(crate) mod fashion_mnist_dvs;
 mod format;
 #[cfg(feature = "hdf5")]
@@ -31,7 +33,7 @@ mod zip;
 
 pub use chunks::Chunks;
 pub use dvs_model::DvsModel;
-pub use format::{Format, decode, detect, encode};
+pub use format::{Decoded, Format, Options, decode, decode_with, detect, encode};
 pub use recordings::Recordings;
 pub use summary::Summary;
 pub use view::View;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::entry::{Entry, Source};
 use crate::origin::{Download, Unpack, origin};
-use crate::{Error, Result, hash, verify};
+use crate::{Error, Result, file, hash, verify};
 
 /// What fetching says while it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +137,7 @@ fn get(
 
 fn check(download: &Download, path: &Path, report: &mut dyn FnMut(Step<'_>)) -> Result<()> {
     report(Step::Check(download.file));
-    let file = fs::File::open(path).map_err(Error::io(path))?;
+    let file = file::open(path)?;
     let found = hash::md5_of_reader(file).map_err(Error::io(path))?;
     if found == download.md5 {
         return Ok(());

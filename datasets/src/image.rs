@@ -4,6 +4,7 @@ pub(crate) mod cifar;
 pub(crate) mod folder;
 pub mod idx;
 mod in_memory;
+mod jpeg;
 pub(crate) mod mnist;
 
 pub use in_memory::InMemory;

@@ -5,7 +5,8 @@
 //! - [`verify`] compares its files with the originals, [`identify`] says which sets a folder holds,
 //!   [`census`] reads every sample once, [`contact_sheet`] draws a few;
 //! - [`image`] holds the readers of image files, [`event`] those of event recordings, their writers,
-//!   and a simulated event camera.
+//!   and a simulated event camera;
+//! - [`file`] opens files of others, [`visible`] makes text from them fit for a terminal.
 //!
 //! This crate does not know tensors: samples are bytes and events as the files store them.
 //!
@@ -28,15 +29,18 @@ mod error;
 pub mod event;
 #[cfg(feature = "download")]
 pub mod fetch;
+pub mod file;
 mod hash;
 mod identify;
 pub mod image;
+mod limit;
 mod origin;
 mod picture;
 mod registry;
 mod sample;
 mod sheet;
 mod verify;
+mod visible;
 
 pub use census::{Census, census};
 pub use dataset::{Dataset, Info};
@@ -49,3 +53,4 @@ pub use registry::{find, open, registry};
 pub use sample::{Events, Image, Sample, Shape, Split};
 pub use sheet::contact_sheet;
 pub use verify::{Check, Verdict, verify};
+pub use visible::visible;

@@ -1,21 +1,20 @@
 //! Compares the files of a data set with what is known of the originals.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
 use crate::entry::{Entry, FileSpec, Source};
-use crate::{Error, Result, Split, hash, open};
+use crate::{Error, Result, Split, file, hash, open};
 
 /// The outcome for one file, or for a split of a set of very many files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// The file that was looked at, or would have been.
     pub path: PathBuf,
-    /// Size and SHA-256 after decompression, or number of samples and content hash of a split;
-    /// `None` if there is no such file.
+    /// Size and SHA-256 after decompression, of a larger file those of its beginning up to the first
+    /// byte too much, or number of samples and content hash of a split; `None` if there is no such file.
     pub found: Option<(u64, String)>,
     /// How it compares.
     pub verdict: Verdict,
@@ -61,7 +60,7 @@ pub fn verify(entry: &Entry, root: Option<&Path>) -> Result<Vec<Check>> {
             }
             let one = |spec: &FileSpec| match entry.find(root, Path::new(spec.path)) {
                 Ok(path) => {
-                    let file = File::open(&path).map_err(Error::io(&path))?;
+                    let file = file::open(&path)?;
                     check(spec, path, Some(Box::new(BufReader::with_capacity(1 << 16, file))))
                 }
                 Err(_) => check(spec, folder.join(spec.path), None),
@@ -111,7 +110,8 @@ fn check(spec: &FileSpec, path: PathBuf, content: Option<Box<dyn BufRead>>) -> R
     let packed = reader.fill_buf().map_err(Error::io(&path))?.starts_with(&[0x1f, 0x8b]);
     let plain: Box<dyn Read> =
         if packed { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) };
-    let (bytes, sha256) = hash::of_reader(plain).map_err(Error::io(&path))?;
+    // One byte more tells that it is another file, of which no more needs to be unpacked.
+    let (bytes, sha256) = hash::of_reader(plain.take(spec.bytes + 1)).map_err(Error::io(&path))?;
     let verdict = match spec.sha256 {
         _ if bytes != spec.bytes => Verdict::Different,
         Some(known) if known == sha256 => Verdict::Equal,

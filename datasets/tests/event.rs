@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use candlewick_datasets::event::{Chunks, Format, decode, detect, encode};
+use candlewick_datasets::event::{Chunks, Format, Options, decode, detect, encode};
 use candlewick_datasets::{Dataset, Events, Result, Sample, Split, open};
 use candlewick_kernels::random::{Key, Stream};
 
@@ -33,7 +33,7 @@ fn random_events(stream: &mut Stream, (width, height): (usize, usize)) -> Events
 
 fn in_chunks(bytes: impl std::io::Read, format: Format) -> Result<Events> {
     let mut whole = Events::default();
-    for piece in Chunks::new(name(), bytes, format, None) {
+    for piece in Chunks::new(name(), bytes, format, Options::default()) {
         let piece = piece?;
         (whole.width, whole.height) = (piece.width, piece.height);
         whole.x.extend(piece.x);
@@ -99,7 +99,9 @@ fn survives(bytes: &[u8], format: Format) -> bool {
 fn header(format: Format) -> &'static [u8] {
     match format {
         Format::Aedat2 | Format::Aedat2Davis => b"#!AER-DAT2.0\r\n#End Of ASCII Header\r\n",
+        Format::Aedat1 => b"#!AER-DAT1.0\r\n#End Of ASCII Header\r\n",
         Format::Aedat3 => b"#!AER-DAT3.1\r\n#!END-HEADER\r\n",
+        Format::Es => b"Event Stream\x02\0\0\x01\xff\xff\xff\xff",
         Format::Dat => b"% Version 2\n\x0c\x08",
         Format::Evt2 | Format::Evt3 => b"% end\n",
         _ => b"",
@@ -149,12 +151,14 @@ fn peers_read_what_is_written() {
 }
 
 /// Files that other programs made; the script beside them says how.
-const FOREIGN: [(Format, &[u8]); 5] = [
+const FOREIGN: [(Format, &[u8]); 7] = [
     (Format::Aedat4, include_bytes!("fixtures/lz4.aedat4")),
     (Format::Aedat4, include_bytes!("fixtures/zstd.aedat4")),
     (Format::Npy, include_bytes!("fixtures/structured.npy")),
+    (Format::Npy, include_bytes!("fixtures/padded.npy")),
     (Format::Npz, include_bytes!("fixtures/deflated.npz")),
     (Format::Npz, include_bytes!("fixtures/stored.npz")),
+    (Format::Es, include_bytes!("fixtures/dvs.es")),
 ];
 
 /// The numbers are those of dv-processing 2.0.4 and of aedat 2.3.0, which agree.
@@ -177,7 +181,7 @@ fn files_of_dv_are_read() {
 #[test]
 fn files_of_numpy_are_read() {
     let mut visited = 0;
-    for (format, bytes) in FOREIGN.into_iter().skip(2) {
+    for (format, bytes) in FOREIGN.into_iter().skip(2).take(4) {
         let events = decode(name(), bytes, format, Some((128, 128))).unwrap();
         assert_eq!((events.width, events.height), (128, 128));
         assert_eq!((events.x, events.y), (vec![1, 2, 127, 4, 5], vec![9, 8, 7, 6, 5]));
@@ -185,7 +189,19 @@ fn files_of_numpy_are_read() {
         assert_eq!(events.p, [true, false, true, true, false]);
         visited += 1;
     }
-    assert_eq!(visited, 3);
+    assert_eq!(visited, 4);
+}
+
+/// The events are those that the Python package `event_stream` wrote.
+#[test]
+fn files_of_event_stream_are_read() {
+    let (format, bytes) = FOREIGN[6];
+    assert_eq!(detect(name(), bytes), Some(format));
+    let events = decode(name(), bytes, format, None).unwrap();
+    assert_eq!((events.width, events.height), (304, 240));
+    assert_eq!((events.x, events.y), (vec![2, 300, 0, 254, 303], vec![3, 200, 239, 235, 0]));
+    assert_eq!(events.t, [1, 200, 200, 327, 900]);
+    assert_eq!(events.p, [true, false, true, true, true]);
 }
 
 /// The same with files that were good before a few bytes changed or the end was lost.
@@ -215,7 +231,7 @@ fn no_damage_causes_a_panic() {
             visited += 1;
         }
     }
-    assert_eq!(visited, 300 * 9);
+    assert_eq!(visited, 300 * 11);
     assert!(good > 0 && good < visited);
 }
 

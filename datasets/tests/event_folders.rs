@@ -206,11 +206,17 @@ fn shd_is_read_as_h5py_reads_it() {
     let last = events(&*set, 2);
     assert_eq!((last.len(), last.t.iter().sum::<i64>()), (400, 159_599_329));
     assert_eq!(last.x, (0..400).collect::<Vec<u16>>());
-    // A damaged file is an error in words.
+    // A cut file is an error in words, wherever it ends.
     let bytes = include_bytes!("fixtures/shd_test.h5");
-    write(root.path().join("shd_test.h5"), &bytes[..bytes.len() / 2]).unwrap();
-    let text = open("shd", Split::Test, Some(root.path())).unwrap_err().to_string();
-    assert!(text.contains("expected HDF5, found "), "{text}");
+    for end in [1, bytes.len() / 2, bytes.len() - 1] {
+        write(root.path().join("shd_test.h5"), &bytes[..end]).unwrap();
+        let text = open("shd", Split::Test, Some(root.path())).unwrap_err().to_string();
+        let expected = [
+            "file: expected HDF5, found ".to_owned(),
+            format!("end of the file: expected byte 9070, as the header says, found byte {end}"),
+        ];
+        assert!(expected.iter().any(|words| text.contains(words)), "{text}");
+    }
 }
 
 /// A byte that is wrong is an error, or a number that is another one.

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use candlewick_datasets::event::{Chunks, Format, Summary, encode};
+use candlewick_datasets::event::{Chunks, Format, Options, Summary, encode};
 use candlewick_datasets::{Events, Sample, Split, open};
 
 fn events(name: &str, split: Split, root: Option<&Path>) -> Vec<Events> {
@@ -53,7 +53,7 @@ fn tonic_reads_what_is_written() {
     for (format, sum_p, sum_t, last_t) in cases {
         let bytes = encode(&recording(format), format).unwrap();
         let mut summary = Summary::new(format);
-        for piece in Chunks::new(Path::new("a"), &bytes[..], format, None) {
+        for piece in Chunks::new(Path::new("a"), &bytes[..], format, Options::default()) {
             summary.add(&piece.unwrap(), format);
         }
         assert_eq!((summary.count, summary.sum_x, summary.sum_y), (3_704, 61_610, 56_145));

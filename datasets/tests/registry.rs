@@ -100,7 +100,7 @@ fn sets_from_folders_say_what_is_missing() {
     for entry in registry().iter().filter(|entry| !entry.is_embedded()) {
         for split in Split::ALL {
             let text = open(entry.name, split, None).unwrap_err().to_string();
-            assert!(text.contains("needs a folder: "), "{text}");
+            assert!(text.contains("needs a folder (`--data-dir`; "), "{text}");
             let text = open(entry.name, split, Some(empty.path())).unwrap_err().to_string();
             assert!(text.contains("; expected: "), "{text}");
             visited += 1;

@@ -290,6 +290,9 @@ pub(crate) enum DataCommand {
         /// Only this set
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
+        /// Warns of recordings that end early instead of counting them as broken
+        #[arg(long)]
+        allow_truncated: bool,
     },
 }
 
@@ -299,6 +302,9 @@ pub(crate) enum EventsCommand {
     Info {
         #[command(flatten)]
         recording: RecordingArguments,
+        /// Takes the events of a recording that ends early, with a warning
+        #[arg(long)]
+        allow_truncated: bool,
         /// How to print
         #[arg(long, value_enum, default_value = "text")]
         format: Format,

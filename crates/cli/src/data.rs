@@ -64,8 +64,8 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
         }
         DataCommand::Fetch { name, data_dir } => fetch::run(name, data_dir),
         DataCommand::Convert { recording, to, out } => events::convert(recording, to, out),
-        DataCommand::Check { folder, sheet, name } => {
-            check::run(folder, name.as_deref(), sheet.as_deref())
+        DataCommand::Check { folder, sheet, name, allow_truncated } => {
+            check::run(folder, name.as_deref(), sheet.as_deref(), *allow_truncated)
         }
     }
 }

@@ -1,22 +1,23 @@
 //! `candlewick events info|view FILE`, and `candlewick data convert FILE`.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use candlewick::datasets::event::{
-    Chunks, Format as FileFormat, Summary, View, decode, detect, encode,
+    Chunks, Format as FileFormat, Options, Summary, View, decode, detect, encode,
 };
-use candlewick::datasets::{Error, Events, Picture};
+use candlewick::datasets::{Error, Events, Picture, file};
 use serde_json::{Number, Value, json};
 
 use crate::arguments::{EventsCommand, Format, RecordingArguments};
 
 pub(crate) fn run(command: &EventsCommand) -> Result<ExitCode> {
     match command {
-        EventsCommand::Info { recording, format } => info(recording, *format)?,
+        EventsCommand::Info { recording, allow_truncated, format } => {
+            info(recording, *allow_truncated, *format)?;
+        }
         EventsCommand::View { recording, out, frames } => {
             view(recording, out.as_deref(), usize::from(*frames))?;
         }
@@ -34,8 +35,7 @@ fn format_of(arguments: &RecordingArguments) -> Result<FileFormat> {
             .with_context(|| format!("unknown format `{name}`; known: {}", known()));
     }
     let mut start = Vec::new();
-    let file = File::open(path).map_err(io(path))?;
-    file.take(4096).read_to_end(&mut start).map_err(io(path))?;
+    file::open(path)?.take(4096).read_to_end(&mut start).map_err(io(path))?;
     detect(path, &start).with_context(|| {
         let path = path.display();
         format!(
@@ -65,8 +65,7 @@ fn sensor(text: Option<&str>) -> Result<Option<(usize, usize)>> {
 pub(crate) fn read(arguments: &RecordingArguments) -> Result<Events> {
     let path = &arguments.file;
     let (source, sensor) = (format_of(arguments)?, sensor(arguments.sensor.as_deref())?);
-    let bytes = std::fs::read(path).map_err(io(path))?;
-    Ok(decode(path, &bytes, source, sensor)?)
+    Ok(decode(path, &file::read(path)?, source, sensor)?)
 }
 
 /// Reads a recording and writes it in another format.
@@ -78,20 +77,21 @@ pub(crate) fn convert(arguments: &RecordingArguments, to: &str, out: &Path) -> R
     Ok(ExitCode::SUCCESS)
 }
 
-fn info(arguments: &RecordingArguments, format: Format) -> Result<()> {
+fn info(arguments: &RecordingArguments, allow_truncated: bool, format: Format) -> Result<()> {
     let (path, kind) = (&arguments.file, format_of(arguments)?);
-    let file = File::open(path).map_err(io(path))?;
+    let options = Options { sensor: sensor(arguments.sensor.as_deref())?, allow_truncated };
+    let mut chunks = Chunks::new(path, file::open(path)?, kind, options);
     let mut summary = Summary::new(kind);
-    for piece in Chunks::new(path, file, kind, sensor(arguments.sensor.as_deref())?) {
+    for piece in &mut chunks {
         summary.add(&piece?, kind);
     }
-    print(&summary, format);
+    print(&summary, chunks.truncated(), format);
     Ok(())
 }
 
-fn print(summary: &Summary, format: Format) {
+fn print(summary: &Summary, truncated: Option<&Error>, format: Format) {
     match format {
-        Format::Json => outln!("{}", to_json(summary)),
+        Format::Json => outln!("{}", to_json(summary, truncated)),
         Format::Text => {
             let time =
                 |time: Option<i64>| time.map_or("none".to_owned(), |time| format!("{time} µs"));
@@ -109,12 +109,15 @@ fn print(summary: &Summary, format: Format) {
             for [x, y, t, p] in &summary.first {
                 outln!("event    x {x}, y {y}, t {t}, p {p}");
             }
+            if let Some(missing) = truncated {
+                outln!("warning  {missing}");
+            }
         }
     }
 }
 
 /// The sum of the times is a string where it does not fit into 64 bits.
-fn to_json(summary: &Summary) -> Value {
+fn to_json(summary: &Summary, truncated: Option<&Error>) -> Value {
     let sum_t = Number::from_i128(summary.sum_t);
     json!({
         "format": summary.format,
@@ -128,6 +131,7 @@ fn to_json(summary: &Summary) -> Value {
         "sum_p": summary.sum_p,
         "sum_t": sum_t.map_or_else(|| summary.sum_t.to_string().into(), Value::Number),
         "first_events": summary.first,
+        "truncated": truncated.map(Error::to_string),
     })
 }
 
@@ -148,7 +152,7 @@ fn view(arguments: &RecordingArguments, out: Option<&Path>, frames: usize) -> Re
         Some("png") => false,
         _ => bail!("--out: expected a name that ends in .gif or .png, found `{}`", out.display()),
     };
-    let bytes = std::fs::read(path).map_err(io(path))?;
+    let bytes = file::read(path)?;
     let events = decode(path, &bytes, kind, sensor(arguments.sensor.as_deref())?)?;
     let view = View::new(&events, frames)?;
     // Small sensors are enlarged to about 256 pixels.
@@ -172,7 +176,7 @@ mod tests {
     fn the_keys_are_those_that_are_documented() {
         let mut summary = Summary::new(FileFormat::Atis);
         summary.sum_t = i128::MAX;
-        let json = to_json(&summary);
+        let json = to_json(&summary, None);
         let keys: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
         let mut expected = [
             "format",
@@ -186,11 +190,12 @@ mod tests {
             "sum_p",
             "sum_t",
             "first_events",
+            "truncated",
         ];
         expected.sort_unstable();
         assert_eq!(keys, expected);
         assert_eq!(json["sum_t"], i128::MAX.to_string());
-        assert_eq!(json["first_t"], Value::Null);
+        assert_eq!((&json["first_t"], &json["truncated"]), (&Value::Null, &Value::Null));
     }
 
     #[test]
@@ -200,12 +205,36 @@ mod tests {
     }
 
     #[test]
+    fn a_device_is_refused_by_name() {
+        let file = PathBuf::from("/dev/zero");
+        let arguments = RecordingArguments { file, decoder: Some("atis".into()), sensor: None };
+        let text = info(&arguments, false, Format::Json).unwrap_err().to_string();
+        assert_eq!(text, "/dev/zero: expected a regular file, found a device");
+        let arguments = RecordingArguments { decoder: None, ..arguments };
+        assert_eq!(format_of(&arguments).unwrap_err().to_string(), text);
+    }
+
+    #[test]
+    fn a_cut_file_is_an_error_or_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.bin");
+        std::fs::write(&file, [18, 16, 0x80, 0x03, 0x7d, 1, 2]).unwrap();
+        let arguments = RecordingArguments { file, decoder: None, sensor: None };
+        let error = info(&arguments, false, Format::Text).unwrap_err();
+        let text = error.to_string();
+        assert!(text.ends_with("2 bytes behind the last (1 events before the cut)"), "{text}");
+        info(&arguments, true, Format::Text).unwrap();
+        let json = to_json(&Summary::new(FileFormat::Atis), error.downcast_ref());
+        assert_eq!(json["truncated"], text);
+    }
+
+    #[test]
     fn a_file_becomes_a_picture() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.bin");
         std::fs::write(&file, [18, 16, 0x80, 0x03, 0x7d, 1, 2, 0, 4, 5]).unwrap();
         let arguments = RecordingArguments { file, decoder: None, sensor: Some("34x34".into()) };
-        info(&arguments, Format::Json).unwrap();
+        info(&arguments, false, Format::Json).unwrap();
         let mut visited = 0;
         for (name, start) in [("a.gif", &b"GIF89a"[..]), ("a.png", b"\x89PNG")] {
             let out = folder.path().join(name);

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use candlewick::datasets::{file, visible};
 use candlewick::exchange::{self, NameMap, StateDict};
 use candlewick::experiment::{Error, RawRecipe, Trained};
 use candlewick::run::hash::sha256_hex;
@@ -55,15 +56,16 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
     let tensors = trained.network().parameters().iter().count();
     outln!("{tensors} tensors imported into {}", out.display());
     if let Some(imported) = imported.filter(|imported| !imported.left_out.is_empty()) {
-        outln!("left out: {}", imported.left_out.join(", "));
+        outln!("left out: {}", visible(imported.left_out.join(", ")));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn is_hdf5(path: &Path) -> Result<bool> {
     let mut start = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(HDF5.len() as u64).read_to_end(&mut start))
+    let file = file::open(path)?;
+    file.take(HDF5.len() as u64)
+        .read_to_end(&mut start)
         .map_err(|source| Error::Read { path: path.into(), source })?;
     Ok(start == HDF5)
 }

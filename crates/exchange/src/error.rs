@@ -18,13 +18,8 @@ pub enum Error {
         source: Box<toml::de::Error>,
     },
     /// A file could not be read.
-    #[error("{}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] candlewick_datasets::Error),
     /// A file is damaged, does not fit, or cannot hold the network.
     #[error("{}: {what}", path.display())]
     File {

@@ -16,7 +16,8 @@ use candle_core::{DType, Device, Result as CandleResult, Tensor};
 use candlewick_core::parameters::{Parameter, Parameters, Role};
 use safetensors::tensor::{Dtype, TensorView};
 
-use crate::{Error, Result};
+use super::fault;
+use crate::Result;
 
 /// A parameter as PyTorch has it.
 #[derive(Debug)]
@@ -65,6 +66,24 @@ impl<'a> Slot<'a> {
         }
     }
 
+    /// Why these values, in the order of candlewick, can be no trained ones; `None` if they can.
+    pub(crate) fn unsound(&self, values: &Tensor) -> Option<String> {
+        let is_variance = split(&self.parameter.name).1 == "running_variance";
+        let values = match values.flatten_all().and_then(|values| values.to_vec1::<f32>()) {
+            Ok(values) => values,
+            Err(error) => return Some(error.to_string()),
+        };
+        let is_sound = |value: f32| value.is_finite() && !(is_variance && value < 0.0);
+        let at = values.iter().position(|&value| !is_sound(value))?;
+        let expected = if is_variance { "finite numbers from 0 on" } else { "finite numbers" };
+        let count = values.iter().filter(|&&value| !is_sound(value)).count();
+        Some(format!(
+            "expected {expected}, found {} ({count} of {} numbers)",
+            values[at],
+            values.len()
+        ))
+    }
+
     /// Its values in the order of PyTorch.
     pub(crate) fn give(&self) -> CandleResult<Tensor> {
         let values = self.parameter.variable.as_tensor().to_device(&Device::Cpu)?;
@@ -87,11 +106,10 @@ pub(crate) fn split(name: &str) -> (&str, &str) {
 /// # Errors
 /// If a tensor cannot be read; `path` is named in the error.
 pub fn pytorch(parameters: &Parameters, path: &Path) -> Result<Vec<u8>> {
-    let fault = |what: String| Error::File { path: path.into(), what };
     let mut arrays = Vec::new();
     for slot in Slot::all(parameters) {
         let values = slot.give().and_then(|values| values.flatten_all()?.to_vec1::<f32>());
-        let values = values.map_err(|error| fault(error.to_string()))?;
+        let values = values.map_err(|error| fault(path, error))?;
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         arrays.push((slot.name, slot.dims, bytes));
     }
@@ -100,5 +118,5 @@ pub fn pytorch(parameters: &Parameters, path: &Path) -> Result<Vec<u8>> {
         .map(|(name, dims, bytes)| Ok((name, TensorView::new(Dtype::F32, dims.clone(), bytes)?)))
         .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
         .and_then(|views| safetensors::serialize(views, None))
-        .map_err(|error| fault(error.to_string()))
+        .map_err(|error| fault(path, error))
 }

@@ -9,9 +9,15 @@ mod layout;
 mod matching;
 mod name_map;
 pub mod nir;
+mod pickle;
 mod state;
+mod torch;
+
+use std::fmt::Display;
+use std::path::Path;
 
 use candlewick_core::parameters::Parameters;
+use candlewick_datasets::visible;
 
 use layout::Slot;
 
@@ -35,8 +41,8 @@ pub struct Imported {
 /// shape if it tells an order, else by shapes that occur once.
 ///
 /// # Errors
-/// If a parameter gets no tensor, a tensor no parameter, shapes differ, or more than one way is possible;
-/// nothing is changed then.
+/// If a parameter gets no tensor, a tensor no parameter, shapes differ, more than one way is possible, a
+/// number is not finite or a variance is negative; nothing is changed then.
 pub fn import(parameters: &Parameters, state: &StateDict, map: &NameMap) -> Result<Imported> {
     let slots = Slot::all(parameters);
     let (taken, ignored) = matching::assign(&slots, state, map)?;
@@ -44,15 +50,23 @@ pub fn import(parameters: &Parameters, state: &StateDict, map: &NameMap) -> Resu
     let mut pairs = Vec::with_capacity(slots.len());
     for (slot, &array) in slots.iter().zip(&taken) {
         let array = &state.arrays[array];
-        values.push(slot.take(&array.values).map_err(|error| state.fault(error.to_string()))?);
+        values.push(slot.take(&array.values).map_err(|error| state.fault(error))?);
+        if let Some(what) = values.last().and_then(|values| slot.unsound(values)) {
+            return Err(state.fault(format!("`{}`: {what}", array.name())));
+        }
         pairs.push((slot.parameter.name.clone(), array.name().to_owned()));
     }
     for (slot, values) in slots.iter().zip(&values) {
-        slot.parameter.variable.set(values).map_err(|error| state.fault(error.to_string()))?;
+        slot.parameter.variable.set(values).map_err(|error| state.fault(error))?;
     }
     let mut left_out = state.counters.clone();
     left_out.extend(ignored);
     Ok(Imported { pairs, left_out })
+}
+
+/// An error of a file, in which text from it is fit for a terminal.
+pub(crate) fn fault(path: &Path, what: impl Display) -> Error {
+    Error::File { path: path.into(), what: visible(what) }
 }
 
 /// A name map to start from: every layer of `parameters` with the layer of `state` that it would take, or

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use candlewick_datasets::visible;
+
 use super::NameMap;
 use super::layout::{Slot, split};
 use super::state::StateDict;
@@ -44,9 +46,11 @@ pub(crate) fn template(slots: &[Slot<'_>], state: &StateDict) -> String {
             0 => format!("  # nothing fits {}", layer.shapes()),
             1 => String::new(),
             count if count > 6 => format!("  # or {} others", count - 1),
-            _ => format!("  # of {}", others.join(", ")),
+            _ => format!("  # of {}", visible(others.join(", "))),
         };
-        lines.push(format!("\"{}\" = \"{name}\"{comment}", layer.name));
+        // As TOML has it, whatever letters a file may have in its names.
+        let [ours, theirs] = [&layer.name, &name].map(|name| toml::Value::from(name.as_str()));
+        lines.push(format!("{ours} = {theirs}{comment}"));
         used.insert(name);
     }
     lines.join("\n") + "\n"

@@ -1,13 +1,16 @@
 //! Named tensors as another library wrote them: `.pth`, `.pt` and `.safetensors`.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use candle_core::pickle::{PthTensors, read_pth_tensor_info};
 use candle_core::{Device, Tensor};
+use candlewick_datasets::file;
 
+use super::fault;
+use super::torch::{Archive, Place};
 use crate::{Error, Result};
 
 /// PyTorch counts the batches of every normalization; nothing here depends on it.
@@ -45,32 +48,28 @@ impl StateDict {
     /// # Errors
     /// If the file is neither, is damaged, or holds no tensors.
     pub fn read(path: &Path, key: Option<&str>) -> Result<Self> {
+        let mut file = file::open(path)?;
         let mut start = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(8).read_to_end(&mut start))
-            .map_err(|source| Error::Read { path: path.into(), source })?;
+        file.by_ref().take(2).read_to_end(&mut start).map_err(|source| {
+            Error::Read(candlewick_datasets::Error::Io { path: path.into(), source })
+        })?;
         if start.starts_with(b"PK") {
-            Self::read_pickle(path, key)
+            Self::read_torch(path, file, key)
         } else if start.starts_with(b"\x80") {
             let what = "a file of a PyTorch older than 1.6, or a plain pickle; load it there and save its \
                         state dict again with torch.save";
-            Err(Error::File { path: path.into(), what: what.into() })
+            Err(fault(path, what))
         } else {
             Self::read_safetensors(path)
         }
     }
 
-    fn read_pickle(path: &Path, key: Option<&str>) -> Result<Self> {
-        let fault = |error: candle_core::Error| Error::File {
-            path: path.into(),
-            what: format!("not a state dict that can be read: {error}"),
-        };
-        let mut found = Vec::new();
-        for info in read_pth_tensor_info(path, false, key).map_err(fault)? {
-            let storage = info.path.rsplit('/').next().and_then(|number| number.parse().ok());
-            found.push((storage.unwrap_or(usize::MAX), info));
-        }
-        if found.is_empty() {
+    fn read_torch(path: &Path, file: File, key: Option<&str>) -> Result<Self> {
+        let unreadable =
+            |what: String| fault(path, format!("not a state dict that can be read: {what}"));
+        let mut archive = Archive::open(file).map_err(unreadable)?;
+        let tensors = archive.tensors(key).map_err(unreadable)?;
+        if tensors.is_empty() {
             let what = match key {
                 Some(key) => format!("`{key}` holds no tensors"),
                 None => "no tensors at the top: name the entry that holds the state dict, such as \
@@ -78,46 +77,37 @@ impl StateDict {
                          save `module.state_dict()`"
                     .into(),
             };
-            return Err(Error::File { path: path.into(), what });
+            return Err(fault(path, what));
         }
-        // The reader gives entries in another order than they were written in; but `torch.save` numbers
-        // storages as it meets them. Versions before 1.9 gave them addresses instead.
-        let ordered = found.iter().all(|(storage, _)| *storage < found.len());
-        found.sort_by_key(|(storage, info)| {
-            (*storage, info.layout.start_offset(), info.name.len(), info.name.clone())
-        });
-        let tensors = PthTensors::new(path, key).map_err(fault)?;
+        // One tensor under two names is one array.
+        let mut names_of: BTreeMap<&Place, Vec<String>> = BTreeMap::new();
+        for (name, place) in &tensors {
+            let names = names_of.entry(place).or_default();
+            if names.contains(name) {
+                return Err(fault(path, format!("`{name}` is there twice")));
+            }
+            names.push(name.clone());
+        }
         let mut state =
-            Self { path: path.into(), arrays: Vec::new(), ordered, counters: Vec::new() };
-        let mut last = None;
-        for (_, info) in found {
-            if is_counter(&info.name) {
-                state.counters.push(info.name);
+            Self { path: path.into(), arrays: Vec::new(), ordered: true, counters: Vec::new() };
+        for (name, place) in &tensors {
+            if is_counter(name) {
+                state.counters.push(name.clone());
                 continue;
             }
-            // One tensor under two names is one array.
-            let place =
-                (info.path.clone(), info.layout.start_offset(), info.layout.shape().clone());
-            match state.arrays.last_mut() {
-                Some(array) if last.as_ref() == Some(&place) => array.names.push(info.name),
-                _ => {
-                    let values = tensors.get(&info.name).map_err(|error| {
-                        state.fault(format!("`{}` cannot be read: {error}", info.name))
-                    })?;
-                    state.arrays.extend(
-                        values.map(|values| Array { names: vec![info.name.clone()], values }),
-                    );
-                }
-            }
-            last = Some(place);
+            let Some(mut names) = names_of.remove(place) else { continue };
+            names.sort_by_key(|name| (name.len(), name.clone()));
+            let values = archive
+                .read(place)
+                .map_err(|what| state.fault(format!("`{name}` cannot be read: {what}")))?;
+            state.arrays.push(Array { names, values });
         }
         Ok(state)
     }
 
     fn read_safetensors(path: &Path) -> Result<Self> {
         let tensors = candle_core::safetensors::load(path, &Device::Cpu).map_err(|error| {
-            let what = format!("neither a file of torch.save nor readable safetensors: {error}");
-            Error::File { path: path.into(), what }
+            fault(path, format!("neither a file of torch.save nor readable safetensors: {error}"))
         })?;
         let tensors: BTreeMap<String, Tensor> = tensors.into_iter().collect();
         Ok(Self::of(path, tensors, false))
@@ -147,8 +137,13 @@ impl StateDict {
         self.arrays.iter().map(Array::name)
     }
 
-    pub(crate) fn fault(&self, what: impl Into<String>) -> Error {
-        Error::File { path: self.path.clone(), what: what.into() }
+    /// The names of the tensors and their values, in their order; values have the layout of the file.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.arrays.iter().map(|array| (array.name(), &array.values))
+    }
+
+    pub(crate) fn fault(&self, what: impl Display) -> Error {
+        fault(&self.path, what)
     }
 }
 

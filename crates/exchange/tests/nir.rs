@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
 use candlewick_core::parameters::{Role, seeded};
-use candlewick_exchange::nir::{Array, Graph, Node};
+use candlewick_exchange::nir::{Array, Entry, Graph, Node};
 use candlewick_exchange::{NameMap, import};
 use candlewick_methods::Methods;
 use candlewick_network::{
@@ -277,12 +277,18 @@ fn what_has_no_node_is_refused_with_its_name() -> Checked {
 fn graphs_that_are_no_networks_are_refused_with_the_node() -> Checked {
     let neuron = lif(Leak::Decay(0.5));
     let graph = Graph::of(&ours(&neuron)?, &neuron, Path::new("graph"))?;
-    let cases: [(Change, &str); 8] = [
+    let cases: [(Change, &str); 10] = [
         (
             |graph| graph.edges.push(("input".into(), "classifier".into())),
             "`input` has 0 nodes before it and 2 behind it",
         ),
         (|graph| graph.edges[3].1 = "nowhere".into(), "an edge leads to `nowhere`"),
+        // A name from the file does not reach the terminal as it is.
+        (|graph| graph.edges[3].1 = "\u{1b}[2J".into(), "an edge leads to `\\u{1b}[2J`"),
+        (
+            |graph| drop(graph.metadata.insert("dt".into(), Entry::Number(0.0))),
+            "dt: expected a time in seconds, found 0",
+        ),
         (
             |graph| {
                 drop(graph.nodes.insert("pool".into(), Node::Other { kind: "SumPool2d".into() }));
@@ -328,8 +334,67 @@ fn graphs_that_are_no_networks_are_refused_with_the_node() -> Checked {
         assert!(error.starts_with("x.nir: ") && error.contains(words), "{error}");
         visited += 1;
     }
-    assert_eq!(visited, 8);
+    assert_eq!(visited, 10);
     let error = Graph::read(&golden("resnet-19.pth")).err().ok_or("accepted")?.to_string();
     assert!(error.contains("not a readable HDF5 file"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn damaged_graphs_are_refused_by_the_field() -> Checked {
+    let neuron = lif(Leak::Decay(0.5));
+    let graph = Graph::of(&ours(&neuron)?, &neuron, Path::new("graph"))?;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("x.nir");
+    let cases: [(Change, &str); 2] = [
+        (
+            |graph| {
+                if let Some(Node::Conv2d { weight, .. }) = graph.nodes.get_mut("convolution1") {
+                    weight.values[5] = f64::NAN;
+                }
+            },
+            "node/nodes/convolution1/weight: expected finite numbers, found NaN",
+        ),
+        (
+            |graph| {
+                if let Some(Node::Lif { tau, .. }) = graph.nodes.get_mut("linear1_neuron") {
+                    tau.values[0] = f64::INFINITY;
+                }
+            },
+            "node/nodes/linear1_neuron/tau: expected finite numbers, found inf",
+        ),
+    ];
+    let mut visited = 0;
+    for (change, words) in cases {
+        let mut changed = graph.clone();
+        change(&mut changed);
+        changed.write(&path)?;
+        let error = Graph::read(&path).err().ok_or("accepted")?.to_string();
+        assert!(error.contains(words), "{error}");
+        visited += 1;
+    }
+    assert_eq!(visited, 2);
+
+    // The header says where the file ends.
+    graph.write(&path)?;
+    let bytes = std::fs::read(&path)?;
+    std::fs::write(&path, &bytes[..bytes.len() - 1])?;
+    let error = Graph::read(&path).err().ok_or("accepted")?.to_string();
+    let words =
+        format!("ends at byte {}, where its header says byte {}", bytes.len() - 1, bytes.len());
+    assert!(error.contains(&words), "{error}");
+
+    // A classifier is added behind neurons at the end, but not one of gigabytes.
+    let weight = Array { dims: vec![5_000, 1], values: vec![0.5; 5_000] };
+    let mut wide = graph.clone();
+    wide.nodes.insert("linear1".into(), Node::Affine { weight, bias: None });
+    wide.nodes.remove("classifier");
+    wide.edges.retain(|(from, _)| from != "classifier");
+    wide.edges
+        .iter_mut()
+        .filter(|(_, to)| to == "classifier")
+        .for_each(|(_, to)| *to = "output".into());
+    let error = wide.model(&Firing::default(), &path).err().ok_or("accepted")?.to_string();
+    assert!(error.contains("expected at most 4096 neurons at the end, found 5000"), "{error}");
     Ok(())
 }

@@ -259,7 +259,8 @@ mod tests {
         };
         let (out, backward) = connect.run(&signal(x)?, &signal(a)?, &pass)?;
         let gradient = Array::of(&normal("weights", x.dims())?, &pass.pool)?;
-        let gradients = backward.expect("it is kept")(gradient, &mut crate::ParameterGradients::default())?;
+        let gradients =
+            backward.expect("it is kept")(gradient, &mut crate::ParameterGradients::default())?;
         let gradients = gradients.iter().flatten().map(|array| array.tensor(x.dims(), x.device()));
         Ok((out, gradients.collect::<Result<_>>()?))
     }

@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use candlewick_datasets::event::{Chunks, Format, decode, encode};
+use candlewick_datasets::event::{Chunks, Format, Options, decode, encode};
 use candlewick_datasets::image::idx;
 use candlewick_datasets::{Events, Result, Sample, Split, open};
 
@@ -45,10 +45,11 @@ fn within<T>(bytes: usize, task: impl FnOnce() -> T) -> T {
 /// Memory per byte of a file, and memory that any file may take.
 fn allowance(format: Format) -> (usize, usize) {
     match format {
-        // Packets unpack to 1,024 times their size; their blocks and windows have a size of their own.
-        Format::Aedat4 => (8 << 10, 48 << 20),
-        // Deflate packs up to 1,032 bytes into one, and a number of one byte becomes one of eight.
-        Format::Npz => (32 << 10, 1 << 20),
+        // Packets unpack to 64 times the file and 16 MiB, in vectors that grow by doubling; their blocks
+        // and windows have a size of their own.
+        Format::Aedat4 => (4 * 64, (4 * 16 + 16) << 20),
+        // The same, and four bytes at least are an event of 13.
+        Format::Npz => (8 * 64, 8 * (16 << 20)),
         // Two bytes of EVT 3.0 are up to 12 events of 13 bytes, in vectors that grow by doubling.
         _ => (512, 1 << 20),
     }
@@ -97,7 +98,7 @@ impl std::io::Read for Trickle<'_> {
 
 fn in_pieces(name: &Path, bytes: &[u8], format: Format) -> Result<Events> {
     let mut all = Events::default();
-    for piece in Chunks::new(name, Trickle(bytes), format, None) {
+    for piece in Chunks::new(name, Trickle(bytes), format, Options::default()) {
         let piece = piece?;
         (all.width, all.height) = (piece.width, piece.height);
         all.x.extend(piece.x);
@@ -113,7 +114,7 @@ fn in_pieces(name: &Path, bytes: &[u8], format: Format) -> Result<Events> {
 /// # Panics
 /// If what comes out does not fit together, which the fuzzer reports.
 pub fn idx_survives(bytes: &[u8]) {
-    let limit = (4 << 10) * bytes.len() + (1 << 20);
+    let limit = 4 * (64 * bytes.len() + (16 << 20));
     if let Ok(array) = within(limit, || idx::decode(Path::new("fuzz"), bytes)) {
         assert_eq!(array.data.len(), array.dims.iter().product::<usize>());
     }

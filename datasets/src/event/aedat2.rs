@@ -6,11 +6,10 @@
 
 use super::clock::Clock;
 use super::decoder::{Decoder, Fault, append};
-use super::header::{Line, Stage, holds, line, wrong_magic};
+use super::header::{END_OF_LINES, Line, Stage, holds, line, lines};
 use crate::Events;
 
 const MAGIC: &str = "#!AER-DAT2.0";
-const END_OF_HEADER: &str = "#End Of ASCII Header";
 
 /// Which bits of an address are what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,35 +67,6 @@ impl Aedat2 {
         Self { layout, stage: Stage::Start, chip, clock: Clock::default(), bits: 0 }
     }
 
-    /// Uses up the header; returns its bytes.
-    fn header(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
-        let mut used = 0;
-        while self.stage != Stage::Events {
-            match line(&bytes[used..], b'#') {
-                Line::Unfinished => break,
-                Line::Events if self.stage == Stage::Start => {
-                    return Err(wrong_magic(MAGIC, bytes));
-                }
-                Line::Events => self.stage = Stage::Events,
-                Line::Text(text) => {
-                    if self.stage == Stage::Start && !text.starts_with(MAGIC.as_bytes()) {
-                        return Err(wrong_magic(MAGIC, bytes));
-                    }
-                    self.stage = Stage::Header;
-                    if text.starts_with(END_OF_HEADER.as_bytes()) {
-                        self.stage = Stage::Events;
-                    }
-                    let named = CHIPS.iter().find(|(name, _)| holds(text, name));
-                    if let (Layout::Davis, Some(&(_, size))) = (self.layout, named) {
-                        self.chip = Some(size);
-                    }
-                    used += text.len();
-                }
-            }
-        }
-        Ok(used)
-    }
-
     fn append(&self, records: &[[u8; 8]], events: &mut Events) {
         match self.layout {
             Layout::Dvs128 => append(records, events, |record| {
@@ -120,7 +90,13 @@ fn words(&[a, b, c, d, e, f, g, h]: &[u8; 8]) -> (u32, u32) {
 
 impl Decoder for Aedat2 {
     fn feed(&mut self, bytes: &[u8], events: &mut Events) -> Result<usize, Fault> {
-        let header = self.header(bytes)?;
+        let (layout, chip) = (self.layout, &mut self.chip);
+        let header = lines(&mut self.stage, MAGIC, bytes, |text| {
+            let named = CHIPS.iter().find(|(name, _)| holds(text, name));
+            if let (Layout::Davis, Some(&(_, size))) = (layout, named) {
+                *chip = Some(size);
+            }
+        })?;
         if self.stage != Stage::Events {
             return Ok(header);
         }
@@ -172,7 +148,7 @@ pub(crate) fn encode(
     let mut bytes = format!(
         "{MAGIC}\r\n# This is a raw AE data file created by candlewick\r\n\
          # Data format is int32 address, int32 timestamp (8 bytes total), repeated for each event\r\n\
-         # Timestamps tick is 1 us\r\n# AEChip: {camera}\r\n{END_OF_HEADER}\r\n"
+         # Timestamps tick is 1 us\r\n# AEChip: {camera}\r\n{END_OF_LINES}\r\n"
     )
     .into_bytes();
     bytes.reserve(8 * events.len());
@@ -245,7 +221,8 @@ mod tests {
         assert_eq!(fault(b""), expected);
         let expected = "a: magic: expected `#!AER-DAT2.0`, found `#!AER-DAT3.1\\r\\n`";
         assert_eq!(fault(b"#!AER-DAT3.1\r\n"), expected);
-        let expected = "a: end of the file: expected whole records, found 3 bytes behind the last";
+        let expected = "a: end of the file: expected whole records, found 3 bytes behind the last \
+                        (0 events before the cut)";
         assert_eq!(fault(b"#!AER-DAT2.0\r\n\0\0\0"), expected);
         let expected = "a: header: expected a line that ends, found 8 bytes";
         assert_eq!(fault(b"#!AER-DAT2.0\r\n# created"), expected.replace('8', "9"));

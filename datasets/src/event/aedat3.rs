@@ -163,7 +163,7 @@ impl Decoder for Aedat3 {
         if self.stage == Stage::Events && self.packet.bytes > 0 {
             let missing = self.packet.bytes - rest.len();
             let found = format!("a packet that lacks {missing} bytes");
-            return Err(Fault::new("end of the file", "whole packets", found));
+            return Err(Fault::cut("end of the file", "whole packets", found));
         }
         if self.stage == Stage::Header && rest.is_empty() {
             let found = "the end of the file";
@@ -257,8 +257,8 @@ mod tests {
             decode(Path::new("a"), bytes, Format::Aedat3, None).unwrap_err().to_string()
         };
         let good = file(&[(1, [8, 4, 0, 1, 1, 1], vec![1, 50])]);
-        let expected =
-            "a: end of the file: expected whole packets, found a packet that lacks 3 bytes";
+        let expected = "a: end of the file: expected whole packets, found a packet that lacks 3 bytes \
+             (0 events before the cut)";
         assert_eq!(fault(&good[..good.len() - 3]), expected);
         let expected = "a: header: expected `#!END-HEADER`, found the end of the file";
         assert_eq!(fault(&good[..28]), expected);
@@ -267,7 +267,7 @@ mod tests {
         let expected = "a: event size: expected 8 with the time at 4, found 4 with the time at 4";
         assert_eq!(fault(&file(&[(1, [4, 4, 0, 1, 1, 1], vec![])])), expected);
         let huge = file(&[(2, [i32::MAX as u32, 4, 0, i32::MAX as u32, 1, 1], vec![])]);
-        assert!(fault(&huge).ends_with("found a packet that lacks 4611686014132420609 bytes"));
+        assert!(fault(&huge).contains("found a packet that lacks 4611686014132420609 bytes"));
     }
 
     #[test]

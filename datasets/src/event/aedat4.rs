@@ -16,6 +16,7 @@ use ruzstd::decoding::StreamingDecoder;
 use super::decoder::{Decoder, Fault, append};
 use super::header::wrong_magic;
 use crate::Events;
+use crate::limit::Limit;
 
 const MAGIC: &[u8] = b"#!AER-DAT4.0\r\n";
 
@@ -33,10 +34,14 @@ pub(crate) struct Aedat4 {
     sensor: Option<(usize, usize)>,
     /// The stream that is read.
     stream: Option<u32>,
-    /// Bytes of the file that are used.
+    /// Bytes of the file that are used, without the table.
     position: u64,
-    /// Where the packets end and the table begins.
+    /// Bytes that packets of events were unpacked to.
+    unpacked: u64,
+    /// Where the packets end and the table begins; a file that was not closed does not say.
     end: Option<u64>,
+    /// Bytes of the table.
+    table: u64,
 }
 
 impl Aedat4 {
@@ -74,13 +79,10 @@ impl Aedat4 {
         if self.stream.is_some_and(|chosen| chosen != stream) {
             return Ok(());
         }
-        let compression = self.compression.unwrap_or(Compression::None);
-        let bytes = unpack(packed, compression)
-            .map_err(|error| Fault::new("packet", format!("{compression:?} data"), error))?;
-        let buffer = bytes.get(4..).unwrap_or_default();
-        if buffer.get(4..8) != Some(b"EVTS") {
+        let Some(bytes) = self.unpack(packed)? else {
             return Ok(());
-        }
+        };
+        let buffer = &bytes[4..];
         self.stream = Some(stream);
         let fault = || Fault::new("packet", "a flatbuffer with a vector of events", "other bytes");
         let table = Table::root(buffer, *b"EVTS").ok_or_else(fault)?;
@@ -97,6 +99,47 @@ impl Aedat4 {
         });
         Ok(())
     }
+
+    /// The plain bytes of a packet of events; `None` for others, which are not unpacked.
+    fn unpack<'a>(&mut self, packed: &'a [u8]) -> Result<Option<Cow<'a, [u8]>>, Fault> {
+        let compression = self.compression.unwrap_or(Compression::None);
+        let limit = Limit::of(self.position as usize + 8 + packed.len());
+        let damaged = |error: String| Fault::new("packet", format!("{compression:?} data"), error);
+        let mut reader: Box<dyn Read> = match compression {
+            Compression::None => {
+                return Ok(is_events(packed).then_some(Cow::Borrowed(packed)));
+            }
+            Compression::Lz4 => Box::new(FrameDecoder::new(packed)),
+            // A window is what the decoder keeps in memory before it gives the first byte.
+            Compression::Zstd => Box::new(
+                StreamingDecoder::new_with_max_window_size(packed, limit.bytes())
+                    .map_err(|error| damaged(error.to_string()))?,
+            ),
+        };
+        let mut read = |bytes: &mut Vec<u8>, count: u64| {
+            let result = reader.by_ref().take(count).read_to_end(bytes);
+            result.map(drop).map_err(|error| damaged(error.to_string()))
+        };
+        let mut bytes = Vec::new();
+        read(&mut bytes, START as u64)?;
+        if !is_events(&bytes) {
+            return Ok(None);
+        }
+        let size = 4 + u64::from(word(&bytes, 0).unwrap_or(0));
+        self.unpacked += size;
+        if self.unpacked > limit.bytes() {
+            return Err(Fault::new("packets", limit, format!("{} bytes", self.unpacked)));
+        }
+        read(&mut bytes, size.saturating_sub(START as u64))?;
+        Ok(Some(Cow::Owned(bytes)))
+    }
+}
+
+/// The bytes of a packet that say what it holds: its size, the place of its root, its type.
+const START: usize = 12;
+
+fn is_events(bytes: &[u8]) -> bool {
+    bytes.get(START - 4..START) == Some(b"EVTS")
 }
 
 impl Decoder for Aedat4 {
@@ -107,8 +150,12 @@ impl Decoder for Aedat4 {
             self.position += used as u64;
         }
         while self.compression.is_some() {
-            if self.end.is_some_and(|end| self.position >= end) {
-                self.position += (bytes.len() - used) as u64;
+            if let Some(end) = self.end.filter(|&end| end <= self.position) {
+                if end < self.position {
+                    let found = format!("header and packets up to byte {}", self.position);
+                    return Err(Fault::new("table", format!("at byte {end}"), found));
+                }
+                self.table += (bytes.len() - used) as u64;
                 return Ok(bytes.len());
             }
             let rest = &bytes[used..];
@@ -129,35 +176,26 @@ impl Decoder for Aedat4 {
     }
 
     fn finish(&mut self, rest: &[u8], _events: &mut Events) -> Result<(), Fault> {
-        if self.compression.is_some() && rest.is_empty() {
-            return Ok(());
+        const FIELD: &str = "end of the file";
+        if self.compression.is_none() {
+            return Err(Fault::new(FIELD, "a whole header", format!("{} bytes", rest.len())));
         }
-        let found = format!("{} bytes behind the last", rest.len());
-        Err(Fault::new("end of the file", "a header and whole packets", found))
+        if !rest.is_empty() {
+            let found = format!("{} bytes behind the last", rest.len());
+            return Err(Fault::cut(FIELD, "whole packets", found));
+        }
+        match self.end {
+            Some(end) if self.table == 0 => {
+                let expected = format!("packets up to byte {end} and a table, as the header says");
+                Err(Fault::cut(FIELD, expected, format!("byte {}", self.position)))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn sensor(&self) -> Option<(usize, usize)> {
         self.sensor
     }
-}
-
-/// A packet that unpacks to more than so many times its size holds no events but a trap.
-const LARGEST_RATIO: u64 = 1024;
-
-fn unpack(packed: &[u8], compression: Compression) -> Result<Cow<'_, [u8]>, String> {
-    let reader: Box<dyn Read> = match compression {
-        Compression::None => return Ok(Cow::Borrowed(packed)),
-        Compression::Lz4 => Box::new(FrameDecoder::new(packed)),
-        Compression::Zstd => {
-            Box::new(StreamingDecoder::new(packed).map_err(|error| error.to_string())?)
-        }
-    };
-    let (limit, mut bytes) = (LARGEST_RATIO * packed.len() as u64, Vec::new());
-    reader.take(limit + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > limit {
-        return Err(format!("more than {LARGEST_RATIO} times as many bytes"));
-    }
-    Ok(Cow::Owned(bytes))
 }
 
 /// A table of a flatbuffer: offsets of fields from the place of the table.
@@ -263,10 +301,10 @@ mod tests {
         let fault = |bytes: &[u8]| {
             decode(Path::new("a"), bytes, Format::Aedat4, None).unwrap_err().to_string()
         };
-        let expected = "a: end of the file: expected a header and whole packets, found 55 bytes \
-                        behind the last";
+        let expected = "a: end of the file: expected whole packets, found 55 bytes behind the last \
+                        (0 events before the cut)";
         assert_eq!(fault(&file(7)[..89]), expected);
-        assert_eq!(fault(b""), expected.replace("55", "0"));
+        assert_eq!(fault(b""), "a: end of the file: expected a whole header, found 0 bytes");
         assert!(fault(b"#!AER-DAT3.1\r\n").starts_with("a: magic: expected `#!AER-DAT4.0`"));
         let mut bytes = file(7);
         bytes[14 + 4 + 5] = b'x';

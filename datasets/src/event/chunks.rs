@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::decoder::{Decoder, place};
-use super::{Events, Format};
+use super::{Events, Format, Options};
 use crate::{Error, Result};
 
 /// An iterator over the events of a file in pieces of up to 64 KiB of the file.
@@ -17,8 +17,11 @@ pub struct Chunks<R> {
     reader: R,
     path: PathBuf,
     decoder: Box<dyn Decoder>,
-    sensor: Option<(usize, usize)>,
+    options: Options,
     seen: (usize, usize),
+    /// Events that were given.
+    given: usize,
+    truncated: Option<Error>,
     buffer: Vec<u8>,
     filled: usize,
     done: bool,
@@ -29,23 +32,30 @@ impl<R: Read> Chunks<R> {
 
     /// Starts at the beginning of a file; `path` is only a name for errors.
     ///
-    /// `sensor` is as in [`decode`](super::decode), but without it and without a word of the file
-    /// the size of a piece is the smallest that holds all events so far.
-    pub fn new(path: &Path, reader: R, format: Format, sensor: Option<(usize, usize)>) -> Self {
+    /// Without a sensor in `options` and without a word of the file the size of a piece is the smallest
+    /// that holds all events so far.
+    pub fn new(path: &Path, reader: R, format: Format, options: Options) -> Self {
         Self {
             reader,
             path: path.to_path_buf(),
             decoder: format.decoder(),
-            sensor,
+            options,
             seen: (0, 0),
+            given: 0,
+            truncated: None,
             buffer: vec![0; Self::BUFFER],
             filled: 0,
             done: false,
         }
     }
 
+    /// What is missing behind the last piece, an [`Error::Truncated`]; only with
+    /// [`Options::allow_truncated`].
+    pub fn truncated(&self) -> Option<&Error> {
+        self.truncated.as_ref()
+    }
+
     fn piece(&mut self) -> Result<Option<Events>> {
-        let fault = |fault: super::decoder::Fault| fault.at(&self.path);
         let mut events = Events::default();
         while events.is_empty() && !self.done {
             let room = &mut self.buffer[self.filled..];
@@ -54,8 +64,10 @@ impl<R: Read> Chunks<R> {
                 other => other.map_err(Error::io(&self.path))?,
             };
             self.filled += count;
-            let used =
-                self.decoder.feed(&self.buffer[..self.filled], &mut events).map_err(fault)?;
+            let used = self
+                .decoder
+                .feed(&self.buffer[..self.filled], &mut events)
+                .map_err(|fault| fault.at(&self.path, self.given))?;
             self.buffer.copy_within(used..self.filled, 0);
             self.filled -= used;
             if self.filled == self.buffer.len() {
@@ -64,14 +76,17 @@ impl<R: Read> Chunks<R> {
             }
             if count == 0 {
                 self.done = true;
-                self.decoder.finish(&self.buffer[..self.filled], &mut events).map_err(fault)?;
+                let end = self.decoder.finish(&self.buffer[..self.filled], &mut events);
+                let count = self.given + events.len();
+                self.truncated = self.options.cut(end, &self.path, count)?;
             }
         }
         if events.is_empty() {
             return Ok(None);
         }
-        let sensor = self.sensor.or(self.decoder.sensor());
+        let sensor = self.options.sensor.or(self.decoder.sensor());
         place(&self.path, &mut events, sensor, &mut self.seen)?;
+        self.given += events.len();
         Ok(Some(events))
     }
 }

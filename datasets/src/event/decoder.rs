@@ -11,22 +11,39 @@ pub(crate) struct Fault {
     field: &'static str,
     expected: String,
     found: String,
+    is_cut: bool,
 }
 
 impl Fault {
     #[expect(clippy::needless_pass_by_value, reason = "callers give literals and fresh strings")]
     pub(crate) fn new(field: &'static str, expected: impl ToString, found: impl ToString) -> Self {
-        Self { field, expected: expected.to_string(), found: found.to_string() }
+        let (expected, found) = (expected.to_string(), found.to_string());
+        Self { field, expected, found, is_cut: false }
     }
 
-    /// The error for a file.
-    pub(crate) fn at(self, path: &Path) -> Error {
-        Error::Format {
-            path: path.to_path_buf(),
-            field: self.field,
-            expected: self.expected,
-            found: self.found,
+    /// The fault of a file that ends too early; what was decoded until then is good.
+    pub(crate) fn cut(field: &'static str, expected: impl ToString, found: impl ToString) -> Self {
+        Self { is_cut: true, ..Self::new(field, expected, found) }
+    }
+
+    /// The same fault where a file ends that is part of a whole one.
+    pub(crate) fn damage(self) -> Self {
+        Self { is_cut: false, ..self }
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// The error for a file of which so many events were decoded before.
+    pub(crate) fn at(self, path: &Path, events: usize) -> Error {
+        let Self { field, expected, found, is_cut } = self;
+        let path = path.to_path_buf();
+        if is_cut {
+            let (expected, found) = (expected.into(), found.into());
+            return Error::Truncated { path, field, expected, found, events };
         }
+        Error::Format { path, field, expected, found }
     }
 }
 
@@ -38,13 +55,14 @@ pub(crate) trait Decoder: Debug + Send {
     /// Allocates in proportion to `bytes.len()` only.
     fn feed(&mut self, bytes: &[u8], events: &mut Events) -> Result<usize, Fault>;
 
-    /// Ends the file with `rest` unused, and says what is wrong if it may not end here.
+    /// Ends the file with `rest` unused, and says what is wrong if it may not end here: a cut
+    /// ([`Fault::cut`]) if only the rest is missing.
     fn finish(&mut self, rest: &[u8], _events: &mut Events) -> Result<(), Fault> {
         if rest.is_empty() {
             return Ok(());
         }
         let found = format!("{} bytes behind the last", rest.len());
-        Err(Fault::new("end of the file", "whole records", found))
+        Err(Fault::cut("end of the file", "whole records", found))
     }
 
     /// Width and height of the sensor, if the format or the header says.

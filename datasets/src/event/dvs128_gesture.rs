@@ -15,7 +15,7 @@ use sha2::Digest;
 use super::recordings::{hash_files, not_empty};
 use super::{Format, decode};
 use crate::entry::{Content, Entry, OFFICIAL, Request, Source};
-use crate::{Dataset, Error, Events, Info, Result, Sample, Shape, Split, hash};
+use crate::{Dataset, Error, Events, Info, Result, Sample, Shape, Split, file, hash};
 
 const SENSOR: (usize, usize) = (128, 128);
 const CLASSES: [&str; 11] = [
@@ -112,7 +112,7 @@ impl Gestures {
 }
 
 fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(Error::io(path))
+    file::read_text(path)
 }
 
 /// The rows of a label file: class from 0 on, start and end.
@@ -147,7 +147,7 @@ impl Dataset for Gestures {
         let Some(Gesture { path, time }) = self.cuts.get(index) else {
             return Err(Error::NoSuchSample { index, len: self.cuts.len() });
         };
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let bytes = file::read(path)?;
         let whole = decode(path, &bytes, Format::Aedat3, Some(SENSOR))?;
         let mut events = Events::with_capacity(SENSOR.0, SENSOR.1, 0);
         for (index, t) in whole.t.iter().enumerate().filter(|(_, t)| time.contains(t)) {

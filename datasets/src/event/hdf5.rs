@@ -8,7 +8,7 @@ use hdf5_reader::{ByteOrder, Datatype, Hdf5File, OpenOptions};
 
 use super::recordings::hash_files;
 use crate::entry::Request;
-use crate::{Dataset, Error, Events, Info, Result, Sample, Shape, hash};
+use crate::{Dataset, Error, Events, Info, Result, Sample, Shape, file, hash};
 
 /// A data set in one file, which stays open; samples are decoded when they are read.
 pub(crate) struct Spikes {
@@ -116,14 +116,23 @@ impl fmt::Debug for Spikes {
 
 /// Opens a file in which no array may be much larger than the file: an array without data has no
 /// length but the one that it states.
+///
+/// # Errors
+/// If it is no HDF5, or ends before its header says.
 fn open(path: &Path) -> Result<Hdf5File> {
-    let size = std::fs::metadata(path).map_err(Error::io(path))?.len();
+    let size = file::open(path)?.metadata().map_err(Error::io(path))?.len();
     let most = (1 << 20) + 16 * size as usize;
     let options = OpenOptions::default()
         .with_max_read_bytes(most)
         .with_max_chunk_bytes(most)
         .with_max_object_header_bytes(size as usize);
-    Hdf5File::open_with_options(path, options).map_err(fault(path, "file"))
+    let file = Hdf5File::open_with_options(path, options).map_err(fault(path, "file"))?;
+    let end = file.superblock().eof_address;
+    if end > size {
+        let expected = format!("byte {end}, as the header says");
+        return Err(Error::format(path, "end of the file", expected, format!("byte {size}")));
+    }
+    Ok(file)
 }
 
 /// Arrays of different lengths, one per sample.

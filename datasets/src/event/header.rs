@@ -35,6 +35,37 @@ pub(crate) fn line(bytes: &[u8], marker: u8) -> Line<'_> {
     }
 }
 
+/// The last line before the events of AEDAT 1.0 and 2.0, which older files lack.
+pub(crate) const END_OF_LINES: &str = "#End Of ASCII Header";
+
+/// Uses up the lines before the events of AEDAT 1.0 and 2.0, of which `look` sees each; returns their
+/// bytes.
+pub(crate) fn lines(
+    stage: &mut Stage,
+    magic: &'static str,
+    bytes: &[u8],
+    mut look: impl FnMut(&[u8]),
+) -> Result<usize, Fault> {
+    let mut used = 0;
+    while *stage != Stage::Events {
+        match line(&bytes[used..], b'#') {
+            Line::Unfinished => break,
+            Line::Events if *stage == Stage::Start => return Err(wrong_magic(magic, bytes)),
+            Line::Events => *stage = Stage::Events,
+            Line::Text(text) => {
+                if *stage == Stage::Start && !text.starts_with(magic.as_bytes()) {
+                    return Err(wrong_magic(magic, bytes));
+                }
+                let is_last = text.starts_with(END_OF_LINES.as_bytes());
+                *stage = if is_last { Stage::Events } else { Stage::Header };
+                look(text);
+                used += text.len();
+            }
+        }
+    }
+    Ok(used)
+}
+
 /// Where a decoder is in its file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -58,7 +89,7 @@ impl Stage {
             _ if rest.is_empty() => Ok(()),
             _ => {
                 let found = format!("{} bytes behind the last", rest.len());
-                Err(Fault::new("end of the file", "whole records", found))
+                Err(Fault::cut("end of the file", "whole records", found))
             }
         }
     }

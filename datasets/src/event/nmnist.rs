@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Format;
 use super::recordings::{Recording, Recordings, divide, files_in, not_empty};
 use crate::entry::{Content, Entry, OFFICIAL, Partition, Request, Source};
-use crate::{Dataset, Error, Result, Shape, Split};
+use crate::{Dataset, Error, Result, Shape, Split, file};
 
 const SHAPE: Shape = Shape::Events { width: 34, height: 34 };
 pub(crate) const CITATION: &str = "G. Orchard, A. Jayawant, G. K. Cohen, N. Thakor, \"Converting static \
@@ -100,7 +100,7 @@ fn open_small(request: &Request<'_>) -> Result<Box<dyn Dataset>> {
 
 /// Reads a list: a comment line, then number and class on each line.
 fn listed(path: &Path) -> Result<Vec<Recording>> {
-    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+    let text = file::read_text(path)?;
     let mut files = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
         let mut words = line.split_whitespace();

@@ -4,12 +4,32 @@
 //! Times are in µs; a file in other units is the caller's to scale.
 //! Arrays of frames, of several dimensions, of Fortran order or of objects are refused.
 
+use std::cmp::Ordering;
+use std::io::Read;
+
 use super::decoder::{Decoder, Fault};
 use super::zip;
 use crate::Events;
+use crate::limit::Limit;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
-const FIELDS: [&str; 4] = ["x", "y", "t", "p"];
+/// The most bytes of a header, and of an element.
+const LONGEST: usize = 1 << 16;
+/// The fields with what appends a value of them.
+const FIELDS: [(&str, Push); 4] = [
+    ("x", |events, value| coordinate("x", value).map(|x| events.x.push(x))),
+    ("y", |events, value| coordinate("y", value).map(|y| events.y.push(y))),
+    ("t", |events, value| {
+        events.t.push(value);
+        Ok(())
+    }),
+    ("p", |events, value| {
+        events.p.push(value > 0);
+        Ok(())
+    }),
+];
+
+type Push = fn(&mut Events, i64) -> Result<(), Fault>;
 
 /// Takes in a whole file, because an archive is read from its end.
 #[derive(Debug)]
@@ -31,13 +51,7 @@ impl Decoder for Numpy {
     }
 
     fn finish(&mut self, _rest: &[u8], events: &mut Events) -> Result<(), Fault> {
-        let columns = if self.archive { archive(&self.bytes)? } else { structured(&self.bytes)? };
-        let [x, y, t, p] = columns;
-        events.x = narrow("x", &x)?;
-        events.y = narrow("y", &y)?;
-        events.t = t;
-        events.p = p.iter().map(|&value| value > 0).collect();
-        Ok(())
+        if self.archive { archive(&self.bytes, events) } else { structured(&self.bytes, events) }
     }
 
     fn sensor(&self) -> Option<(usize, usize)> {
@@ -45,46 +59,47 @@ impl Decoder for Numpy {
     }
 }
 
-fn narrow(field: &'static str, values: &[i64]) -> Result<Vec<u16>, Fault> {
-    let one =
-        |&value: &i64| u16::try_from(value).map_err(|_| Fault::new(field, "0 to 65535", value));
-    values.iter().map(one).collect()
-}
-
-/// The columns of an archive with one array per field.
-fn archive(bytes: &[u8]) -> Result<[Vec<i64>; 4], Fault> {
-    let members = zip::members(bytes)?;
-    let mut columns = [const { Vec::new() }; 4];
-    for (column, field) in columns.iter_mut().zip(FIELDS) {
+/// Reads an archive with one array per field.
+fn archive(bytes: &[u8], events: &mut Events) -> Result<(), Fault> {
+    let (members, limit) = (zip::members(bytes)?, Limit::of(bytes.len()));
+    let (mut size, mut count) = (0, None);
+    for (field, push) in FIELDS {
         let name = format!("{field}.npy");
         let member = members.iter().find(|member| member.name == name.as_bytes());
         let Some(member) = member else {
             let names: Vec<_> =
-                members.iter().map(|member| member.name.escape_ascii().to_string()).collect();
+                members.iter().map(|member| String::from_utf8_lossy(member.name)).collect();
             return Err(Fault::new("arrays", "x, y, t and p", names.join(", ")));
         };
-        let content = member.content(bytes)?;
-        let (header, data) = Header::read(&content)?;
-        let [Field { name: None, kind, .. }] = header.fields[..] else {
-            return Err(Fault::new("array type", "one number per event", "fields"));
-        };
-        *column = header.column(data, 0, kind);
+        size += member.size;
+        if size > limit.bytes() {
+            return Err(Fault::new("arrays", limit, format!("{size} bytes")));
+        }
+        member.unpack(bytes, |reader| {
+            let header = Header::read(reader)?;
+            let [Field { name: None, kind, .. }] = &header.fields[..] else {
+                return Err(Fault::new("array type", "one number per event", "fields"));
+            };
+            let kind = Kind::parse(kind)?;
+            header.check(u128::from(member.size))?;
+            if *count.get_or_insert(header.count) != header.count {
+                let expected = format!("{}, as many as of x", count.unwrap_or(0));
+                let found = format!("{} of {field}", header.count);
+                return Err(Fault::new("array lengths", expected, found));
+            }
+            header.rows(reader, |row| push(events, kind.number(row)))
+        })?;
     }
-    let [x, y, t, p] = columns.each_ref().map(Vec::len);
-    if x != t || y != t || p != t {
-        let found = format!("{x} of x, {y} of y and {p} of p");
-        return Err(Fault::new("array lengths", format!("{t}, as many as times"), found));
-    }
-    Ok(columns)
+    Ok(())
 }
 
-/// The columns of one structured array.
-fn structured(bytes: &[u8]) -> Result<[Vec<i64>; 4], Fault> {
-    let (header, data) = Header::read(bytes)?;
-    let mut columns = [const { Vec::new() }; 4];
-    for (column, wanted) in columns.iter_mut().zip(FIELDS) {
+/// Reads one structured array.
+fn structured(bytes: &[u8], events: &mut Events) -> Result<(), Fault> {
+    let mut rest = bytes;
+    let header = Header::read(&mut rest)?;
+    let column = |(wanted, push): (&str, Push)| {
         let field = header.fields.iter().find(|field| field.name.as_deref() == Some(wanted));
-        let Some(&Field { offset, kind, .. }) = field else {
+        let Some(field) = field else {
             let found = if header.fields.iter().all(|field| field.name.is_none()) {
                 "a plain array, whose columns have no names".to_owned()
             } else {
@@ -92,9 +107,24 @@ fn structured(bytes: &[u8]) -> Result<[Vec<i64>; 4], Fault> {
             };
             return Err(Fault::new("fields", "x, y, t and p", found));
         };
-        *column = header.column(data, offset, kind);
+        Ok((field.offset, Kind::parse(&field.kind)?, push))
+    };
+    let [x, y, t, p] = FIELDS.map(column);
+    let columns = [x?, y?, t?, p?];
+    let size = header.check(bytes.len() as u128);
+    if size.as_ref().is_err_and(|fault| !fault.is_cut()) {
+        return size;
     }
-    Ok(columns)
+    header.rows(&mut rest, |row| {
+        columns
+            .iter()
+            .try_for_each(|(offset, kind, push)| push(events, kind.number(&row[*offset..])))
+    })?;
+    size
+}
+
+fn coordinate(field: &'static str, value: i64) -> Result<u16, Fault> {
+    u16::try_from(value).map_err(|_| Fault::new(field, "0 to 65535", value))
 }
 
 /// A type of whole numbers.
@@ -129,12 +159,26 @@ impl Kind {
     }
 }
 
-/// A column of an array; a plain array has one without a name.
+/// A column of an array; a plain array has one without a name, and padding has an empty one.
 #[derive(Debug)]
 struct Field {
     name: Option<String>,
     offset: usize,
-    kind: Kind,
+    /// The type as it is written.
+    kind: String,
+}
+
+impl Field {
+    /// The bytes of a type such as `<f8` or `|V3`, whose numbers nobody may need.
+    fn size(kind: &str) -> Option<usize> {
+        let mut letters = kind.chars();
+        let per_item = match (letters.next()?, letters.next()?) {
+            ('<' | '>' | '|' | '=', 'i' | 'u' | 'b' | 'f' | 'c' | 'S' | 'V') => 1,
+            ('<' | '>' | '=', 'U') => 4,
+            _ => return None,
+        };
+        letters.as_str().parse::<usize>().ok()?.checked_mul(per_item)
+    }
 }
 
 /// The header of an array.
@@ -143,30 +187,44 @@ struct Header {
     fields: Vec<Field>,
     /// Bytes per element.
     stride: usize,
+    count: u64,
+    /// Bytes of the header itself.
+    size: usize,
 }
 
 impl Header {
-    /// Splits an array of one dimension into header and data, which is whole.
-    fn read(bytes: &[u8]) -> Result<(Self, &[u8]), Fault> {
-        let cut = || Fault::new("array header", "a whole header", "the end of the file");
-        let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| {
-            let start = bytes[..bytes.len().min(6)].escape_ascii();
-            Fault::new("magic", "`\\x93NUMPY`", format!("`{start}`"))
-        })?;
-        let (length, rest) = match *rest {
-            [1, _, a, b, ref rest @ ..] => (usize::from(u16::from_le_bytes([a, b])), rest),
-            [2 | 3, _, a, b, c, d, ref rest @ ..] => {
-                (u32::from_le_bytes([a, b, c, d]) as usize, rest)
-            }
-            [version, ..] if version > 3 => {
-                return Err(Fault::new("array version", "1 to 3", version));
-            }
-            _ => return Err(cut()),
+    /// Reads the header of an array of one dimension.
+    fn read(reader: &mut dyn Read) -> Result<Self, Fault> {
+        let mut read = |length: usize| {
+            let mut bytes = Vec::new();
+            reader.take(length as u64).read_to_end(&mut bytes).map_err(zip::damaged)?;
+            Ok(bytes)
         };
-        let (text, data) = rest.split_at_checked(length).ok_or_else(cut)?;
-        let text = std::str::from_utf8(text)
+        let magic = read(MAGIC.len())?;
+        if magic != MAGIC {
+            let start = magic.escape_ascii();
+            return Err(Fault::new("magic", "`\\x93NUMPY`", format!("`{start}`")));
+        }
+        let version = read(2)?.first().copied().unwrap_or(0);
+        let digits = match version {
+            1 => 2,
+            2 | 3 => 4,
+            other => return Err(Fault::new("array version", "1 to 3", other)),
+        };
+        let length = read(digits)?.iter().rev().fold(0, |length, &b| length << 8 | usize::from(b));
+        if length > LONGEST {
+            return Err(Fault::new("array header", format!("at most {LONGEST} bytes"), length));
+        }
+        let text = read(length)?;
+        if text.len() < length || length == 0 {
+            return Err(Fault::new("array header", "a whole header", "the end of the file"));
+        }
+        let text = std::str::from_utf8(&text)
             .map_err(|_| Fault::new("array header", "text", "other bytes"))?;
+        Self::parse(text, MAGIC.len() + 2 + digits + length)
+    }
 
+    fn parse(text: &str, size: usize) -> Result<Self, Fault> {
         let after = |key: &str| {
             let (_, rest) = text
                 .split_once(&format!("'{key}':"))
@@ -180,26 +238,29 @@ impl Header {
         let shape = after("shape")?;
         let shape = shape.strip_prefix('(').and_then(|rest| rest.split_once(')'));
         let shape = shape.map_or("", |(inner, _)| inner.trim().trim_end_matches(','));
-        let count: u64 = shape
+        let count = shape
             .parse()
             .map_err(|_| Fault::new("array shape", "one dimension", format!("({shape})")))?;
-        let expected = u128::from(count) * stride as u128;
-        if expected != data.len() as u128 {
-            return Err(Fault::new("array size", format!("{expected} bytes"), data.len()));
-        }
-        Ok((Self { fields, stride }, data))
+        Ok(Self { fields, stride, count, size })
     }
 
-    /// The fields of `'<i8'` or `[('x', '<i2'), ('y', '<i2')]`, and the bytes of an element.
+    /// The fields of `'<i8'` or `[('x', '<i2'), ('', '|V2'), ('y', '<i4')]`, and the bytes of an element.
     fn fields(text: &str) -> Result<(Vec<Field>, usize), Fault> {
         let fault = || {
             let start: String = text.chars().take(40).collect();
             Fault::new("array type", "a type or a list of names and types", start)
         };
+        let sized = |offset: usize, kind: &str| {
+            let end = Field::size(kind).and_then(|size| offset.checked_add(size));
+            end.filter(|end| (1..=LONGEST).contains(end)).ok_or_else(|| {
+                let expected = format!("numbers or padding, {LONGEST} bytes in all at most");
+                Fault::new("array type", expected, kind)
+            })
+        };
         if let Some(rest) = text.strip_prefix('\'') {
             let (kind, _) = rest.split_once('\'').ok_or_else(fault)?;
-            let kind = Kind::parse(kind)?;
-            return Ok((vec![Field { name: None, offset: 0, kind }], kind.bytes));
+            let field = Field { name: None, offset: 0, kind: kind.to_owned() };
+            return Ok((vec![field], sized(0, kind)?));
         }
         let list = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
         let (list, _) = list.ok_or_else(fault)?;
@@ -209,9 +270,8 @@ impl Header {
             let ["(" | ", (", name, ", ", kind, ""] = quoted[..] else {
                 return Err(fault());
             };
-            let kind = Kind::parse(kind)?;
-            fields.push(Field { name: Some(name.to_owned()), offset, kind });
-            offset += kind.bytes;
+            fields.push(Field { name: Some(name.to_owned()), offset, kind: kind.to_owned() });
+            offset = sized(offset, kind)?;
         }
         if fields.is_empty() {
             return Err(fault());
@@ -219,9 +279,33 @@ impl Header {
         Ok((fields, offset))
     }
 
-    /// The numbers of a field.
-    fn column(&self, data: &[u8], offset: usize, kind: Kind) -> Vec<i64> {
-        data.chunks_exact(self.stride).map(|element| kind.number(&element[offset..])).collect()
+    /// Compares the bytes of the elements with those that a file of so many bytes has for them.
+    fn check(&self, file: u128) -> Result<(), Fault> {
+        let expected = u128::from(self.count) * self.stride as u128;
+        let found = file.saturating_sub(self.size as u128);
+        match found.cmp(&expected) {
+            Ordering::Less => Err(Fault::cut("array size", format!("{expected} bytes"), found)),
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => Err(Fault::new("array size", format!("{expected} bytes"), found)),
+        }
+    }
+
+    /// Gives the elements to `take`, one after the other, until the data end.
+    fn rows(
+        &self,
+        reader: &mut dyn Read,
+        mut take: impl FnMut(&[u8]) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut block = Vec::new();
+        loop {
+            block.clear();
+            let size = self.stride * (LONGEST / self.stride);
+            reader.take(size as u64).read_to_end(&mut block).map_err(zip::damaged)?;
+            block.chunks_exact(self.stride).try_for_each(&mut take)?;
+            if block.len() < size {
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -254,22 +338,44 @@ mod tests {
         assert_eq!((events.t, events.p), (vec![263, -1], vec![true, false]));
     }
 
+    /// NumPy writes what aligned fields skip as a field of its own without a name.
+    #[test]
+    fn padding_and_fields_that_nobody_needs_are_skipped() {
+        let kind =
+            "[('x', '<u2'), ('y', '<u2'), ('p', '|u1'), ('', '|V3'), ('t', '<i8'), ('w', '<f4')]";
+        let element = |x, y, p, t| [x, 0, y, 0, p, 9, 9, 9, t, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4];
+        let file = array(kind, "(2,)", &[element(1, 2, 1, 3), element(4, 5, 0, 6)].concat());
+        let events = decode(Path::new("a.npy"), &file, Format::Npy, None).unwrap();
+        assert_eq!((events.x, events.y), (vec![1, 4], vec![2, 5]));
+        assert_eq!((events.t, events.p), (vec![3, 6], vec![true, false]));
+        // An element of any size costs no memory.
+        let wide = kind.replace("|V3", "|V2000000000");
+        let text = decode(Path::new("a"), &array(&wide, "(2,)", &[]), Format::Npy, None);
+        let expected = "a: array type: expected numbers or padding, 65536 bytes in all at most, found \
+                        |V2000000000";
+        assert_eq!(text.unwrap_err().to_string(), expected);
+    }
+
     #[test]
     fn faults_are_named() {
         let fault = |bytes: &[u8]| {
             decode(Path::new("a"), bytes, Format::Npy, None).unwrap_err().to_string()
         };
         assert_eq!(fault(b"PK"), "a: magic: expected `\\x93NUMPY`, found `PK`");
-        let expected = "a: array size: expected 39 bytes, found 26";
+        let expected = "a: array size: expected 39 bytes, found 26 (2 events before the cut)";
         assert_eq!(fault(&array(KIND, "(3,)", &TWO)), expected);
         let expected = "a: array shape: expected one dimension, found (1, 2)";
         assert_eq!(fault(&array(KIND, "(1, 2)", &TWO)), expected);
         let expected = "a: array type: expected whole numbers of 1, 2, 4 or 8 bytes, found <f8";
-        assert_eq!(fault(&array("'<f8'", "(1,)", &[0; 8])), expected);
+        let floats = KIND.replace("<i8", "<f8");
+        assert_eq!(fault(&array(&floats, "(2,)", &TWO)), expected);
         let expected =
             "a: fields: expected x, y, t and p, found a plain array, whose columns have no names";
         assert_eq!(fault(&array("'<i8'", "(1,)", &[0; 8])), expected);
-        let huge = array("'<i8'", "(18446744073709551615,)", &[]);
-        assert_eq!(fault(&huge), "a: array size: expected 147573952589676412920 bytes, found 0");
+        let huge = array(KIND, "(18446744073709551615,)", &[]);
+        assert_eq!(
+            fault(&huge),
+            "a: array size: expected 239807672958224170995 bytes, found 0 (0 events before the cut)"
+        );
     }
 }

@@ -1,7 +1,6 @@
 //! Data sets of one recording per file, decoded when a sample is read.
 
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Format, decode};
 use crate::entry::Request;
-use crate::{Dataset, Error, Events, Info, Result, Sample, Shape, Split, hash};
+use crate::{Dataset, Error, Events, Info, Result, Sample, Shape, Split, file, hash};
 
 /// Sets of more bytes than this are hashed by names, sizes and the first [`HEAD`] of each file.
 const HASHED_WHOLE: u64 = 1 << 28;
@@ -78,7 +77,7 @@ impl Dataset for Recordings {
         let Some(path) = self.path(index) else {
             return Err(Error::NoSuchSample { index, len: self.labels.len() });
         };
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let bytes = file::read(path)?;
         let mut events = decode(path, &bytes, self.format, Some(self.sensor))?;
         (self.turn)(&mut events);
         Ok(Sample::Events(events))
@@ -105,9 +104,8 @@ pub(crate) fn hash_files(content: &mut Sha256, paths: &[PathBuf]) -> Result<()> 
     for (path, size) in paths.iter().zip(&sizes) {
         content.update(size.to_le_bytes());
         buffer.clear();
-        File::open(path)
-            .and_then(|file| file.take(limit).read_to_end(&mut buffer))
-            .map_err(Error::io(path))?;
+        let file = file::open(path)?;
+        file.take(limit).read_to_end(&mut buffer).map_err(Error::io(path))?;
         content.update(&buffer);
     }
     Ok(())
@@ -119,7 +117,7 @@ pub(crate) fn files_in(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf
     let mut files = entries(folder)?;
     files.retain(|path| {
         let extension = path.extension().and_then(|text| text.to_str());
-        path.is_file() && extension.is_some_and(|text| extensions.contains(&text))
+        !path.is_dir() && extension.is_some_and(|text| extensions.contains(&text))
     });
     files.sort_by_cached_key(|path| {
         let name = path.file_name().unwrap_or_default().to_owned();

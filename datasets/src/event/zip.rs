@@ -2,9 +2,9 @@
 //!
 //! Source: APPNOTE.TXT of PKWARE, sections 4.3.7, 4.3.12 and 4.3.16.
 
-use std::io::Read;
+use std::io::{self, Read};
 
-use flate2::Crc;
+use flate2::CrcReader;
 use flate2::read::DeflateDecoder;
 
 use super::decoder::Fault;
@@ -19,7 +19,8 @@ pub(crate) struct Member<'a> {
     method: u16,
     crc: u32,
     packed: usize,
-    size: usize,
+    /// Bytes of the content.
+    pub(crate) size: u64,
     offset: usize,
 }
 
@@ -45,7 +46,7 @@ pub(crate) fn members(bytes: &[u8]) -> Result<Vec<Member<'_>>, Fault> {
             method: short(entry, 10)? as u16,
             crc: long(entry, 16)?,
             packed: long(entry, 20)? as usize,
-            size: long(entry, 24)? as usize,
+            size: u64::from(long(entry, 24)?),
             offset: long(entry, 42)? as usize,
         });
         at += 46 + name.len() + extra + comment;
@@ -54,35 +55,39 @@ pub(crate) fn members(bytes: &[u8]) -> Result<Vec<Member<'_>>, Fault> {
 }
 
 impl Member<'_> {
-    /// The content, with its checksum checked.
-    pub(crate) fn content(&self, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+    /// What `read` makes of the content, whose size and checksum are then compared.
+    pub(crate) fn unpack<T>(
+        &self,
+        bytes: &[u8],
+        read: impl FnOnce(&mut dyn Read) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let local = bytes.get(self.offset..).unwrap_or_default();
         expect(local, LOCAL_MAGIC, "local header")?;
         let packed = piece(local, 30 + short(local, 26)? + short(local, 28)?, self.packed)?;
-        let mut content = Vec::new();
-        match self.method {
-            0 => content.extend_from_slice(packed),
-            8 => {
-                // One byte more than announced tells that there is more.
-                let limit = self.size as u64 + 1;
-                DeflateDecoder::new(packed)
-                    .take(limit)
-                    .read_to_end(&mut content)
-                    .map_err(|error| Fault::new("member", "deflated bytes", error))?;
-            }
+        let plain: Box<dyn Read> = match self.method {
+            0 => Box::new(packed),
+            8 => Box::new(DeflateDecoder::new(packed)),
             other => return Err(Fault::new("member", "method 0 or 8", other)),
+        };
+        // One byte more than announced tells that there is more.
+        let mut reader = CrcReader::new(plain.take(self.size + 1));
+        let result = read(&mut reader).map_err(Fault::damage)?;
+        io::copy(&mut reader, &mut io::sink()).map_err(damaged)?;
+        let (size, sum) = (u64::from(reader.crc().amount()), reader.crc().sum());
+        if size != self.size {
+            return Err(Fault::new("member size", self.size, size));
         }
-        if content.len() != self.size {
-            return Err(Fault::new("member size", self.size, content.len()));
-        }
-        let mut crc = Crc::new();
-        crc.update(&content);
-        if crc.sum() != self.crc {
-            let [expected, found] = [self.crc, crc.sum()].map(|sum| format!("{sum:#010x}"));
+        if sum != self.crc {
+            let [expected, found] = [self.crc, sum].map(|sum| format!("{sum:#010x}"));
             return Err(Fault::new("member checksum", expected, found));
         }
-        Ok(content)
+        Ok(result)
     }
+}
+
+/// The fault of packed bytes that do not unpack.
+pub(crate) fn damaged(error: io::Error) -> Fault {
+    Fault::new("member", "deflated bytes", error)
 }
 
 fn piece(bytes: &[u8], at: usize, length: usize) -> Result<&[u8], Fault> {

@@ -9,12 +9,12 @@ use tar::EntryType;
 use zip::ZipArchive;
 
 use super::space_for;
-use crate::{Error, Result};
+use crate::{Error, Result, file};
 
 /// Unpacks a ZIP archive, after a look at the space that it needs.
 pub(super) fn unpack_zip(path: &Path, folder: &Path) -> Result<()> {
     let fault = |error: zip::result::ZipError| Error::format(path, "archive", "a ZIP file", error);
-    let file = File::open(path).map_err(Error::io(path))?;
+    let file = file::open(path)?;
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(fault)?;
     let mut size = 0_u64;
     for number in 0..archive.len() {
@@ -39,7 +39,7 @@ pub(super) fn unpack_zip(path: &Path, folder: &Path) -> Result<()> {
 
 /// Unpacks a gzipped tar archive; the space is looked at before each member.
 pub(super) fn unpack_tar_gz(path: &Path, folder: &Path) -> Result<()> {
-    let file = File::open(path).map_err(Error::io(path))?;
+    let file = file::open(path)?;
     let mut archive = tar::Archive::new(MultiGzDecoder::new(BufReader::new(file)));
     for member in archive.entries().map_err(Error::io(path))? {
         let mut member = member.map_err(Error::io(path))?;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::entry::{Content, Entry, FileSpec, OFFICIAL, Request, Source};
 use crate::image::InMemory;
-use crate::{Dataset, Error, Result, Shape, Split};
+use crate::{Dataset, Error, Result, Shape, Split, file};
 
 const DIMS: [usize; 3] = [3, 32, 32];
 const SHAPE: Shape = Shape::Image { channels: 3, height: 32, width: 32 };
@@ -117,7 +117,7 @@ fn open(
     let (mut labels, mut pixels) = (Vec::new(), Vec::new());
     for file in files {
         let path = request.find(Path::new(file))?;
-        let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
+        let bytes = file::read(&path)?;
         if bytes.is_empty() || bytes.len() % record != 0 {
             let expected = format!("a multiple of {record} bytes");
             return Err(Error::format(path, "file size", expected, bytes.len()));

@@ -9,15 +9,20 @@ use std::fmt;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use image::error::{LimitError, LimitErrorKind};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, ImageResult};
 use sha2::Digest;
 
+use super::jpeg;
 use crate::entry::{Content, Entry, OFFICIAL, Partition, Request, Source};
 use crate::event::recordings::{Recording, entries, not_empty};
-use crate::{Dataset, Error, Image, Info, Result, Sample, Shape, Split, hash};
+use crate::{Dataset, Error, Image, Info, Result, Sample, Shape, Split, file, hash};
 
 /// Images of different sizes.
 const ANY: Shape = Shape::Image { channels: 3, height: 0, width: 0 };
 const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
+/// Pixels of an image at most; those of ImageNet have up to 61 million.
+const LARGEST: usize = 1 << 26;
 
 pub(crate) const IMAGE_FOLDER: Entry = Entry {
     name: "image-folder",
@@ -114,7 +119,7 @@ fn open(request: &Request<'_>, train: &Path, test: &Path) -> Result<Box<dyn Data
 fn open_tiny(request: &Request<'_>) -> Result<Box<dyn Dataset>> {
     let list = request.find(Path::new("wnids.txt"))?;
     let root = list.parent().unwrap_or(Path::new("."));
-    let text = std::fs::read_to_string(&list).map_err(Error::io(&list))?;
+    let text = file::read_text(&list)?;
     let mut classes: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
     classes.sort();
     check_classes(request, &list, &classes)?;
@@ -126,7 +131,7 @@ fn open_tiny(request: &Request<'_>) -> Result<Box<dyn Dataset>> {
         }
     } else {
         let table = root.join("val/val_annotations.txt");
-        let text = std::fs::read_to_string(&table).map_err(Error::io(&table))?;
+        let text = file::read_text(&table)?;
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             // Name of the file, class, and a box that nobody needs here.
             let mut words = line.split('\t');
@@ -224,7 +229,7 @@ impl Dataset for Pictures {
         let Some(path) = self.paths.get(index) else {
             return Err(Error::NoSuchSample { index, len: self.paths.len() });
         };
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let bytes = file::read(path)?;
         Ok(Sample::Image(decode(path, &bytes)?))
     }
 }
@@ -232,25 +237,33 @@ impl Dataset for Pictures {
 /// Decodes a JPEG or PNG file by its content, whatever its name says; `path` is only a name.
 ///
 /// # Errors
-/// If the bytes are neither, are damaged, or hold more than 16,384 rows or columns.
+/// If the bytes are neither, are damaged, end early, or hold more than [`LARGEST`] pixels.
 fn decode(path: &Path, bytes: &[u8]) -> Result<Image<'static>> {
-    const LARGEST: u32 = 1 << 14;
-    let fault = |error: image::ImageError| Error::format(path, "image", "JPEG or PNG", error);
-    let mut limits = image::Limits::default();
-    (limits.max_image_width, limits.max_image_height) = (Some(LARGEST), Some(LARGEST));
-    let mut reader = image::ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(Error::io(path))?;
-    reader.limits(limits);
-    let picture = reader.decode().map_err(fault)?.into_rgb8();
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let (format, decoded) = if bytes.starts_with(jpeg::MAGIC) {
+        ("a whole JPEG", jpeg::decode(bytes, LARGEST))
+    } else {
+        ("JPEG or PNG", decode_other(bytes).map_err(|error| error.to_string()))
+    };
+    let (width, height, colors) =
+        decoded.map_err(|error| Error::format(path, "image", format, error))?;
     let mut pixels = vec![0; 3 * width * height];
-    for (place, color) in picture.as_raw().as_chunks::<3>().0.iter().enumerate() {
+    for (place, color) in colors.as_chunks::<3>().0.iter().enumerate() {
         for (channel, &value) in color.iter().enumerate() {
             pixels[channel * width * height + place] = value;
         }
     }
     Ok(Image { channels: 3, height, width, pixels: pixels.into() })
+}
+
+/// Width, height, and red, green and blue of each pixel of a file that is no JPEG.
+fn decode_other(bytes: &[u8]) -> ImageResult<(usize, usize, Vec<u8>)> {
+    let decoder = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?.into_decoder()?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > LARGEST as u64 {
+        return Err(ImageError::Limits(LimitError::from_kind(LimitErrorKind::DimensionError)));
+    }
+    let picture = DynamicImage::from_decoder(decoder)?.into_rgb8();
+    Ok((width as usize, height as usize, picture.into_raw()))
 }
 
 impl fmt::Debug for Pictures {
@@ -300,10 +313,14 @@ mod tests {
 
         // A broken file is found when it is read, and named.
         std::fs::write(root.path().join("train/Ape/2.PNG"), b"\x89PNG\r\n\x1a\nrest").unwrap();
+        let cut = include_bytes!("../../tests/fixtures/progressive.jpg");
+        std::fs::write(root.path().join("train/zebra/cut.jpg"), &cut[..cut.len() - 40]).unwrap();
         let train = open("image-folder", Split::Train, Some(root.path())).unwrap();
-        let census = census(&*train);
-        assert_eq!((census.broken.len(), census.broken[0].0), (1, 1));
-        assert!(census.broken[0].1.to_string().contains("2.PNG: image: expected JPEG or PNG"));
+        let broken = census(&*train).broken;
+        assert_eq!(broken.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1, 3]);
+        assert!(broken[0].1.to_string().contains("2.PNG: image: expected JPEG or PNG"));
+        let text = broken[1].1.to_string();
+        assert!(text.contains("cut.jpg: image: expected a whole JPEG, found the end of"), "{text}");
 
         // A class that was not trained cannot be tested.
         write(&root.path().join("val/yak/a.png"), [5; 3]);

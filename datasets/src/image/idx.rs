@@ -4,13 +4,13 @@
 //! then the elements with the last dimension fastest.
 //! Files are read plain or gzipped; the first two bytes tell which.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::{Error, Result};
+use crate::limit::Limit;
+use crate::{Error, Result, file};
 
 /// No IDX file of bytes in use is larger; a header that claims more is refused.
 const MAX_BYTES: usize = 1 << 32;
@@ -29,25 +29,27 @@ pub struct Array {
 /// # Errors
 /// If the file cannot be read, or is not an IDX file of bytes with exactly the announced length.
 pub fn read(path: &Path) -> Result<Array> {
-    let file = File::open(path).map_err(Error::io(path))?;
+    let file = file::open(path)?;
     decode(path, BufReader::with_capacity(1 << 16, file))
 }
 
 /// Decodes IDX, plain or gzipped; `path` is only a name for errors.
 ///
-/// Memory grows with the bytes that are there, never with what a header claims.
+/// Memory grows with the bytes that are there, never with what a header claims, and a gzipped file is
+/// refused if it claims more than 64 times its size and 16 MiB.
 ///
 /// # Errors
 /// As [`read`].
 pub fn decode(path: &Path, mut reader: impl BufRead) -> Result<Array> {
-    if reader.fill_buf().map_err(Error::io(path))?.starts_with(&[0x1f, 0x8b]) {
-        decode_plain(path, MultiGzDecoder::new(reader))
-    } else {
-        decode_plain(path, reader)
+    if !reader.fill_buf().map_err(Error::io(path))?.starts_with(&[0x1f, 0x8b]) {
+        return decode_plain(path, reader, None);
     }
+    let mut packed = Vec::new();
+    reader.read_to_end(&mut packed).map_err(Error::io(path))?;
+    decode_plain(path, MultiGzDecoder::new(&packed[..]), Some(Limit::of(packed.len())))
 }
 
-fn decode_plain(path: &Path, mut reader: impl Read) -> Result<Array> {
+fn decode_plain(path: &Path, mut reader: impl Read, limit: Option<Limit>) -> Result<Array> {
     let [zero_a, zero_b, kind, rank] = field(path, "magic", &mut reader)?;
     if (zero_a, zero_b) != (0, 0) {
         let found = format!("{zero_a:#04x} {zero_b:#04x}");
@@ -67,6 +69,9 @@ fn decode_plain(path: &Path, mut reader: impl Read) -> Result<Array> {
             let found = format!("{dims:?}");
             Error::format(path, "dimensions", format!("1 to {MAX_BYTES} elements"), found)
         })?;
+    if let Some(limit) = limit.filter(|limit| size as u64 > limit.bytes()) {
+        return Err(Error::format(path, "elements", limit, format!("{size} bytes")));
+    }
 
     let mut data = Vec::new();
     reader.by_ref().take(size as u64).read_to_end(&mut data).map_err(Error::io(path))?;

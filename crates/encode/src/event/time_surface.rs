@@ -3,6 +3,8 @@
 //!
 //! At the end of each of T slices of equal duration: `S = exp(-(t_end - t_last) / tau)`, and 0
 //! where there was no event yet.
+//! An event at `t_end` belongs to the slice that ends there (`t ≤ t_end`) and gives it 1, where
+//! `to_timesurface` of tonic takes `t < t_end`.
 
 use candlewick_datasets::Events;
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::{Polarity, Represent};
 use crate::{Error, FrameShape, Frames, Result};
 
-/// Fading traces of the last event of each pixel.
+/// Fading traces of the last event of each pixel, with the events at the very end of a slice, which tonic
+/// leaves to the next.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TimeSurface {
@@ -87,5 +90,18 @@ mod tests {
         surface.represent(&events, &mut frames);
         let expected = [0.367_879_45, 0.0, 0.135_335_28, 1.0];
         assert_eq!(frames.values(), expected);
+    }
+
+    /// T = 2 over 0 to 200 µs: the event at 100 belongs to the first slice, whose end it is.
+    #[test]
+    fn an_event_at_the_end_of_a_slice_belongs_to_it() {
+        let mut events = Events::with_capacity(1, 1, 3);
+        for time in [0, 100, 200] {
+            events.push(0, 0, time, true);
+        }
+        let surface = TimeSurface { tau: 100.0, separate: false };
+        let mut frames = Frames::new(FrameShape { time: 2, height: 1, width: 1, channels: 1 });
+        surface.represent(&events, &mut frames);
+        assert_eq!(frames.values(), [1.0, 1.0]);
     }
 }

@@ -8,6 +8,7 @@ use hdf5_reader::{ByteOrder, Dataset, Datatype, Hdf5File, OpenOptions};
 use hdf5_writer::{DatasetBuilder, FILTER_DEFLATE, FilterDescription, Hdf5Builder, WriteOptions};
 
 use super::{Array, Entry, Graph, Node};
+use crate::fault;
 use crate::{Error, Result};
 
 /// The version of the package whose files these are.
@@ -21,10 +22,9 @@ impl Graph {
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let bytes = self.to_bytes().map_err(|error| Error::File {
-            path: path.into(),
-            what: format!("cannot be written as HDF5: {error}"),
-        })?;
+        let bytes = self
+            .to_bytes()
+            .map_err(|error| fault(path, format!("cannot be written as HDF5: {error}")))?;
         Ok(replace_file(path, &bytes)?)
     }
 
@@ -56,17 +56,21 @@ impl Graph {
     /// # Errors
     /// If it is no HDF5, holds no graph, or a field of a node is missing or of another type.
     pub fn read(path: &Path) -> Result<Self> {
-        let fault = |what: String| Error::File { path: path.into(), what };
-        let bytes =
-            std::fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
+        let fault = |what: String| fault(path, what);
+        let bytes = candlewick_datasets::file::read(path)?;
         // Constants of neurons compress well; by its own limit, deflate does so a thousandfold.
         let most = (1 << 20) + 1100 * bytes.len();
+        let size = bytes.len();
         let options = OpenOptions::default()
             .with_max_read_bytes(most)
             .with_max_chunk_bytes(most)
-            .with_max_object_header_bytes(bytes.len());
+            .with_max_object_header_bytes(size);
         let file = Hdf5File::from_vec_with_options(bytes, options)
             .map_err(|error| fault(format!("not a readable HDF5 file: {error}")))?;
+        let end = file.superblock().eof_address;
+        if end > size as u64 {
+            return Err(fault(format!("ends at byte {size}, where its header says byte {end}")));
+        }
         let root =
             file.group("node").map_err(|_| fault("no group `node`: not a graph of NIR".into()))?;
         let root = Fields { group: root, path: "node".into(), fault: &fault };
@@ -260,6 +264,9 @@ impl<'a> Fields<'a> {
         let values = numbers(&dataset).ok_or_else(|| {
             self.wrong(field, format!("expected numbers, found {:?}", dataset.dtype()))
         })?;
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            return Err(self.wrong(field, format!("expected finite numbers, found {value}")));
+        }
         Ok(Array { dims: dataset.shape().iter().map(|&size| size as usize).collect(), values })
     }
 

@@ -1,6 +1,7 @@
 //! From a graph to what a network is built from.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -8,8 +9,8 @@ use candlewick_network::{Features, Spec};
 use candlewick_neuron::{AnyNeuron, Firing, FiringRule, IntegrateAndFire, Leak, Lif, Reset};
 
 use super::{Array, DT, Graph, Node};
-use crate::StateDict;
 use crate::{Error, Result};
+use crate::{StateDict, fault};
 
 /// A graph as candlewick builds networks: without a normalization, and with one neuron for all layers.
 #[derive(Clone, Debug)]
@@ -50,6 +51,11 @@ impl Graph {
             pending: None,
             neuron: None,
         };
+        if !(reader.dt.is_finite() && reader.dt > 0.0) {
+            return Err(
+                reader.fault(format!("dt: expected a time in seconds, found {}", reader.dt))
+            );
+        }
         let chain = reader.chain()?;
         let [(first, Node::Input { shape }), inner @ .., (_, Node::Output { .. })] = &chain[..]
         else {
@@ -86,6 +92,9 @@ impl Graph {
     }
 }
 
+/// The most neurons at the end of a graph, for which a classifier is made whose weights are their square.
+const MOST_OUTPUTS: usize = 4096;
+
 /// A synaptic layer before it is known what follows it.
 struct Pending {
     name: String,
@@ -110,8 +119,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn fault(&self, what: impl Into<String>) -> Error {
-        Error::File { path: self.path.into(), what: what.into() }
+    fn fault(&self, what: impl Display) -> Error {
+        fault(self.path, what)
     }
 
     /// The nodes from the input on, each with one before and one behind.
@@ -342,6 +351,11 @@ impl<'a> Reader<'a> {
         let Some(outputs) = outputs.and_then(|outputs| outputs.parse::<usize>().ok()) else {
             return Err(self.fault("the graph does not end in a linear layer"));
         };
+        if outputs > MOST_OUTPUTS {
+            let what =
+                format!("expected at most {MOST_OUTPUTS} neurons at the end, found {outputs}");
+            return Err(self.fault(what));
+        }
         let mut identity = Array::full(&[outputs, outputs], 0.0);
         (0..outputs).for_each(|output| identity.values[output * outputs + output] = 1.0);
         self.tokens.push(format!("FC{outputs}"));
