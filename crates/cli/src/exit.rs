@@ -57,7 +57,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             | experiment::Error::Unknown { .. }
             | experiment::Error::Network { .. } => Some(USAGE),
             experiment::Error::Data(error) => code_of(error),
-            experiment::Error::Encode(error) => code_of(error),
+            experiment::Error::Encode(error) => code_of(&**error),
             experiment::Error::Exchange(error) => code_of(error),
             experiment::Error::Train(error) => code_of(error),
             experiment::Error::Run(_) => Some(CHECKPOINT),

@@ -19,7 +19,7 @@ pub enum Error {
     },
     /// A file could not be read.
     #[error(transparent)]
-    Read(#[from] candlewick_datasets::Error),
+    Read(Box<candlewick_datasets::Error>),
     /// A file is damaged, does not fit, or cannot hold the network.
     #[error("{}: {what}", path.display())]
     File {
@@ -31,4 +31,10 @@ pub enum Error {
     /// A file could not be written.
     #[error(transparent)]
     Write(#[from] candlewick_run::RunError),
+}
+
+impl From<candlewick_datasets::Error> for Error {
+    fn from(error: candlewick_datasets::Error) -> Self {
+        Self::Read(Box::new(error))
+    }
 }

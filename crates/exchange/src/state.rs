@@ -50,9 +50,10 @@ impl StateDict {
     pub fn read(path: &Path, key: Option<&str>) -> Result<Self> {
         let mut file = file::open(path)?;
         let mut start = Vec::new();
-        file.by_ref().take(2).read_to_end(&mut start).map_err(|source| {
-            Error::Read(candlewick_datasets::Error::Io { path: path.into(), source })
-        })?;
+        file.by_ref()
+            .take(2)
+            .read_to_end(&mut start)
+            .map_err(|source| candlewick_datasets::Error::Io { path: path.into(), source })?;
         if start.starts_with(b"PK") {
             Self::read_torch(path, file, key)
         } else if start.starts_with(b"\x80") {

@@ -52,7 +52,7 @@ pub enum Error {
     Data(#[from] candlewick_datasets::Error),
     /// The data could not be prepared for the network.
     #[error(transparent)]
-    Encode(#[from] candlewick_encode::Error),
+    Encode(Box<candlewick_encode::Error>),
     /// A graph of another library is no network, or its weights do not fit.
     #[error(transparent)]
     Exchange(#[from] candlewick_exchange::Error),
@@ -70,6 +70,12 @@ pub enum Error {
     /// The run directory could not be read or written.
     #[error(transparent)]
     Run(#[from] candlewick_run::RunError),
+}
+
+impl From<candlewick_encode::Error> for Error {
+    fn from(error: candlewick_encode::Error) -> Self {
+        Self::Encode(Box::new(error))
+    }
 }
 
 impl Error {

@@ -8,8 +8,7 @@ use hdf5_reader::{ByteOrder, Dataset, Datatype, Hdf5File, OpenOptions};
 use hdf5_writer::{DatasetBuilder, FILTER_DEFLATE, FilterDescription, Hdf5Builder, WriteOptions};
 
 use super::{Array, Entry, Graph, Node};
-use crate::fault;
-use crate::{Error, Result};
+use crate::{Error, Result, fault};
 
 /// The version of the package whose files these are.
 const VERSION: &str = "1.0";
@@ -242,13 +241,11 @@ impl<'a> Fields<'a> {
 
     fn groups(&self) -> Result<Vec<Fields<'a>>> {
         let groups = self.group.groups().map_err(|error| self.wrong("", error))?;
-        Ok(groups
-            .into_iter()
-            .map(|group| {
-                let path = format!("{}/{}", self.path, group.name());
-                Fields { group, path, fault: self.fault }
-            })
-            .collect())
+        let fields = |group: Group| {
+            let path = format!("{}/{}", self.path, group.name());
+            Fields { group, path, fault: self.fault }
+        };
+        Ok(groups.into_iter().map(fields).collect())
     }
 
     fn dataset(&self, field: &str) -> Result<Dataset> {
