@@ -6,7 +6,7 @@
 //!   [`census`] reads every sample once, [`contact_sheet`] draws a few;
 //! - [`image`] holds the readers of image files, [`event`] those of event recordings, their writers,
 //!   and a simulated event camera;
-//! - [`file`] opens files of others, [`visible`] makes text from them fit for a terminal.
+//! - [`file`](mod@file) opens files of others, [`visible`] makes text from them fit for a terminal.
 //!
 //! This crate does not know tensors: samples are bytes and events as the files store them.
 //!

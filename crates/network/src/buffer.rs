@@ -75,7 +75,7 @@ impl Pool {
     }
 }
 
-/// An array of a [`Pool`], which gets it back when this is dropped.
+/// An array of floats, which the network keeps for its next use when this is dropped.
 pub struct Buffer {
     values: Vec<f32>,
     length: usize,
