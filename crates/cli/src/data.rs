@@ -6,7 +6,7 @@ mod fetch;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use candlewick::datasets::{Shape, Source, Verdict, find, origin, verify};
+use candlewick::datasets::{Shape, Source, Verdict, find, origin, verify, visible};
 
 use crate::arguments::DataCommand;
 use crate::events;
@@ -48,7 +48,7 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
             let checks = verify(entry, data_dir.as_deref())?;
             let mut bad = 0;
             for check in &checks {
-                outln!("{}  {}", in_words(check.verdict), check.path.display());
+                outln!("{}  {}", in_words(check.verdict), visible(check.path.display()));
                 bad += usize::from(!check.verdict.is_good());
             }
             if bad > 0 {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use candlewick::datasets::event::{
     Chunks, Format as FileFormat, Options, Summary, View, decode, detect, encode,
 };
-use candlewick::datasets::{Error, Events, Picture, file};
+use candlewick::datasets::{Error, Events, Picture, file, visible};
 use serde_json::{Number, Value, json};
 
 use crate::arguments::{EventsCommand, Format, RecordingArguments};
@@ -37,7 +37,7 @@ fn format_of(arguments: &RecordingArguments) -> Result<FileFormat> {
     let mut start = Vec::new();
     file::open(path)?.take(4096).read_to_end(&mut start).map_err(io(path))?;
     detect(path, &start).with_context(|| {
-        let path = path.display();
+        let path = visible(path.display());
         format!(
             "{path}: neither content nor name says the format: name it by --as; known: {}",
             known()

@@ -108,6 +108,44 @@ fn a_small_file_takes_little_memory() -> Checked {
     Ok(())
 }
 
+/// A few bytes changed, and now and then the end lost.
+fn damaged(bytes: &[u8], seed: u64) -> Vec<u8> {
+    let mut stream = Key::new(seed).stream();
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=stream.below(3) {
+        let at = stream.below(bytes.len() as u32) as usize;
+        bytes[at] = stream.word() as u8;
+    }
+    if stream.bernoulli(0.2) {
+        bytes.truncate(stream.below(bytes.len() as u32) as usize);
+    }
+    bytes
+}
+
+#[test]
+fn no_damage_to_a_pickle_causes_a_panic() -> Checked {
+    let good = members("vggsnn.pth")?;
+    let (mut refused, mut read_all) = (0, 0);
+    for seed in 0..400 {
+        let mut members = good.clone();
+        for (name, bytes) in &mut members {
+            if name.ends_with("data.pkl") {
+                *bytes = damaged(bytes, seed);
+            }
+        }
+        match read(&archive(&members, CompressionMethod::Stored)?)? {
+            Ok(_) => read_all += 1,
+            Err(text) => {
+                assert!(!text.is_empty());
+                refused += 1;
+            }
+        }
+    }
+    // Names of tensors, and numbers that nobody needs, may be others.
+    assert!(refused > 100 && read_all > 20, "{refused} and {read_all}");
+    Ok(())
+}
+
 #[test]
 fn names_with_control_characters_are_escaped() -> Checked {
     let pickle = tensor(b"K\0", b"K\x02", b"K\x01");

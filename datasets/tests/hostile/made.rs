@@ -99,7 +99,7 @@ pub(crate) fn aedat4_packet(events: usize) -> Vec<u8> {
     bytes
 }
 
-/// An array of NumPy with so many zeros of one byte: its header.
+/// The header of an array of NumPy with so many elements.
 pub(crate) fn npy_header(kind: &str, count: usize) -> Vec<u8> {
     let text = format!("{{'descr': {kind}, 'fortran_order': False, 'shape': ({count},), }}\n");
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();

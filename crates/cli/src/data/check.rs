@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
 use candlewick::datasets::{
-    Candidate, Census, Dataset, Error, Split, census, contact_sheet, find, identify, open,
+    Candidate, Census, Dataset, Error, Split, census, contact_sheet, find, identify, open, visible,
 };
 
 use super::in_words;
@@ -63,8 +63,8 @@ fn nothing_here(folder: &Path, wanted: Option<&str>) -> anyhow::Error {
         }
         None => {
             let source = std::io::Error::other(
-                "these are the files of no known data set; `candlewick list datasets` lists those that are \
-                 known, and `candlewick data info NAME` says which files one has",
+                "holds no known data set; `candlewick list datasets` lists them, and `candlewick data info \
+                 NAME` says which files one has",
             );
             Error::Io { path: folder.into(), source }.into()
         }
@@ -91,7 +91,7 @@ fn describe(candidate: &Candidate, folder: &Path, allow_truncated: bool) -> (Str
         Ok(checks) => {
             for check in checks {
                 faults += usize::from(!check.verdict.is_good());
-                line(format!("  {} {}", in_words(check.verdict), check.path.display()));
+                line(format!("  {} {}", in_words(check.verdict), visible(check.path.display())));
             }
         }
         Err(error) => {
@@ -180,7 +180,7 @@ mod tests {
         let cases = [
             (root.path().join("none"), None, "none: "),
             (file, None, "file: "),
-            (root.path().into(), None, "these are the files of no known data set"),
+            (root.path().into(), None, "holds no known data set"),
             (root.path().into(), Some("mnist"), "no `train-images-idx3-ubyte` in "),
             (root.path().into(), Some("digits"), "digits is part of this program"),
             (root.path().into(), Some("mnits"), "unknown data set `mnits`"),
