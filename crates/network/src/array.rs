@@ -30,6 +30,14 @@ impl Array {
         Ok(Self::Host(pool.filled(&host::values(&tensor)?)))
     }
 
+    /// Number of elements.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Host(values) => values.len(),
+            Self::Device(tensor) => tensor.elem_count(),
+        }
+    }
+
     /// The values as a tensor of the shape `dims` on `device`, which is that of the activation.
     ///
     /// # Errors

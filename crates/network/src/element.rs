@@ -67,8 +67,7 @@ pub enum Element {
 }
 
 /// What a layer is if it says nothing of itself.
-pub(crate) fn other<L: ?Sized>(name: Option<&str>) -> Vec<Element> {
-    let kind = std::any::type_name::<L>().rsplit("::").next().unwrap_or_default();
+pub(crate) fn other(kind: &str, name: Option<&str>) -> Vec<Element> {
     vec![Element::Other(match name {
         Some(name) => format!("`{name}` ({kind})"),
         None => kind.to_owned(),

@@ -53,6 +53,11 @@ pub trait Layer: Debug + Send + Sync {
         apply(self, x, *context)
     }
 
+    /// The name of the layer's type, for messages.
+    fn kind(&self) -> &'static str {
+        std::any::type_name::<Self>().rsplit("::").next().unwrap_or_default()
+    }
+
     /// The synaptic layers inside, in order.
     fn synapses(&self) -> Vec<SynapseObservation> {
         Vec::new()
@@ -65,7 +70,7 @@ pub trait Layer: Debug + Send + Sync {
 
     /// What the layer computes in evaluation, in simpler steps; none if it changes nothing.
     fn elements(&self) -> Vec<Element> {
-        other::<Self>(self.spiking().last().map(|spiking| spiking.name()))
+        other(self.kind(), self.spiking().last().map(|spiking| spiking.name()))
     }
 }
 

@@ -8,6 +8,7 @@ mod block;
 mod blueprint;
 mod buffer;
 mod builder;
+mod chain;
 mod compose;
 mod context;
 mod convolution;

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::{Device, Tensor};
-use candlewick_core::{Error, Result, host};
+use candlewick_core::host;
 
 use crate::buffer::{Buffer, Pool};
 use crate::gradients::Slot;
-use crate::layer::Backward;
-use crate::{Context, Layer, Operations, Signal};
+use crate::{Context, Operations};
 
 /// A run through the layers of a network: what it was told, and what it collects.
 #[derive(Clone, Debug)]
@@ -87,25 +86,9 @@ impl Pass {
         })))
     }
 
-    /// Applies a layer of a chain, all of which this pass goes through: what follows is behind the
-    /// parameters that were met so far.
-    pub(crate) fn through<L: Layer + ?Sized>(
-        &self,
-        layer: &L,
-        x: Signal,
-    ) -> Result<(Signal, Option<Backward>)> {
-        let (out, backward) = layer.run(x, self)?;
-        let out = out.behind(!lock(&self.learned).is_empty());
-        if backward.is_none() && self.is_kept() && out.needs_gradient() {
-            let layer = format!("{layer:?}");
-            let name = layer.split([' ', '(', '{']).next().unwrap_or_default();
-            return Err(Error::Setting {
-                field: format!("backward pass of the layer {name}"),
-                expected: "one, as something learns in the layer or in front of it".into(),
-                got: "none".into(),
-            });
-        }
-        Ok((out, backward))
+    /// Whether a parameter that learns was met so far.
+    pub(crate) fn learns(&self) -> bool {
+        !lock(&self.learned).is_empty()
     }
 
     /// The parameters that the result depends on, by their slots.

@@ -1,5 +1,6 @@
 //! Layers that are defined outside of this crate.
 
+use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor};
 use candlewick_core::initializer::Initializer;
 use candlewick_core::parameters::{Role, Scope, seeded};
@@ -10,17 +11,24 @@ use candlewick_network::{
 
 const INPUT: Features = Features::Vector { size: 3 };
 
-/// x ← factor · x, which may forget its backward pass.
+/// x ← factor · x, perhaps with a mistake.
 #[derive(Debug)]
 struct Scale {
     factor: Tensor,
-    forgets: bool,
+    mistake: Option<Mistake>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mistake {
+    Output,
+    NoBackward,
+    Gradient,
 }
 
 impl Scale {
-    fn new(scope: &Scope<'_>, forgets: bool) -> Result<Self> {
+    fn new(scope: &Scope<'_>, mistake: Option<Mistake>) -> Result<Self> {
         let factor = scope.create("factor", Role::Weight, &[1], Initializer::Constant(2.0))?;
-        Ok(Self { factor: factor.tensor(), forgets })
+        Ok(Self { factor: factor.tensor(), mistake })
     }
 }
 
@@ -29,7 +37,7 @@ impl Layer for Scale {
         let (input, factor) = (x.floats(pass)?, self.factor.to_vec1::<f32>()?[0]);
         let mut output = pass.take(input.len());
         output.iter_mut().zip(input.iter()).for_each(|(y, x)| *y = factor * x);
-        let (slot, pass) = (pass.learn(&self.factor), pass.clone());
+        let (slot, pass, mistake) = (pass.learn(&self.factor), pass.clone(), self.mistake);
         let backward: Backward = Box::new(move |gradient, found| {
             let mut gradient = gradient.floats(&pass)?;
             let of_factor: f32 = gradient.iter().zip(input.iter()).map(|(g, x)| g * x).sum();
@@ -37,56 +45,74 @@ impl Layer for Scale {
                 found.add(slot, Tensor::new(&[of_factor], pass.device())?)?;
             }
             gradient.iter_mut().for_each(|gradient| *gradient *= factor);
-            Ok(Some(Array::Host(gradient)))
+            let wrong = mistake == Some(Mistake::Gradient);
+            Ok(Some(Array::Host(if wrong { pass.take(1) } else { gradient })))
         });
-        Ok((x.made_from(INPUT, output)?, Some(backward).filter(|_| !self.forgets)))
+        let backward = Some(backward).filter(|_| mistake != Some(Mistake::NoBackward));
+        Ok((x.made_from(INPUT, output)?, backward))
     }
 
     fn output(&self) -> Features {
-        INPUT
+        let wrong = self.mistake == Some(Mistake::Output);
+        if wrong { Features::Vector { size: 4 } } else { INPUT }
     }
 }
 
 /// The layer in front of the classifier.
 #[derive(Debug)]
-struct InFront {
-    forgets: bool,
-}
+struct InFront(Option<Mistake>);
 
 impl Architecture for InFront {
     fn build(&self, builder: &mut NetworkBuilder<'_>, _: Features, classes: usize) -> Result<()> {
-        let features = builder.add(|builder| Scale::new(&builder.scope("scale"), self.forgets))?;
+        let features = builder.add(|builder| Scale::new(&builder.scope("scale"), self.0))?;
         builder.classifier(features, classes)
     }
 }
 
-fn network(forgets: bool) -> Result<Network> {
-    Network::of(InFront { forgets }).build(INPUT, 2, seeded(&Device::Cpu, Key::new(1)))
+/// Runs the layer, and a backward pass from the sum of the logits `[T, B, K]`, which are given too.
+fn run(network: &Network) -> Result<(Tensor, GradStore)> {
+    let x = Tensor::ones((1, 4, 3), DType::F32, &Device::Cpu)?;
+    let logits = network.forward(&x, &Context::training(2, Key::new(1)))?.logits;
+    let gradients = logits.sum_all()?.backward()?;
+    Ok((logits, gradients))
+}
+
+fn network(mistake: Option<Mistake>) -> Result<Network> {
+    Network::of(InFront(mistake)).build(INPUT, 2, seeded(&Device::Cpu, Key::new(1)))
 }
 
 /// A layer need not say that what follows is behind its parameter.
 #[test]
 fn a_parameter_in_front_of_all_others_learns() -> Result<()> {
-    let network = network(false)?;
-    let x = Tensor::ones((1, 4, 3), DType::F32, &Device::Cpu)?;
-    let logits = network.forward(&x, &Context::training(2, Key::new(1)))?.logits;
-    let gradients = logits.sum_all()?.backward()?;
+    let network = network(None)?;
+    let (logits, gradients) = run(&network)?;
     let parameter = |name| network.parameters().get(name).expect("a parameter").tensor();
     let gradient = gradients.get(&parameter("scale.factor")).expect("a gradient");
-    // The sum of the weights, for each of four samples at the one step of such an input.
-    let expected = 4.0 * parameter("classifier.weight").sum_all()?.to_scalar::<f32>()?;
-    let steps = logits.dim(0)? as f32;
+    // The sum of the weights, for each sample and step of the logits.
+    let sum = parameter("classifier.weight").sum_all()?.to_scalar::<f32>()?;
+    let expected = (logits.dim(0)? * logits.dim(1)?) as f32 * sum;
     let found = gradient.to_vec1::<f32>()?[0];
-    assert!((found - steps * expected).abs() < 1e-4 * expected.abs(), "{found} of {expected}");
+    assert!((found - expected).abs() < 1e-4 * expected.abs(), "{found} of {expected}");
     Ok(())
 }
 
 #[test]
-fn a_layer_without_its_backward_pass_is_named() -> Result<()> {
-    let network = network(true)?;
-    let x = Tensor::ones((1, 4, 3), DType::F32, &Device::Cpu)?;
-    network.forward(&x, &Context::evaluation(2))?;
-    let error = network.forward(&x, &Context::training(2, Key::new(1))).unwrap_err().to_string();
-    assert!(error.starts_with("backward pass of the layer Scale: expected one"), "{error}");
+fn a_mistake_is_said_with_the_name_of_the_layer() -> Result<()> {
+    let cases = [
+        (Mistake::Output, "output: expected a vector of 4, got a vector of 3"),
+        (
+            Mistake::NoBackward,
+            "backward pass: expected one, as something learns in the layer or in front of it, got none",
+        ),
+        (
+            Mistake::Gradient,
+            "elements of the gradient with respect to the input: expected 12, got 1",
+        ),
+    ];
+    for (mistake, expected) in cases {
+        let error = run(&network(Some(mistake))?).unwrap_err().to_string();
+        assert!(error.contains(&format!("layer Scale: {expected}")), "{error}");
+    }
+    assert_eq!(cases.len(), 3);
     Ok(())
 }
