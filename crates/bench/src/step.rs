@@ -79,6 +79,9 @@ pub struct StepReport {
     /// Shortest inference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub infer_min_s: Option<f64>,
+    /// Median time of one time step of a stream of one sample.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_s: Option<f64>,
     /// Samples per second: of training if it was timed, else of inference.
     pub images_per_s: f64,
     /// Resident memory before the network was built.
@@ -196,6 +199,7 @@ pub fn measure(bench: &StepBench) -> Result<StepReport> {
         train_min_s: None,
         infer_s: None,
         infer_min_s: None,
+        stream_s: None,
         images_per_s: 0.0,
         rss_base_mib: base,
         rss_peak_mib: None,
@@ -213,6 +217,17 @@ pub fn measure(bench: &StepBench) -> Result<StepReport> {
         }
         (report.infer_s, report.infer_min_s) = summary(seconds).unzip();
         report.layers = layers(network);
+        let frame = batch
+            .part(0, 1)
+            .and_then(|one| one.input.get(0))
+            .map_err(|error| failed(error.into()))?;
+        let (mut stream, mut seconds) = (network.stream(1), Vec::new());
+        for timed in repetitions() {
+            let start = Instant::now();
+            stream.step(&frame).map_err(failed)?;
+            seconds.extend(timed.then(|| start.elapsed().as_secs_f64()));
+        }
+        report.stream_s = summary(seconds).map(|(median, _)| median);
     }
     if bench.train {
         let Settings { optimizer, groups, recompute, .. } = &recipe.train;
@@ -302,6 +317,7 @@ mod tests {
             let report = measure(&bench(net))?;
             assert_eq!(report.layers.len(), layers, "{net}");
             assert!(report.infer_s.is_some_and(|seconds| seconds > 0.0));
+            assert!(report.stream_s.is_some_and(|seconds| seconds > 0.0));
             assert!(report.layers.iter().all(|layer| !layer.algorithms.is_empty()));
             visited += 1;
         }

@@ -68,6 +68,9 @@ fn report_text(report: &StepReport) -> Result<String, std::fmt::Error> {
             writeln!(text, "{name:<14} {median:>9.1} ms (at least {least:.1} ms)")?;
         }
     }
+    if let Some(seconds) = report.stream_s {
+        writeln!(text, "stream         {:>9.2} ms per time step of one sample", 1e3 * seconds)?;
+    }
     writeln!(text, "throughput     {:>9.1} images/s", report.images_per_s)?;
     if let (Some(base), Some(peak)) = (report.rss_base_mib, report.rss_peak_mib) {
         writeln!(text, "memory         {peak:>9.1} MiB at the peak, {base:.1} MiB before")?;
