@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: every check, step by step, with the time each took.
 
+mod outside;
 mod stub_compiler;
 mod twice;
 
@@ -18,7 +19,7 @@ type Step = (&'static str, fn(&Workspace) -> Result<()>);
 /// The feature that is pure Rust and has tests of its own; the step `reproduce` builds without it.
 const HDF5: &str = "candlewick-cli/hdf5";
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("format", |workspace| cargo_step(workspace, &["fmt", "--all", "--check"])),
     ("clippy", |workspace| {
         let all = ["clippy", "--workspace", "--all-targets", "--features", HDF5];
@@ -32,6 +33,7 @@ const STEPS: [Step; 7] = [
         Ok(())
     }),
     ("test", |workspace| cargo_step(workspace, &["test", "--workspace", "--features", HDF5])),
+    ("outside", outside::run),
     ("reproduce", twice::run),
     ("cuda", stub_compiler::check_cuda),
 ];

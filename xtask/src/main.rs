@@ -34,7 +34,8 @@ cargo xtask tidy
     Checks what compilers do not: arrows between crates, registration, prose, links.
 
 cargo xtask ci [--only STEP]... [--skip STEP]...
-    Runs every check, step by step. Steps: format, clippy, docs, tidy, test, reproduce, cuda.
+    Runs every check, step by step. Steps: format, clippy, docs, tidy, test, outside, reproduce,
+    cuda.
 
 cargo xtask golden [--python PATH] [--run] [NAME]...
     Lists the scripts that make golden values; with --run, runs those whose path contains a NAME.

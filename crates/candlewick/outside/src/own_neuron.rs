@@ -1,0 +1,99 @@
+//! A neuron of one's own: a potential that saturates, `v ← decay·v + x·(1 - v²)`, with a learned decay.
+//!
+//! One neuron and one step are stated; the fused scan over all neurons and steps, forward and
+//! backward, follows. [`composed`](candlewick::neuron::composed) runs the same equations as candle
+//! operations, against which the test holds the derivatives.
+
+use std::sync::Arc;
+
+use candlewick::neuron::{ChargeGradient, Firing, Fused, Model, Neuron, Real, Settings};
+
+/// The settings, which are the neuron.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Saturating {
+    /// Threshold and reset.
+    pub firing: Firing,
+}
+
+impl Neuron<1, 1> for Saturating {
+    #[inline(always)]
+    fn firing(&self) -> &Firing {
+        &self.firing
+    }
+
+    fn parameter_names(&self) -> [&'static str; 1] {
+        ["decay"]
+    }
+
+    fn initial_parameters(&self) -> [f32; 1] {
+        [0.5]
+    }
+
+    #[inline(always)]
+    fn charge<V: Real>(&self, [decay]: &[V; 1], [v]: [V; 1], x: V) -> [V; 1] {
+        let room = -(v.clone() * v.clone()) + 1.0;
+        [v * decay.clone() + x * room]
+    }
+
+    #[inline(always)]
+    fn charge_backward(
+        &self,
+        [decay]: &[f32; 1],
+        [v]: [f32; 1],
+        x: f32,
+        [gradient]: [f32; 1],
+    ) -> ChargeGradient<1, 1> {
+        ChargeGradient {
+            state: [gradient * (decay - 2.0 * v * x)],
+            input: gradient * (1.0 - v * v),
+            parameters: [gradient * v],
+        }
+    }
+}
+
+impl Settings for Saturating {
+    fn model(&self) -> Arc<dyn Model> {
+        Arc::new(Fused(*self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candlewick::candle::backprop::GradStore;
+    use candlewick::candle::{Device, Tensor, Var};
+    use candlewick::network::Network;
+    use candlewick::neuron::{MultiStep, composed};
+    use candlewick::surrogate::{Surrogate, Triangle};
+
+    use super::*;
+    use crate::Result;
+    use crate::digits::{LEARNED, difference, trained};
+
+    #[test]
+    fn the_derivatives_are_those_of_candle() -> Result<()> {
+        let (model, surrogate) = (Saturating::default().model(), Triangle::default().shared());
+        let x = Var::from_tensor(&Tensor::randn(0.5_f32, 1.0, (4, 1, 50), &Device::Cpu)?)?;
+        let decay = Var::new(&[0.5_f32], &Device::Cpu)?;
+        let reference = composed(&*model, &*surrogate, &x, 4, Some(&decay), None, None)?;
+        let fused = MultiStep::new(model, surrogate, &x, 4);
+        let fused = MultiStep { parameters: Some(&decay), ..fused }.run()?;
+        let fused = fused.output.sqr()?.backward()?;
+        let reference = reference.output.sqr()?.backward()?;
+        for variable in [&x, &decay] {
+            let of = |gradients: &GradStore| gradients.get(variable).expect("a gradient").clone();
+            let difference = difference(&of(&reference), &of(&fused))?;
+            assert!(difference < 1e-5, "{difference}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_network_of_it_learns() -> Result<()> {
+        let (network, accuracy) =
+            trained(&Network::spec("16C3-AP2-FC10").neuron(Saturating::default()))?;
+        let decay = network.parameters().get("convolution1.neuron.decay").expect("is learned");
+        assert_ne!(decay.variable.to_vec1::<f32>()?, [0.5]);
+        assert!(accuracy >= LEARNED, "{accuracy}");
+        Ok(())
+    }
+}
