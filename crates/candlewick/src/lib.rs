@@ -13,6 +13,18 @@
 //! | [`exchange`] | weights and graphs of other libraries |
 //! | [`experiment`], [`run`] | recipes and tables; what a run leaves behind |
 //! | [`core`] | random streams, parameters, devices |
+//!
+//! A debug build computes slowly unless what computes is optimized, in the manifest of the program:
+//!
+//! ```toml
+//! # Neurons and surrogates of one's own are compiled into the scans within the program.
+//! [profile.dev]
+//! opt-level = 1
+//!
+//! [profile.dev.package]
+//! candlewick-kernels.opt-level = 3
+//! gemm-f32.opt-level = 3
+//! ```
 
 pub use candle_core as candle;
 pub use candle_nn as nn;
