@@ -90,7 +90,7 @@ pub(crate) struct RunArguments {
     pub(crate) sensor: Option<String>,
     /// Milliseconds of a window, which is one time step of the network [default: the recording's
     /// duration divided by the time steps of the training]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     pub(crate) window: Option<f64>,
     /// Waits for each window as if the events came now; otherwise as fast as it can
     #[arg(long)]

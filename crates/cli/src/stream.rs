@@ -38,8 +38,8 @@ fn stream(arguments: &RunArguments) -> Result<ExitCode> {
             );
             ((1e3 * milliseconds) as i64).max(1)
         }
-        // As long as the slices of the training, if they are of equal time.
-        None => ((last - first) / time_steps).max(1),
+        // As long as the slices of the training, if they are of equal time; the last event is inside.
+        None => (last - first) / time_steps + 1,
     };
     let mut stream = trained.event_stream(recording.width, recording.height)?;
     let (start, mut latencies, mut from, mut number) = (Instant::now(), Vec::new(), 0, 0_i64);
