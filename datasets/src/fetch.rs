@@ -1,4 +1,4 @@
-//! Fetches a data set: transfer that goes on where it broke off, checksum before use, unpacking that
+//! Fetches a data set: downloads that resume, checksums before use, unpacking that
 //! stays in its folder.
 //!
 //! A file lies as `NAME.partial` while it is transferred, as `NAME` when its checksum was right, and
@@ -16,7 +16,7 @@ use crate::entry::{Entry, Source};
 use crate::origin::{Download, Unpack, origin};
 use crate::{Error, Result, file, hash, verify};
 
-/// What fetching says while it goes on.
+/// The events of a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step<'a> {
@@ -31,11 +31,11 @@ pub enum Step<'a> {
         /// Bytes of the whole file, if the server says.
         size: Option<u64>,
     },
-    /// A transfer broke off and is tried again.
+    /// A download was interrupted and is tried again.
     Retry {
         /// Name of the file.
         file: &'a str,
-        /// Why it broke off.
+        /// Why it was interrupted.
         reason: &'a str,
     },
     /// The checksum of a file is being computed.
@@ -47,7 +47,7 @@ pub enum Step<'a> {
 /// How to fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// How often a transfer that broke off is tried again.
+    /// How often an interrupted download is tried again.
     pub retries: u32,
     /// The time before the first of these; each later one waits twice as long.
     pub pause: Duration,

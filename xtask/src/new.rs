@@ -1,7 +1,7 @@
-//! `cargo xtask new surrogate|neuron|loss NAME`: the file of a component and its lines in the registry.
+//! `cargo xtask new KIND NAME`: the file of a component and its lines in the registry.
 //!
-//! The file begins as a copy of a component that stands, under the new name, so that it compiles and passes the laws
-//! from the first minute on; `tidy` objects until its citation is written.
+//! The file is a copy of an existing component under the new name, so that it compiles and passes the laws from the
+//! first minute on; `tidy` objects until its citation is written.
 
 use std::fs;
 use std::process::ExitCode;
@@ -29,7 +29,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Reads the arguments; an error says which one makes no sense.
+    /// Reads the arguments; an error says which one is wrong.
     pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
         let (kind, name, like) = match arguments {
             [kind, name] => (kind, name, None),
@@ -50,7 +50,7 @@ impl Request {
     }
 }
 
-/// Writes the file and adds its lines to `lib.rs`.
+/// Writes the file and registers it.
 pub(crate) fn run(workspace: &Workspace, request: &Request) -> Result<ExitCode> {
     let Request { folder, name, like } = request;
     let folder = workspace.root.join(folder);
@@ -75,7 +75,8 @@ pub(crate) fn run(workspace: &Workspace, request: &Request) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// The text of `like` under another name, with its opening replaced by what is to be written.
+/// The text of `like` under another name, with its opening and the docs of its type replaced by what is
+/// to be written.
 fn component(text: &str, like: &str, name: &str) -> String {
     let rest: Vec<&str> = text.lines().skip_while(|line| line.starts_with("//!")).collect();
     let opening = [

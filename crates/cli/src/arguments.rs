@@ -36,13 +36,13 @@ pub(crate) enum Command {
     Train(TrainArguments),
     /// Evaluates a run's checkpoint on its test data
     Evaluate(EvaluateArguments),
-    /// Runs a trained network on an event recording, window by window, with its predictions over time
+    /// Runs a trained network on an event recording, and prints the prediction after each window
     Run(RunArguments),
-    /// Takes weights that another library trained, as a run that can be evaluated
+    /// Imports weights that another library trained, as a run that can be evaluated
     Import(ImportArguments),
     /// Writes the trained network of a run for other programs
     Export(ExportArguments),
-    /// Puts two runs side by side: settings, results, epochs, layers
+    /// Compares two runs side by side: settings, results, epochs, layers
     Compare(CompareArguments),
     /// Draws the figures of a run
     Figures(FiguresArguments),
@@ -53,10 +53,10 @@ pub(crate) enum Command {
     Recipe(RecipeCommand),
     /// Lists what recipes can name
     List(ListArguments),
-    /// Tells what is known of data sets, and verifies their files
+    /// Describes data sets, and fetches, checks and verifies their files
     #[command(subcommand)]
     Data(DataCommand),
-    /// Looks into files of event recordings
+    /// Inspects files of event recordings
     #[command(subcommand)]
     Events(EventsCommand),
     /// Measures how fast this machine is
@@ -88,7 +88,7 @@ pub(crate) struct RunArguments {
     /// Size of the sensor, such as 34x34, where the file does not say it
     #[arg(long, value_name = "WIDTHxHEIGHT")]
     pub(crate) sensor: Option<String>,
-    /// Milliseconds of a window, which is one time step of the network [default: the recording's
+    /// Length of a window, which is one time step of the network, in milliseconds [default: the recording's
     /// duration divided by the time steps of the training]
     #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     pub(crate) window: Option<f64>,
@@ -145,7 +145,8 @@ pub(crate) struct ImportArguments {
     /// The recipe whose network they belong to
     #[arg(long, value_name = "FILE")]
     pub(crate) recipe: PathBuf,
-    /// Says which tensor belongs where, if order and shapes do not (see docs/exchange.md)
+    /// A name map, for files whose order and shapes do not tell which tensor belongs where (see
+    /// docs/exchange.md)
     #[arg(long, value_name = "FILE")]
     pub(crate) map: Option<PathBuf>,
     /// The entry of a saved dictionary in which the state dict is, such as `model`
@@ -165,7 +166,7 @@ pub(crate) enum ExportFormat {
     Safetensors,
     /// Safetensors with the names and layouts of PyTorch
     Pytorch,
-    /// A graph of NIR, if the binary was built with the feature `hdf5`
+    /// A graph of NIR
     Nir,
 }
 
@@ -224,13 +225,13 @@ pub(crate) struct ReproduceArguments {
     /// Only these rows (repeat, or separate by commas)
     #[arg(long = "row", value_name = "ID", value_delimiter = ',')]
     pub(crate) rows: Vec<String>,
-    /// How many seeds, from 1 on [default: the table's]
+    /// Number of seeds, counted from 1 [default: the table's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seeds: Option<u64>,
     /// demo (embedded data, minutes), reduced (hours) or full (the paper's)
     #[arg(long, default_value = "demo")]
     pub(crate) scale: String,
-    /// Only so many epochs, for a quick look; the table says so
+    /// Trains only N epochs, for a quick look; the table says so
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) epochs: Option<u32>,
     /// Runs that are trained side by side [default: one per thread at the demo scale on the CPU, else 1]
@@ -248,7 +249,7 @@ pub(crate) struct ReproduceArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Prints what is known of a data set
+    /// Describes a data set: content, license, files and folders, split
     Info {
         /// Name of the set
         name: String,
@@ -261,7 +262,7 @@ pub(crate) enum DataCommand {
         #[arg(long, value_name = "FOLDER")]
         data_dir: Option<PathBuf>,
     },
-    /// Fetches a data set into a folder of its name, goes on where it broke off, checks and unpacks
+    /// Fetches a data set into a folder of its name, checks and unpacks it; resumes interrupted downloads
     Fetch {
         /// Name of the set
         name: String,
@@ -280,7 +281,7 @@ pub(crate) enum DataCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Says which data sets a folder holds, reads every sample, and counts
+    /// Finds the data sets in a folder, reads every sample, and prints statistics
     Check {
         /// The folder
         folder: PathBuf,
@@ -290,7 +291,7 @@ pub(crate) enum DataCommand {
         /// Only this set
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
-        /// Warns of recordings that end early instead of counting them as broken
+        /// Only warns about recordings that end early
         #[arg(long)]
         allow_truncated: bool,
     },
@@ -322,7 +323,7 @@ pub(crate) enum EventsCommand {
     },
 }
 
-/// A file of events, and what it does not say itself.
+/// A file of events, and what the file itself does not say.
 #[derive(Debug, Args)]
 pub(crate) struct RecordingArguments {
     /// The recording

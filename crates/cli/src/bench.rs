@@ -1,4 +1,4 @@
-//! `candlewick bench`: how fast this machine is.
+//! `candlewick bench`: the speed of this machine.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;

@@ -24,7 +24,7 @@ pub(crate) struct Sharing {
 
 /// Says which data the open runs need, and about how long they take.
 ///
-/// Runs that were cut off count as whole ones.
+/// Interrupted runs count as whole ones.
 pub(crate) fn announce(
     table: &Table,
     plans: &[Vec<Planned>],

@@ -1,4 +1,4 @@
-//! One run: made, or taken up where it was cut off.
+//! One run: started, or resumed.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,7 +63,7 @@ impl Planned {
         RunDirectory::inspect(&self.path) == RunState::Complete
     }
 
-    /// Trains the run, or goes on with it; `false` if it was stopped.
+    /// Trains or resumes the run; `false` if it was stopped.
     pub(crate) fn train(
         &self,
         machine: &Machine,

@@ -7,8 +7,8 @@ use crate::{Error, Result};
 /// The device of that name: `"cpu"`, `"cuda"`, `"cuda:N"` or `"metal"`.
 ///
 /// # Errors
-/// Names the missing feature if this build cannot use the device, and the driver's own words if the
-/// machine cannot.
+/// If this build lacks the feature that the device needs, which is named, or the machine cannot use
+/// the device, with the driver's message.
 pub fn parse(name: &str) -> Result<Device> {
     let fail = |reason: String| Error::Device { device: name.into(), reason };
     let (kind, ordinal) = match name.split_once(':') {

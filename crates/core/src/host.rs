@@ -1,4 +1,4 @@
-//! Plain `f32` slices of CPU tensors, for the kernels, and a way to do without them.
+//! Plain `f32` slices of CPU tensors for the kernels, and a switch that forbids them.
 //!
 //! Whatever reads a tensor's memory directly goes through this file, so that a CPU can pretend to be
 //! a device whose memory cannot be read: see [`forbid`].
@@ -17,8 +17,8 @@ pub fn is_reachable(device: &Device) -> bool {
     device.is_cpu() && !FORBIDDEN.get()
 }
 
-/// Runs `f` as on a device: [`is_reachable`] is false for the CPU too, and whatever reads the memory
-/// of a tensor directly fails. For tests of the path that other devices take.
+/// Runs `f` as if on a device: [`is_reachable`] is false for the CPU too, and every direct read of a
+/// tensor's memory fails. For tests of the path that other devices take.
 pub fn forbid<R>(f: impl FnOnce() -> R) -> R {
     /// Restores what was there before, also after a panic.
     struct Restore(bool);

@@ -1,4 +1,4 @@
-//! How parameters start.
+//! Initial values of parameters.
 
 use candle_core::Shape;
 use candle_nn::Init;

@@ -1,4 +1,4 @@
-//! The vocabulary over candle: time and batch axes, seeded random streams, ordered parameters.
+//! Common vocabulary on top of candle: time and batch axes, seeded random streams, ordered parameters.
 //!
 //! Activations are channels-last and lead with time and batch: `[T, B, H, W, C]` or `[T, B, N]`.
 

@@ -3,8 +3,8 @@
 //! A layer asks a [`Scope`] for its parameters. A scope is a `VarBuilder` and a list: the builder
 //! makes or loads the tensors, under paths such as `stage1.0.first.weight`, and the list remembers
 //! their order and what each is for. [`seeded`] is a builder whose initial values are drawn from a
-//! stream named after the path, so that a run can be repeated to the bit and adding a layer leaves
-//! the start of all others as it was.
+//! stream named after the path, so that a run can be repeated to the bit, and adding a layer does
+//! not change the initial values of the others.
 
 mod seeded;
 
@@ -100,7 +100,7 @@ impl Parameters {
         self.entries.iter().filter(|entry| entry.learns())
     }
 
-    /// The variables that learn, in their order: what candle's optimizers are made with.
+    /// The variables that learn, in their order, as candle's optimizers take them.
     pub fn variables(&self) -> Vec<Var> {
         self.learned().map(|entry| entry.variable.clone()).collect()
     }
@@ -171,7 +171,7 @@ impl Parameters {
 
 /// A place in a network at which a layer creates its parameters.
 ///
-/// Every constructor of a layer takes `impl Into<Scope>`: a plain `VarBuilder` will do.
+/// Every constructor of a layer takes `impl Into<Scope>`, which a plain `VarBuilder` converts into.
 #[derive(Clone)]
 pub struct Scope<'a> {
     builder: VarBuilder<'a>,
@@ -243,7 +243,7 @@ impl<'a> Scope<'a> {
         Ok(parameter)
     }
 
-    /// The parameter `name` at the root, which all that ask for it share.
+    /// The parameter `name` at the root, shared by all that ask for it.
     ///
     /// # Errors
     /// As [`create`](Self::create).
@@ -262,7 +262,7 @@ impl<'a> Scope<'a> {
         root.create(name, role, dims, initializer)
     }
 
-    /// What has been created through this scope and those that it was made of.
+    /// Everything that was created through this scope and its parents.
     pub fn parameters(&self) -> Parameters {
         Parameters { entries: self.lock().clone(), device: self.device().clone() }
     }

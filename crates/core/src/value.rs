@@ -5,12 +5,12 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use candle_core::{Result, Tensor};
 use candlewick_kernels::real::Real;
 
-/// A tensor in an equation; the first error stops the equation and is found at its end.
+/// A tensor in an equation; the first error is kept and returned at the end of the equation.
 #[derive(Debug)]
 pub struct Value(Result<Tensor>);
 
 impl Value {
-    /// The tensor that the equation gave.
+    /// The result of the equation.
     ///
     /// # Errors
     /// The first error of the equation.

@@ -13,17 +13,17 @@ pub enum Side {
     Post,
 }
 
-/// Correlates sums of the input's steps with sums of the steps of one side, both by the same weights:
-/// products summed over batch and space, in the shape of the weight.
+/// Correlates weighted sums of the input over time with sums of one side with the same weights:
+/// products summed over batch and space, in the shape of the layer's weight.
 ///
-/// Called with the side, rows of one weight per time step, and the place of the result,
+/// Takes the side, rows of one weight per time step, and the slice that receives the result,
 /// `[kernel_h, kernel_w, in, rows, out]`.
 pub type Coincide<'a> = &'a (dyn Fn(Side, &[Vec<f32>], &mut [f32]) + Sync);
 
-/// Writes the gradient by the weight of one step, given by its number.
+/// Writes the gradient of one time step, given by its number, with respect to the weight.
 pub type OfStep<'a> = &'a (dyn Fn(usize, &mut [f32]) + Sync);
 
-/// Writes the plain gradient by the weight.
+/// Writes the plain gradient with respect to the weight.
 pub type Plain<'a> = &'a (dyn Fn(&mut [f32]) + Sync);
 
 /// A synaptic layer in a backward pass.
@@ -39,7 +39,7 @@ pub struct WeightSite<'a> {
     pub coincide: Coincide<'a>,
     /// The gradient of each step, whose sum is the plain one.
     pub of_step: OfStep<'a>,
-    /// The gradient that the rule changes.
+    /// The plain gradient, which the rule changes.
     pub plain: Plain<'a>,
     /// The random stream of this training step and layer.
     pub key: Key,
@@ -53,6 +53,6 @@ impl Debug for WeightSite<'_> {
 
 /// A training method that computes the weight gradient of every synaptic layer.
 pub trait WeightGradientRule: Debug + Send + Sync {
-    /// Writes the gradient by the weight into `gradient`.
+    /// Writes the gradient with respect to the weight into `gradient`.
     fn weight_gradient(&self, site: WeightSite<'_>, gradient: &mut [f32]);
 }

@@ -29,13 +29,13 @@ pub struct Settings {
     pub batch_size: usize,
     /// Steps T that the network runs for; > 0.
     pub time_steps: usize,
-    /// From event recordings to frames; not looked at for images.
+    /// From event recordings to frames; ignored for images.
     pub events: EventInput,
-    /// From images of different sizes to one size, which such data sets need; not looked at for
+    /// From images of different sizes to one size, which such data sets need; ignored for
     /// others. For evaluation give [`ImageInput::evaluation`].
     pub images: Option<ImageInput>,
     /// A folder for the decoded frames of event recordings, which are then decoded once; the first
-    /// loader of a data set decodes all of it, with the worker threads. Not looked at for images.
+    /// loader of a data set decodes all of it, with the worker threads. Ignored for images.
     pub cache: Option<PathBuf>,
     /// From frames to the input of the network.
     pub encoder: AnyEncoder,

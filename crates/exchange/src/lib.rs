@@ -1,7 +1,7 @@
-//! How a model comes in and leaves: state dicts of PyTorch, safetensors, NIR.
+//! Import and export of models: state dicts of PyTorch, safetensors, NIR.
 //!
 //! [`StateDict`] reads what another library wrote; [`import`] gives its tensors to a network, by a
-//! [`NameMap`] where names and order do not decide; [`pytorch`] is the way back.
+//! [`NameMap`] where names and order do not decide; [`pytorch`] exports them.
 //! `docs/exchange.md` has the layouts and the limits.
 
 mod error;

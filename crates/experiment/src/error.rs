@@ -1,4 +1,4 @@
-//! What can be wrong with a recipe or a table.
+//! Errors of recipes, tables and trainings.
 
 use std::path::PathBuf;
 

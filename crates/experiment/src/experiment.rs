@@ -1,4 +1,4 @@
-//! A recipe made ready: its data opened, its network built.
+//! A prepared recipe: its data opened, its network built.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::samples::{first_of_each_class, hold_out};
 use crate::watch::{Watch, Watching};
 use crate::{Error, Recipe, Result};
 
-/// What an experiment runs on; nothing of it changes a result.
+/// The machine that an experiment runs on; none of it changes a result.
 #[derive(Clone, Debug)]
 pub struct Machine {
     /// Where tensors live.
@@ -172,7 +172,7 @@ pub(crate) fn open(recipe: &Recipe, machine: &Machine) -> Result<[Arc<dyn Datase
     Ok([open(Split::Train)?, open(Split::Test)?])
 }
 
-/// What of the data and its preparation follows one of several customs, for the manifest.
+/// The choices among several customs in the data and its preparation, for the manifest.
 fn choices(set: &dyn Dataset, recipe: &Recipe) -> Vec<String> {
     let info = set.info();
     let mut choices = vec![format!("split = {} ({})", info.partition, info.partition_source)];

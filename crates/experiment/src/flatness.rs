@@ -24,7 +24,7 @@ const SAMPLES: usize = 512;
 const POINTS: i32 = 10;
 
 /// Measures the loss of a checkpoint of `recipe` along `directions` directions, on training samples as
-/// they are prepared for an evaluation. `heard` is told the points done and in all.
+/// they are prepared for an evaluation. `heard` receives the number of points done, and of all points.
 ///
 /// # Errors
 /// If the checkpoint is damaged or of another network, or the data cannot be read.

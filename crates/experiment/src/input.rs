@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 pub struct Data {
     /// Name of the data set, with its partition behind a colon if it is not the default.
     pub name: String,
-    /// Only the first so many training samples of each class.
+    /// Only the first N training samples of each class. Default all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_per_class: Option<usize>,
-    /// Only the first so many test samples of each class.
+    /// Only the first N test samples of each class. Default all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_per_class: Option<usize>,
-    /// The last so many training samples of each class are held out for validation. Default 0.
+    /// The last N training samples of each class are held out for validation. Default 0.
     #[serde(default)]
     pub validation_per_class: usize,
-    /// Cross-validation over so many folds of a data set that has the partitions `fold-0`, `fold-1`
+    /// Cross-validation over this many folds of a data set that has the partitions `fold-0`, `fold-1`
     /// and so on: a run with seed s tests on fold (s - 1) mod `folds`, so that seeds 1 to `folds` are
     /// one cross-validation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,7 +50,7 @@ pub struct Input {
     /// Pairs of training samples mixed: mixup or CutMix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mix: Option<AnyMix>,
-    /// From event recordings to frames; not looked at for images.
+    /// From event recordings to frames; ignored for images.
     pub events: EventInput,
     /// From images of different sizes to one, for data sets such as ImageNet; at evaluation a random
     /// part becomes the middle.

@@ -1,8 +1,8 @@
 //! Recipes and the papers' tables as data.
 //!
-//! A [`RawRecipe`] is what someone wrote; [`RawRecipe::resolve`] makes a [`Recipe`] of it, in which
+//! A [`RawRecipe`] is a recipe as written; [`RawRecipe::resolve`] turns it into a [`Recipe`], in which
 //! everything is present and checked; [`Experiment::prepare`] opens its data and builds its network.
-//! [`Trained`] is what a run left behind, ready to classify.
+//! [`Trained`] is the network of a finished run, ready to classify.
 //! A [`Table`] holds the rows of a paper's table, each a recipe at one of three [`Scale`]s.
 
 mod error;

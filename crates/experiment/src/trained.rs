@@ -1,4 +1,4 @@
-//! The network of a finished run, to use on samples of one's own.
+//! The network of a finished run, to classify samples with.
 
 use std::borrow::Cow;
 use std::path::Path;

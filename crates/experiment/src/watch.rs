@@ -1,7 +1,7 @@
-//! Looks into a trained network: potentials and spikes of one batch, for figures.
+//! Records potentials and spikes of one batch in a trained network, for figures.
 //!
-//! Surrogates see the distance of every potential from its threshold, so that a rule for surrogates
-//! that only listens needs no access to the layers.
+//! Surrogates see the distance of every potential from its threshold, so that a surrogate rule that
+//! only records needs no access to the layers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,7 +25,7 @@ pub(crate) struct Watch {
     layers: Mutex<Vec<Arc<Heard>>>,
 }
 
-/// What was heard of one layer.
+/// The record of one layer.
 #[derive(Debug)]
 struct Heard {
     key: Key,
@@ -45,7 +45,7 @@ impl Heard {
     }
 }
 
-/// A surrogate as it is, with an ear.
+/// A surrogate that records the distances it sees.
 #[derive(Debug)]
 struct Listening {
     inner: Arc<dyn Surrogate>,
@@ -97,11 +97,11 @@ impl Surrogate for Listening {
     }
 }
 
-/// The watch as a method, which gives every layer an ear.
+/// The watch as a method: a recording rule for every layer.
 #[derive(Debug)]
 pub(crate) struct Watching(pub(crate) Arc<Watch>);
 
-/// The ear of a layer.
+/// The recording rule of a layer.
 #[derive(Debug)]
 struct Ear {
     watch: Arc<Watch>,
@@ -145,7 +145,7 @@ impl SurrogateRule for Ear {
 }
 
 impl Watch {
-    /// What was heard, of layers `names` in a pass with `key` over `samples` samples.
+    /// The record of the layers `names` in a pass with `key` over `samples` samples.
     ///
     /// Layers that do not fire are left out. `inclusive` is whether a distance of 0 fires.
     pub(crate) fn snapshot(

@@ -102,7 +102,7 @@ impl Firing {
         u * (spike.clone() * -scale + 1.0) - spike * shift
     }
 
-    /// Derivatives of [`Firing::reset`] by the potential and by the spike.
+    /// Derivatives of [`Firing::reset`] with respect to the potential and to the spike.
     #[inline(always)]
     pub fn reset_partials(&self, u: f32, spike: f32) -> (f32, f32) {
         let (scale, shift) = self.coefficients(self.v_threshold);
@@ -110,34 +110,34 @@ impl Firing {
     }
 }
 
-/// Gradients of [`Neuron::charge`] by what goes in.
+/// Gradients with respect to the arguments of [`Neuron::charge`].
 #[derive(Clone, Copy, Debug)]
 pub struct ChargeGradient<const S: usize, const P: usize> {
-    /// By the state before the step.
+    /// With respect to the state before the step.
     pub state: [f32; S],
-    /// By the input current.
+    /// With respect to the input current.
     pub input: f32,
-    /// By the effective parameters.
+    /// With respect to the effective parameters.
     pub parameters: [f32; P],
 }
 
-/// Gradients of [`Neuron::distance`] by what goes in.
+/// Gradients with respect to the arguments of [`Neuron::distance`].
 #[derive(Clone, Copy, Debug)]
 pub struct DistanceGradient<const S: usize, const P: usize> {
-    /// By the charged state.
+    /// With respect to the charged state.
     pub state: [f32; S],
-    /// By the effective parameters.
+    /// With respect to the effective parameters.
     pub parameters: [f32; P],
 }
 
-/// Gradients of [`Neuron::reset`] by what goes in.
+/// Gradients with respect to the arguments of [`Neuron::reset`].
 #[derive(Clone, Copy, Debug)]
 pub struct ResetGradient<const S: usize, const P: usize> {
-    /// By the charged state.
+    /// With respect to the charged state.
     pub state: [f32; S],
-    /// By the spike; ignored where [`Firing::detach_reset`] is set.
+    /// With respect to the spike; ignored where [`Firing::detach_reset`] is set.
     pub spike: f32,
-    /// By the effective parameters.
+    /// With respect to the effective parameters.
     pub parameters: [f32; P],
 }
 
@@ -147,9 +147,9 @@ pub struct ResetGradient<const S: usize, const P: usize> {
 /// Only [`firing`](Self::firing), [`charge`](Self::charge) and
 /// [`charge_backward`](Self::charge_backward) must be given; the rest defaults to a threshold on
 /// the potential and to the reset of [`Firing`].
-/// Each `*_backward` takes the gradient of the loss by the function's result and returns it by the
-/// function's arguments.
-/// Mark what is given `#[inline(always)]`: the scan vectorizes what is compiled into it.
+/// Each `*_backward` takes the gradient of the loss with respect to the function's result and returns
+/// those with respect to its arguments.
+/// Mark these functions `#[inline(always)]`: the scan vectorizes what is compiled into it.
 pub trait Neuron<const S: usize, const P: usize>: Copy + Debug + Send + Sync {
     /// Threshold and reset.
     fn firing(&self) -> &Firing;
@@ -159,13 +159,13 @@ pub trait Neuron<const S: usize, const P: usize>: Copy + Debug + Send + Sync {
         true
     }
 
-    /// Names of the learnable scalars, in order; to be given where there are some, as parameters of a
-    /// layer have names.
+    /// Names of the learnable scalars, in order, which become the names of parameters; required if
+    /// there are any.
     fn parameter_names(&self) -> [&'static str; P] {
         [""; P]
     }
 
-    /// Where the learnable scalars start.
+    /// Initial values of the learnable scalars.
     fn initial_parameters(&self) -> [f32; P] {
         [0.0; P]
     }

@@ -1,7 +1,4 @@
-//! Cross-entropy of the mean output over time: `L = CE(1/T · Σ_t O(t), y)`.
-//!
-//! The baseline of the papers; TET calls it SDT, "standard direct training"
-//! (arXiv:2202.11946, eq. 7).
+//! The cross-entropy of the mean output.
 
 use candle_core::Tensor;
 use candlewick_core::{Result, axes};
@@ -10,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::loss::{cross_entropy, dims, smoothing_problem};
 use crate::{Loss, Method};
 
-/// Settings of the cross-entropy on the mean output.
+/// Cross-entropy of the mean output over time: `L = CE(1/T · Σ_t O(t), y)`.
+///
+/// The baseline of the papers; TET calls it SDT, "standard direct training"
+/// (arXiv:2202.11946, eq. 7).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CrossEntropy {

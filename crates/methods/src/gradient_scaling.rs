@@ -1,15 +1,4 @@
-//! Gradient scaling with local spike information (Park et al., ICML workshop 2023,
-//! arXiv:2308.00558), as the first author's framework codes it; the paper's own text was not found,
-//! and that this code is the paper's method is a judgement.
-//!
-//! ```text
-//! r[t] = e⁻¹ · r[t-1] + s[t]                     a trace of each neuron's spikes, r[0] = 0
-//! H[t] = correlation of r_pre[t] with r_post[t]   in the shape of the weight
-//! M[t] = (1 - alpha) + alpha · H[t] / max H[t]
-//! dL/dW = Σ_t (dL/dW)[t] ⊙ M[t]
-//! ```
-//!
-//! Only the gradient by the weight is scaled. A layer whose traces do not meet has `M = 1`.
+//! Gradient scaling with local spike information.
 
 use std::sync::Arc;
 
@@ -41,7 +30,18 @@ pub enum TraceTime {
     Final,
 }
 
-/// Settings of gradient scaling.
+/// Gradient scaling with local spike information (Park et al., ICML workshop 2023,
+/// arXiv:2308.00558), as the first author's framework codes it; the paper's own text was not found,
+/// and that this code is the paper's method is a judgement.
+///
+/// ```text
+/// r[t] = e⁻¹ · r[t-1] + s[t]                     a trace of each neuron's spikes, r[0] = 0
+/// H[t] = correlation of r_pre[t] with r_post[t]   in the shape of the weight
+/// M[t] = (1 - alpha) + alpha · H[t] / max H[t]
+/// dL/dW = Σ_t (dL/dW)[t] ⊙ M[t]
+/// ```
+///
+/// Only the gradient with respect to the weight is scaled. A layer whose traces do not meet has `M = 1`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GradientScaling {

@@ -216,7 +216,7 @@ fn gradient_scaling_stays_in_its_range() {
     };
     let (pre, post) = (spikes(inputs), spikes(outputs));
     let silent = vec![0.0; time_steps * outputs];
-    // The gradient by the output is 1 everywhere.
+    // The gradient with respect to the output is 1 everywhere.
     let of_step = |t: usize, out: &mut [f32]| {
         for (out, pre) in out.chunks_mut(outputs).zip(&pre[t * inputs..]) {
             out.fill(*pre);

@@ -1,8 +1,8 @@
 //! Published training methods for spiking networks, one file each, and plain losses and regularizers
 //! beside them.
 //!
-//! A [`Method`] is one value, given once: it has rules for what happens inside of a network, sees the
-//! logits before the loss, or is the loss. It never sees the network.
+//! A [`Method`] is one value: it has rules that act inside the network, changes the logits before the
+//! loss, or is the loss. It never sees the network.
 //!
 //! ```
 //! use candlewick_methods::{Methods, Shortcut, TemporallyWeightedOutput, Tet};
@@ -53,7 +53,7 @@ registry! {
     pub enum AnyLoss: dyn Loss, kind "loss" {
         /// cross-entropy of the mean output over time ("SDT")
         CrossEntropy = "cross_entropy" | "sdt",
-        /// mean over time of the cross-entropy of each step, and a pull of the logits to phi
+        /// mean over time of the cross-entropy of each step, and a pull of the logits towards phi
         Tet = "tet",
     }
 }

@@ -1,14 +1,4 @@
-//! Masked surrogate gradients (Li, Zhao, Zhao, Zeng, Neural Networks 2024, arXiv:2406.19645).
-//!
-//! In every backward pass a fresh mask sets elements of the surrogate derivative to 0 with
-//! probability `p`, independently for every time step, sample and neuron (`msg/surrogate.py`):
-//!
-//! ```text
-//! sg'(x) = 0 with probability p, else sg(x)
-//! ```
-//!
-//! The forward pass is untouched. The paper's text can also be read as a mask on the weight
-//! gradient, `W ← W - eta · (G ⊙ M)`; `site = "weight"` does that.
+//! Masked surrogate gradients (MSG).
 
 use std::sync::Arc;
 
@@ -27,14 +17,24 @@ use crate::{Method, SpikingSite};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MaskSite {
-    /// The derivative of the spike by the membrane potential (official code).
+    /// The derivative of the spike with respect to the membrane potential (official code).
     #[default]
     Membrane,
-    /// The gradient by the weights between spiking layers (literal reading of the text).
+    /// The gradient with respect to the weights between spiking layers (literal reading of the text).
     Weight,
 }
 
-/// Settings of masked surrogate gradients.
+/// Masked surrogate gradients (Li, Zhao, Zhao, Zeng, Neural Networks 2024, arXiv:2406.19645).
+///
+/// In every backward pass a fresh mask sets elements of the surrogate derivative to 0 with
+/// probability `p`, independently for every time step, sample and neuron (`msg/surrogate.py`):
+///
+/// ```text
+/// sg'(x) = 0 with probability p, else sg(x)
+/// ```
+///
+/// The forward pass is untouched. The paper's text can also be read as a mask on the weight
+/// gradient, `W ← W - eta · (G ⊙ M)`; `site = "weight"` does that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaskedSurrogate {
@@ -95,7 +95,7 @@ impl MaskedSurrogate {
         if self.rescale { 1.0 / (1.0 - self.probability()) } else { 1.0 }
     }
 
-    /// Which elements of a layer are masked in a step.
+    /// The elements of a layer that are masked in a step.
     fn bits(&self, key: Key) -> Bernoulli {
         Bernoulli::new(key.named("masked_surrogate"), self.probability())
     }

@@ -1,8 +1,8 @@
-//! What a training method may do, as one trait whose every call is optional.
+//! Training methods: one trait, whose every hook is optional.
 //!
-//! A method is a value that is given once: the network asks it for the rules that act inside of its
-//! layers, a training step for logits and loss, and a run for what it keeps and reports. It never
-//! sees the network.
+//! The same value goes to the network and to the trainer: the network asks it for the rules that act
+//! inside its layers, the training step for logits and loss, and the run for its state and its report.
+//! A method never sees the network.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::{Loss, Outputs, Scores};
 
 /// A training method.
 pub trait Method: Debug + Send + Sync {
-    /// The name that recipes, states and reports have for it.
+    /// The name in recipes, checkpoints and reports.
     fn name(&self) -> &str;
 
     /// What makes the settings unusable, as (field, expected); `None` if they are fine.
@@ -26,14 +26,14 @@ pub trait Method: Debug + Send + Sync {
         None
     }
 
-    /// Why the method could not act on layers of `neuron` with `surrogate`, as (field, expected), the
-    /// field being empty where it is the method as a whole; `None` if it could.
+    /// Why the method does not fit layers of `neuron` with `surrogate`, as (field, expected); the field
+    /// is empty if it is the method as a whole. `None` if it fits.
     fn misfit(&self, _surrogate: &dyn Surrogate, _neuron: &dyn Model) -> Option<(&str, String)> {
         None
     }
 
-    /// The rule that changes the surrogate of a spiking layer in every training pass; what it learns
-    /// or saves is created in `scope`, the layer's place.
+    /// The rule that changes the surrogate of a spiking layer in every training pass; parameters that
+    /// it learns or saves are created in `scope`, that of the layer.
     ///
     /// # Errors
     /// If a parameter cannot be created.
@@ -67,7 +67,7 @@ pub trait Method: Debug + Send + Sync {
         None
     }
 
-    /// The logits `[T, B, K]` that go on to the next method and to the loss.
+    /// The logits `[T, B, K]` that the next method and the loss receive.
     ///
     /// # Errors
     /// If candle fails.
@@ -95,18 +95,19 @@ pub trait Method: Debug + Send + Sync {
         Ok(())
     }
 
-    /// What a checkpoint must hold besides parameters, by names that are unique within the method.
+    /// The state that a checkpoint must hold besides parameters, by names that are unique within the
+    /// method.
     fn state(&self) -> Vec<(&'static str, Vec<f64>)> {
         Vec::new()
     }
 
-    /// Takes back a value of [`state`](Self::state); false if it is none of this method.
+    /// Restores a value of [`state`](Self::state); false if it does not belong to this method.
     fn restore(&mut self, _name: &str, _values: &[f64]) -> bool {
         false
     }
 
-    /// What the method reports of itself after an epoch, at `moment`, by names that are unique within
-    /// the method; `parameters` are those of the network.
+    /// The quantities that the method reports after an epoch, at `moment`, by names that are unique
+    /// within the method; `parameters` are those of the network.
     fn report(&self, _parameters: &Parameters, _moment: &Moment) -> Vec<(&'static str, Vec<f32>)> {
         Vec::new()
     }
@@ -132,13 +133,13 @@ pub struct Moment {
     pub epoch: u32,
     /// Steps done in this epoch.
     pub step: u64,
-    /// Share of all steps that is done, i / I, in [0, 1].
+    /// Share of all steps that are done, i / I, in [0, 1].
     pub progress: f64,
     /// Whether this is a training step, not an evaluation.
     pub training: bool,
 }
 
-/// What a method may try at the end of an epoch.
+/// Trials at the end of an epoch.
 pub trait Trials {
     /// The network's parameters and buffers, which the method may change.
     fn parameters(&self) -> &Parameters;

@@ -38,8 +38,8 @@ impl Methods {
         self.0.iter().map(|method| &**method)
     }
 
-    /// What makes the methods unusable, alone, together or on layers of `neuron` with `surrogate`, as
-    /// (path such as `masked_surrogate.p`, expected); `None` if they are fine.
+    /// Why the methods cannot be used, alone, together or on layers of `neuron` with `surrogate`, as
+    /// (path such as `masked_surrogate.p`, expected); `None` if they can.
     pub fn problem(
         &self,
         surrogate: &dyn Surrogate,
@@ -136,7 +136,7 @@ impl Methods {
         }
     }
 
-    /// Lets every method search, after an epoch's last step.
+    /// Runs the search of every method, after an epoch's last step.
     ///
     /// # Errors
     /// If a trial fails.
@@ -144,14 +144,14 @@ impl Methods {
         self.iter().try_for_each(|method| method.search(moment, trials))
     }
 
-    /// What a checkpoint must hold besides parameters, by names such as
+    /// The state that a checkpoint must hold besides parameters, by names such as
     /// `temporally_weighted_output.weights`.
     pub fn state(&self) -> Vec<(String, Vec<f64>)> {
         let state = |method: &dyn Method| with_paths(method.name(), method.state());
         self.iter().flat_map(state).collect()
     }
 
-    /// Takes back a [`state`](Self::state).
+    /// Restores a [`state`](Self::state).
     ///
     /// # Errors
     /// If an entry is of none of these methods.
@@ -174,7 +174,7 @@ impl Methods {
         Ok(())
     }
 
-    /// What the methods report of themselves at `moment`, by names such as `shortcut.coefficient`.
+    /// The quantities that the methods report at `moment`, by names such as `shortcut.coefficient`.
     pub fn report(&self, parameters: &Parameters, moment: &Moment) -> Vec<(String, Vec<f32>)> {
         let report =
             |method: &dyn Method| with_paths(method.name(), method.report(parameters, moment));

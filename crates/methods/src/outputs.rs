@@ -1,8 +1,8 @@
-//! What a network gives to methods and losses.
+//! The output of a network, as methods and losses see it.
 
 use candle_core::Tensor;
 
-/// What a network gives: logits of all time steps, and those of its side heads in training.
+/// The logits of all time steps, and in training those of the side heads.
 #[derive(Clone, Debug)]
 pub struct Outputs {
     /// The logits `[T, B, K]`.

@@ -1,18 +1,4 @@
-//! Parametric surrogate gradients, PSG (Wang, Cheng, Lim, arXiv:2304.13289).
-//!
-//! **Inferred from the abstract**: neither the paper's equations nor its code were found. The
-//! abstract says that the surrogate's parameter is updated iteratively; here it is one scalar per
-//! spiking layer (or one for all), learned by back-propagation with the smooth step that the
-//! surrogate is the derivative of:
-//!
-//! ```text
-//! dL/dα = Σ (dL/ds) · ∂G(x; α)/∂α,   α = e^λ with λ learned, clamped around its start
-//! ```
-//!
-//! Two other readings are built. By statistics, the support follows the deviation of the potentials,
-//! in the form of the code of MPD-AGL: `±γ·v_threshold` at one time step and `±√(1 + decay²)·γ·v_threshold` at
-//! several, with the mean normalization weight `γ`. By search, every few epochs each scalar `w` is
-//! tried as `w`, `w·(1 + d)` and `w·(1 - d)`, and the best stays.
+//! Parametric surrogate gradients (PSG).
 
 mod statistics;
 
@@ -59,7 +45,21 @@ impl Default for ParameterSearch {
     }
 }
 
-/// Settings of parametric surrogate gradients. Inferred from the abstract.
+/// Parametric surrogate gradients, PSG (Wang, Cheng, Lim, arXiv:2304.13289).
+///
+/// **Inferred from the abstract**: neither the paper's equations nor its code were found. The
+/// abstract says that the surrogate's parameter is updated iteratively; here it is one scalar per
+/// spiking layer (or one for all), learned by back-propagation with the smooth step that the
+/// surrogate is the derivative of:
+///
+/// ```text
+/// dL/dα = Σ (dL/ds) · ∂G(x; α)/∂α,   α = e^λ with λ learned, clamped around its start
+/// ```
+///
+/// Two other readings are built. By statistics, the support follows the deviation of the potentials,
+/// in the form of the code of MPD-AGL: `±γ·v_threshold` at one time step and `±√(1 + decay²)·γ·v_threshold` at
+/// several, with the mean normalization weight `γ`. By search, every few epochs each scalar `w` is
+/// tried as `w`, `w·(1 + d)` and `w·(1 - d)`, and the best stays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ParametricSurrogate {

@@ -1,17 +1,4 @@
-//! Potential distribution adjustment, PDA (Wang, Cheng, Lim, arXiv:2304.13289).
-//!
-//! **Inferred from the abstract** and a third party's one-line description ("a symmetric
-//! distribution-divergence objective"): neither the paper's equations nor its code were found.
-//! A normal distribution is fitted to the pre-reset potentials of each layer, and its symmetric
-//! Kullback-Leibler divergence to N(mu, sigma²) is added to the loss, as a mean over the layers:
-//!
-//! ```text
-//! D = ¼ · [ s²/sigma² + sigma²/s² - 2 + (m - mu)² · (1/s² + 1/sigma²) ]
-//! ```
-//!
-//! with the mean `m` and the variance `s²` of the layer's potentials. Two other readings of the
-//! abstract are built: the mean and the variance of the layer's own currents as the target, and,
-//! instead of the divergence, the quantization error `mean((u - s)²)` of potentials `u` to spikes `s`.
+//! Potential distribution adjustment (PDA).
 
 use std::sync::Arc;
 
@@ -35,7 +22,20 @@ pub enum PotentialObjective {
     Spikes,
 }
 
-/// Settings of potential distribution adjustment. Inferred from the abstract.
+/// Potential distribution adjustment, PDA (Wang, Cheng, Lim, arXiv:2304.13289).
+///
+/// **Inferred from the abstract** and a third party's one-line description ("a symmetric
+/// distribution-divergence objective"): neither the paper's equations nor its code were found.
+/// A normal distribution is fitted to the pre-reset potentials of each layer, and its symmetric
+/// Kullback-Leibler divergence to N(mu, sigma²) is added to the loss, as a mean over the layers:
+///
+/// ```text
+/// D = ¼ · [ s²/sigma² + sigma²/s² - 2 + (m - mu)² · (1/s² + 1/sigma²) ]
+/// ```
+///
+/// with the mean `m` and the variance `s²` of the layer's potentials. Two other readings of the
+/// abstract are built: the mean and the variance of the layer's own currents as the target, and,
+/// instead of the divergence, the quantization error `mean((u - s)²)` of potentials `u` to spikes `s`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PotentialDistribution {

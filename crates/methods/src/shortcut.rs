@@ -1,14 +1,4 @@
-//! Shortcut back-propagation (Guo et al., `NeurIPS` 2024, arXiv:2401.04486).
-//!
-//! Every stage but the last has a side head (global average pooling, linear layer) whose logits are
-//! added to those of the network in training, so that the gradient reaches the first layers at once;
-//! the heads are dropped for inference:
-//!
-//! ```text
-//! o = b_n(x) + c · Σ_{l<n} b_l(x)          eq. 6: c = 1;  eq. 10: c = lambda · (1 - i/I)
-//! ```
-//!
-//! for iteration `i` of `I`. Where the heads stand is our reading: the paper's figure was not seen.
+//! Shortcut back-propagation.
 
 use candle_core::Tensor;
 use candlewick_core::Result;
@@ -28,7 +18,17 @@ pub enum ShortcutSchedule {
     Evolutionary,
 }
 
-/// Settings of shortcut back-propagation.
+/// Shortcut back-propagation (Guo et al., `NeurIPS` 2024, arXiv:2401.04486).
+///
+/// Every stage but the last has a side head (global average pooling, linear layer) whose logits are
+/// added to those of the network in training, so that the gradient reaches the first layers at once;
+/// the heads are dropped for inference:
+///
+/// ```text
+/// o = b_n(x) + c · Σ_{l<n} b_l(x)          eq. 6: c = 1;  eq. 10: c = lambda · (1 - i/I)
+/// ```
+///
+/// for iteration `i` of `I`. Where the heads stand is our reading: the paper's figure was not seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shortcut {

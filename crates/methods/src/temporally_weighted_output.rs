@@ -1,13 +1,4 @@
-//! Temporally weighted output (Li, Zhao, Zhao, Zeng, Neural Networks 2024, arXiv:2406.19645; the
-//! normalized form of the code, `msg/main.py`):
-//!
-//! ```text
-//! y = 1/T · Σ_t a_t · O(t)             a_t = 1 at first
-//! a_t ← (1 - momentum) · a_t + momentum · acc_t / mean_t(acc_t)      after an epoch
-//! ```
-//!
-//! where `acc_t` is the share of training samples that step `t` classified rightly in the epoch.
-//! The weights are constants for the gradient, keep a mean of 1, and are used in tests as well.
+//! Temporally weighted output (TWO).
 
 use candle_core::Tensor;
 use candlewick_core::Result;
@@ -27,7 +18,16 @@ pub enum WeightDecision {
     Cumulative,
 }
 
-/// Settings of the temporally weighted output.
+/// Temporally weighted output (Li, Zhao, Zhao, Zeng, Neural Networks 2024, arXiv:2406.19645; the
+/// normalized form of the code, `msg/main.py`):
+///
+/// ```text
+/// y = 1/T · Σ_t a_t · O(t)             a_t = 1 at first
+/// a_t ← (1 - momentum) · a_t + momentum · acc_t / mean_t(acc_t)      after an epoch
+/// ```
+///
+/// where `acc_t` is the share of training samples that step `t` classified rightly in the epoch.
+/// The weights are constants for the gradient, keep a mean of 1, and are used in tests as well.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TemporallyWeightedOutput {

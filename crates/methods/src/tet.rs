@@ -1,12 +1,4 @@
-//! Temporal efficient training (Deng, Li, Zhang, Gu, ICLR 2022, arXiv:2202.11946, eqs. 10 to 13):
-//!
-//! ```text
-//! L_TET   = 1/T · Σ_t CE(O(t), y)
-//! L_MSE   = 1/T · Σ_t mean (O(t) - phi)²
-//! L_TOTAL = (1 - lambda) · L_TET + lambda · L_MSE
-//! ```
-//!
-//! The rule of inference is unchanged: the class of the largest mean output.
+//! Temporal efficient training (TET).
 
 use candle_core::Tensor;
 use candlewick_core::Result;
@@ -15,7 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::loss::{cross_entropy, dims, smoothing_problem};
 use crate::{Loss, Method};
 
-/// Settings of TET.
+/// Temporal efficient training (Deng, Li, Zhang, Gu, ICLR 2022, arXiv:2202.11946, eqs. 10 to 13):
+///
+/// ```text
+/// L_TET   = 1/T · Σ_t CE(O(t), y)
+/// L_MSE   = 1/T · Σ_t mean (O(t) - phi)²
+/// L_TOTAL = (1 - lambda) · L_TET + lambda · L_MSE
+/// ```
+///
+/// The rule of inference is unchanged: the class of the largest mean output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tet {

@@ -28,7 +28,7 @@ pub(crate) struct Currents {
     observed: Observed,
 }
 
-/// How a synaptic layer of a network ran when it last ran.
+/// How a synaptic layer of a network was last computed.
 #[derive(Clone, Debug)]
 pub struct SynapseObservation {
     /// Path of the layer.
@@ -96,7 +96,7 @@ impl Currents {
         let backward: SynapseBackward = Box::new(move |gradient, post, found| {
             let mut gradient = gradient.into_host(&pool)?;
             through(&mut gradient, found)?;
-            // The currents themselves are needed no more.
+            // The currents themselves are no longer needed.
             synapse(crate::Array::Host(gradient), post, found)
         });
         Ok((summand, Some(backward)))
@@ -125,7 +125,7 @@ impl Currents {
         Ok((summand, Some(backward)))
     }
 
-    /// How to compute the currents once more.
+    /// How to compute the currents again.
     fn again(&self, x: &Signal, pass: &Pass) -> Again {
         let (synapse, x, pass) = (self.synapse.clone(), x.clone(), pass.again());
         Box::new(move || {
@@ -166,8 +166,8 @@ pub struct Block {
 }
 
 impl Block {
-    /// A convolution with its normalization and neurons, whose parameters are created at `scope`, for
-    /// which a `VarBuilder` will do.
+    /// A convolution with its normalization and neurons, whose parameters are created at `scope`,
+    /// which a `VarBuilder` converts into.
     ///
     /// # Errors
     /// If the kernel does not fit the input.

@@ -1,4 +1,4 @@
-//! The short way to a network.
+//! A builder of networks.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use candlewick_surrogate::{Surrogate, Triangle};
 
 use crate::{Architecture, Features, Network, Parts, Spec, ThresholdBatchNorm};
 
-/// A network that is not built yet; see [`Network::spec`] and [`Network::of`].
+/// Builds a [`Network`]; see [`Network::spec`] and [`Network::of`].
 #[derive(Debug)]
 pub struct Blueprint<'a> {
     architecture: Arc<dyn Architecture>,
@@ -20,7 +20,7 @@ pub struct Blueprint<'a> {
 
 impl Network {
     /// A network as the papers write it, such as `16C3-AP2-FC10` (see [`Spec`]): of LIF neurons with
-    /// the triangular surrogate and batch normalization, unless something else is said.
+    /// the triangular surrogate and batch normalization, unless set otherwise.
     pub fn spec(layers: &str) -> Blueprint<'static> {
         Self::of(Spec { layers: layers.into(), bias: false })
     }
@@ -58,22 +58,21 @@ impl Blueprint<'_> {
         self
     }
 
-    /// Time steps of an input that is given once, for calls that do not say it.
+    /// Time steps of an input that is given once, where the call does not state them. Default 4.
     #[must_use]
     pub fn time_steps(mut self, time_steps: usize) -> Self {
         self.parts.time_steps = time_steps;
         self
     }
 
-    /// The training methods, which act inside of the network where they do; the same go to the
-    /// training.
+    /// The training methods, some of which act inside the network; give the same to the trainer.
     #[must_use]
     pub fn methods(self, methods: &Methods) -> Blueprint<'_> {
         Blueprint { methods: Some(methods), ..self }
     }
 
     /// Builds the network for samples of the shape `input` and `classes` classes; its parameters are
-    /// created at `scope`, for which a `VarBuilder` will do.
+    /// created at `scope`, which a `VarBuilder` converts into.
     ///
     /// # Errors
     /// As [`Network::new`].

@@ -1,4 +1,4 @@
-//! Large arrays of floats that are used again from step to step.
+//! Large arrays of floats that are reused from step to step.
 //!
 //! Every step of a training asks for the same sizes; a fresh array costs a page fault per 4 kB and a
 //! fill with zeros, which is more than most kernels take.
@@ -46,7 +46,7 @@ impl Pool {
         shelf.free.retain(|kept| kept.pass + PATIENCE >= pass);
     }
 
-    /// The most floats that were in use at once, spare room of arrays included.
+    /// Peak number of floats in use at once, including the spare capacity of arrays.
     pub(crate) fn most_lent(&self) -> usize {
         self.shelf().most_lent
     }

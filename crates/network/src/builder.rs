@@ -26,10 +26,10 @@ pub struct Parts {
     pub neuron: Arc<dyn Model>,
     /// The surrogate of all spiking layers.
     pub surrogate: Arc<dyn Surrogate>,
-    /// The normalization behind every convolution, and behind the linear layers that ask for it;
-    /// `None` for none.
+    /// The normalization after every convolution, and after the linear layers that ask for it; `None`
+    /// for none.
     pub normalization: Option<ThresholdBatchNorm>,
-    /// Time steps of an input that is given once, for calls that do not say it. Default 4.
+    /// Time steps of an input that is given once, where the call does not state them. Default 4.
     pub time_steps: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Layers one after the other: what is wrong with one of them is said with its name.
+//! Layers one after the other, whose errors name the layer.
 
 use candlewick_core::{Error, Result};
 
@@ -6,8 +6,8 @@ use crate::layer::Backward;
 use crate::{Layer, Pass, Signal};
 
 impl Pass {
-    /// Applies a layer of a chain, all of which this pass goes through: what follows is behind the
-    /// parameters that were met so far.
+    /// Applies a layer of a chain, and checks its output and its backward pass; errors give the layer
+    /// this name. What follows depends on all parameters that the pass has met so far.
     pub(crate) fn through<L: Layer + ?Sized>(
         &self,
         layer: &L,

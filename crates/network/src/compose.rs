@@ -1,5 +1,5 @@
-//! Layers made of candle operations: what runs on devices without kernels of ours, the reference of
-//! those that have kernels, and the easy way to a layer of one's own.
+//! Layers composed of candle operations: they run on every device, are the reference of the layers with
+//! kernels, and are the easy way to write your own.
 
 use candle_core::{Tensor, Var};
 use candlewick_core::Result;

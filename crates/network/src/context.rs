@@ -1,8 +1,8 @@
-//! What a forward pass is told.
+//! The settings of a forward pass.
 
 use candlewick_core::Key;
 
-/// The circumstances of a forward pass.
+/// The settings of a forward pass.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent questions, answered by name")]
 pub struct Context {
@@ -12,17 +12,17 @@ pub struct Context {
     pub training: bool,
     /// The random stream of this step, from which each layer derives its own.
     pub key: Key,
-    /// Whether a gradient will be asked for; without it nothing is kept, and a backward pass from the
-    /// result fails.
+    /// Whether a backward pass will follow; without it nothing is kept for one, and a backward pass
+    /// from the result fails.
     pub gradients: bool,
     /// Whether to count synaptic operations, and the spikes of every single neuron to find dead and
     /// saturated ones.
     pub census: bool,
-    /// Whether the backward pass computes the currents of synaptic layers once more instead of finding
-    /// them in memory; changes no bit of a result.
+    /// Whether the backward pass recomputes the currents of synaptic layers instead of keeping them in
+    /// memory; changes no bit of a result.
     pub recompute: bool,
-    /// Whether each time step is computed without a look at the others, so that its bits do not depend
-    /// on them, as in a [`Stream`](crate::Stream); slower, and different by rounding only.
+    /// Whether each time step is computed by itself, so that its bits do not depend on the other
+    /// steps, as in a [`Stream`](crate::Stream); slower, and different by rounding only.
     pub stepwise: bool,
 }
 

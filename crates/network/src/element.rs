@@ -1,4 +1,4 @@
-//! What a network computes in evaluation, step by step, for those who write it in another form.
+//! What a network computes in evaluation, step by step, for exporters.
 
 use candle_core::Tensor;
 use candlewick_kernels::convolution::Conv2d;
@@ -62,11 +62,11 @@ pub enum Element {
     },
     /// A map becomes a vector, C·H·W.
     Flatten(Features),
-    /// What has no simpler form, in words with its path.
+    /// Anything else, described in words with its path.
     Other(String),
 }
 
-/// What a layer is if it says nothing of itself.
+/// The default of a layer.
 pub(crate) fn other(kind: &str, name: Option<&str>) -> Vec<Element> {
     vec![Element::Other(match name {
         Some(name) => format!("`{name}` ({kind})"),

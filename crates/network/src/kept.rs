@@ -1,4 +1,4 @@
-//! Floats that a backward pass reads again: held since the forward pass, or made once more.
+//! Floats that a backward pass reads: kept since the forward pass, or recomputed.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,19 +7,19 @@ use candlewick_core::Result;
 
 use crate::buffer::Buffer;
 
-/// Makes the floats as the forward pass made them, to the bit.
+/// Recomputes the floats of the forward pass, to the bit.
 pub(crate) type Again = Box<dyn Fn() -> Result<Arc<Buffer>> + Send + Sync>;
 
 /// Floats that can be asked for at any time.
 pub(crate) enum Kept {
     /// In memory from the forward pass to the end of the backward pass.
     Held(Arc<Buffer>),
-    /// In memory from when they are asked for until they are let go.
+    /// In memory from the first use until they are released.
     Remade { held: Mutex<Option<Arc<Buffer>>>, again: Again },
 }
 
 impl Kept {
-    /// `values`, which `again` makes; without it they stay in memory.
+    /// `values`, which `again` recomputes; without it they stay in memory.
     pub(crate) fn new(values: Arc<Buffer>, again: Option<Again>) -> Arc<Self> {
         Arc::new(match again {
             None => Self::Held(values),
@@ -42,7 +42,7 @@ impl Kept {
         }
     }
 
-    /// Gives the memory back, if the floats can be made again.
+    /// Releases the memory, if the floats can be recomputed.
     pub(crate) fn let_go(&self) {
         if let Self::Remade { held, .. } = self {
             held.lock().unwrap_or_else(PoisonError::into_inner).take();

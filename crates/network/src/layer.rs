@@ -1,4 +1,4 @@
-//! What all layers have in common.
+//! The trait of all layers.
 
 use std::fmt::Debug;
 
@@ -12,8 +12,8 @@ use crate::{Array, Context, Features, Pass, Signal, Spiking, SynapseObservation}
 
 /// A part of a network that maps an activation to an activation.
 ///
-/// A layer of one's own needs [`run`](Self::run) and [`output`](Self::output). It is made of candle
-/// operations by [`Pass::compose`], or reads and writes [`Signal`]s and states its own backward pass.
+/// A layer implements [`run`](Self::run) and [`output`](Self::output). It composes candle operations
+/// with [`Pass::compose`], or reads and writes [`Signal`]s and returns its own backward pass.
 ///
 /// ```
 /// use candlewick_core::Result;
@@ -34,8 +34,8 @@ use crate::{Array, Context, Features, Pass, Signal, Spiking, SynapseObservation}
 /// }
 /// ```
 pub trait Layer: Debug + Send + Sync {
-    /// Applies the layer, and gives its backward pass if the pass will have one; without harm also if
-    /// it will not.
+    /// Applies the layer, and returns its backward pass. The backward pass may be `None` if the pass
+    /// keeps nothing ([`Pass::is_kept`]), or if nothing in the layer or in front of it learns.
     ///
     /// # Errors
     /// If the shape of the input does not fit.
@@ -68,7 +68,7 @@ pub trait Layer: Debug + Send + Sync {
         Vec::new()
     }
 
-    /// What the layer computes in evaluation, in simpler steps; none if it changes nothing.
+    /// What the layer computes in evaluation, in simpler steps; empty if it is the identity.
     fn elements(&self) -> Vec<Element> {
         other(self.kind(), self.spiking().last().map(|spiking| spiking.name()))
     }

@@ -53,13 +53,13 @@ pub struct Network {
     side_heads: Vec<SideHead>,
     /// The buffers of all passes.
     pool: Arc<Pool>,
-    /// What was counted since it was last taken.
+    /// Operations since they were last taken.
     operations: Mutex<Operations>,
     /// Training passes through [`ModuleT`], each with random numbers of its own.
     calls: AtomicU64,
 }
 
-/// What happened in a spiking layer since it was last asked.
+/// What happened in a spiking layer since the last observation.
 #[derive(Clone, Debug)]
 pub struct LayerObservation {
     /// Path of the layer.
@@ -74,10 +74,11 @@ pub struct LayerObservation {
 
 impl Network {
     /// Builds `architecture` for samples of the shape `input`, with `methods` acting inside; its
-    /// parameters are created at `scope`, for which a `VarBuilder` will do.
+    /// parameters are created at `scope`, which a `VarBuilder` converts into.
     ///
     /// # Errors
-    /// If the architecture does not fit the input or the number of classes, or a method could not act.
+    /// If the architecture does not fit the input or the number of classes, or if the settings of a
+    /// method are out of range or do not fit the neuron, the surrogate or another method.
     pub fn new<'a>(
         architecture: &dyn Architecture,
         parts: &Parts,
@@ -111,8 +112,8 @@ impl Network {
     /// Runs the network on `[T, B, H, W, C]`, or on `[1, B, H, W, C]` for an input that is the same
     /// at every step: logits `[T, B, K]`, in training also those of the side heads.
     ///
-    /// A loss of the result goes back with [`Tensor::backward`], if the context asks for gradients;
-    /// otherwise its backward pass fails.
+    /// If the context asks for gradients, [`Tensor::backward`] of a loss of the result runs the
+    /// backward pass of the network; otherwise it fails.
     ///
     /// # Errors
     /// If the input does not have the shape that the network was built for.
@@ -153,7 +154,7 @@ impl Network {
         Ok(Outputs { logits: result.get(0)?, side })
     }
 
-    /// The logits and those of the side heads, and the backward pass from all of them.
+    /// The logits, those of the side heads, and the backward pass from all of them.
     fn run_layers(
         &self,
         mut signal: Signal,
@@ -229,7 +230,7 @@ impl Network {
         self.pool.most_lent() * size_of::<f32>()
     }
 
-    /// How each synaptic layer ran when it last ran, from input to output; the classifier and side
+    /// How each synaptic layer was last computed, from input to output; the classifier and side
     /// heads are left out.
     pub fn synapses(&self) -> Vec<SynapseObservation> {
         self.layers.iter().flat_map(|layer| layer.synapses()).collect()
@@ -296,8 +297,8 @@ fn of_result(
     })
 }
 
-/// Logits `[T, B, K]` of `[T, B, …]`; of `[1, B, …]` for the time steps that the network was built
-/// with. The gradients are there in training only.
+/// Logits `[T, B, K]` of `[T, B, …]`; an input `[1, B, …]` runs for the time steps that the network
+/// was built with. Only a training pass can be differentiated.
 impl ModuleT for Network {
     fn forward_t(&self, x: &Tensor, train: bool) -> candle_core::Result<Tensor> {
         let time_steps = if x.dim(0)? == 1 { self.time_steps } else { x.dim(0)? };

@@ -110,7 +110,7 @@ impl Normalization {
         Ok(())
     }
 
-    /// How often a value counts that is given once for all steps: as if it had been repeated.
+    /// How often a value counts: as often as it is repeated, if it is given once for all steps.
     fn repeats(x_time: usize, pass: &Pass) -> usize {
         (pass.context.time_steps / x_time).max(1)
     }

@@ -1,4 +1,4 @@
-//! Synaptic operations: what a pass would cost hardware that adds once per spike and synapse.
+//! Synaptic operations: the cost of a pass on hardware that performs one addition per spike and synapse.
 //!
 //! Counted for the energy estimates that SNN papers print (TET, figure 4B): a layer whose input is
 //! spikes, or spikes pooled by fours, costs an addition per synapse that a spike arrives at, any other

@@ -1,4 +1,4 @@
-//! A run through the layers of a network.
+//! A pass through the layers of a network.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use crate::buffer::{Buffer, Pool};
 use crate::gradients::Slot;
 use crate::{Context, Operations};
 
-/// A run through the layers of a network: what it was told, and what it collects.
+/// A pass through the layers of a network: its [`Context`], the parameters it meets, and its buffers.
 #[derive(Clone, Debug)]
 pub struct Pass {
     pub(crate) context: Context,
@@ -47,7 +47,7 @@ impl Pass {
         }
     }
 
-    /// What the pass was told.
+    /// Time steps, training or evaluation, random stream, and what the pass has to keep.
     pub fn context(&self) -> &Context {
         &self.context
     }
@@ -62,18 +62,18 @@ impl Pass {
         self.on_host
     }
 
-    /// Whether a backward pass will follow, for which layers must keep what they need.
+    /// Whether a backward pass will follow, so that layers must keep what theirs reads.
     pub fn is_kept(&self) -> bool {
         self.context.gradients
     }
 
-    /// An array of `length` floats of unspecified content, which the network uses again.
+    /// A buffer of `length` floats of unspecified content, which returns to the network when dropped.
     pub fn take(&self, length: usize) -> Buffer {
         self.pool.take(length)
     }
 
-    /// Says that the result depends on `parameter`; gives the place of its gradient, or `None` if none
-    /// is asked for.
+    /// Declares that the result depends on `parameter`, and returns the slot of its gradient; `None`
+    /// if the pass has no backward pass or the parameter does not learn.
     pub fn learn(&self, parameter: &Tensor) -> Option<Slot> {
         if !(self.is_kept() && parameter.track_op()) {
             return None;
@@ -86,7 +86,7 @@ impl Pass {
         })))
     }
 
-    /// Whether a parameter that learns was met so far.
+    /// Whether the pass has met a parameter that learns.
     pub(crate) fn learns(&self) -> bool {
         !lock(&self.learned).is_empty()
     }
@@ -96,7 +96,7 @@ impl Pass {
         lock(&self.learned).clone()
     }
 
-    /// The same pass for computing once more what it has computed: nothing is kept or counted.
+    /// The same pass for computing again what it has computed: nothing is kept or counted.
     pub(crate) fn again(&self) -> Self {
         let context = Context { gradients: false, census: false, ..self.context };
         Self { context, ..self.clone() }

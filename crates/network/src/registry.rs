@@ -6,7 +6,7 @@ use crate::{
     CifarNet, Features, NetworkBuilder, ResNet, ResNet19, SewResNet, Spec, Vgg, VggSnn, WideResNet,
 };
 
-/// A plan that a network is built from.
+/// The plan of a network: which layers it has, for a given input and number of classes.
 pub trait Architecture: std::fmt::Debug + Send + Sync {
     /// Builds the layers, for samples of the shape `input`.
     ///
@@ -25,7 +25,7 @@ registry! {
     pub enum AnyNetwork: dyn Architecture, kind "network" {
         /// CIFARNet of MSG
         CifarNet = "cifarnet",
-        /// ResNet-18 and -34 with neurons behind the sums
+        /// ResNet-18 and -34 with neurons after the sums
         ResNet = "resnet",
         /// ResNet-19 of tdBN and TET
         ResNet19 = "resnet-19" | "resnet19",

@@ -1,4 +1,4 @@
-//! The residual block whose shortcut carries currents, with neurons behind the sum.
+//! The residual block whose shortcut carries currents, with neurons after the sum.
 
 use candlewick_core::Result;
 use candlewick_core::initializer::Initializer;

@@ -1,4 +1,4 @@
-//! The spike-element-wise residual block: what its branches join is spikes, not currents
+//! The spike-element-wise residual block, whose branches join spikes instead of currents
 //! (SEW: Fang et al., `NeurIPS` 2021, arXiv:2102.04159, eq. 3 and table 1).
 
 use std::sync::Arc;

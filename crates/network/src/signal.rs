@@ -1,4 +1,4 @@
-//! What flows from layer to layer: bits where neurons spike, floats elsewhere, tensors on devices.
+//! The activations between layers: bits where neurons spike, floats elsewhere, tensors on devices.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub struct Signal {
     /// Where a gradient with respect to the activation is needed, if not everywhere: where the
     /// surrogate derivative behind it is not 0.
     pub(crate) support: Option<Arc<Spikes>>,
-    /// Whether anything that learns lies behind it, so that its gradient is needed.
+    /// Whether anything in front of it learns, so that its gradient is needed.
     pub(crate) gradient: bool,
 }
 

@@ -22,7 +22,7 @@ use crate::pass::lock;
 use crate::{Array, Context, Element, Features, Layer, Pass, Signal};
 pub(crate) use currents::Summand;
 
-/// Neurons that never or nearly always fired in the passes that were counted.
+/// Number of neurons that never, or nearly always, fired in the counted passes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// Neurons that did not fire once.
@@ -136,7 +136,7 @@ impl Spiking {
         &*self.surrogate
     }
 
-    /// What happened since the last call.
+    /// Activity since the last call.
     pub(crate) fn take_counts(&self) -> (Counts, Option<Census>) {
         let tally = std::mem::take(&mut *lock(&self.census));
         let census = (tally.steps > 0).then(|| Census {

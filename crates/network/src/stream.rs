@@ -1,4 +1,4 @@
-//! A network on a sequence that comes step by step.
+//! A network on a sequence that arrives step by step.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use crate::{Context, Network, Pass};
 ///
 /// The bits of the logits do not depend on where the sequence is cut into calls; they are those of an
 /// evaluation of the whole sequence with [`Context::stepwise`], and differ from one without by
-/// rounding, since sums over synapses are then formed for several steps at a time.
+/// rounding, since that one forms the sums over synapses for several steps at a time.
 ///
 /// ```
 /// # use candle_core::{Device, Tensor};
@@ -71,7 +71,7 @@ impl Stream<'_> {
         Ok(self.network.run(x, &pass)?.logits)
     }
 
-    /// Puts all neurons back into their initial state, for the next sequence.
+    /// Resets all neurons to their initial state, for the next sequence.
     pub fn reset(&mut self) {
         lock(&self.states).clear();
     }

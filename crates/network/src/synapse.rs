@@ -129,7 +129,7 @@ pub(crate) fn at_least_one(scope: &Scope<'_>, field: &str, value: usize) -> Resu
     })
 }
 
-/// How a synaptic layer was computed when it last ran.
+/// The algorithms by which a synaptic layer was last computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Algorithms {
     /// Share of the inputs that are not 0; `None` for an input that is not made of spikes.
@@ -153,7 +153,7 @@ impl fmt::Display for Algorithms {
     }
 }
 
-/// The [`Algorithms`] of a layer, for whoever asks.
+/// The [`Algorithms`] of a layer, as last chosen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Observed(Arc<Mutex<Option<Algorithms>>>);
 

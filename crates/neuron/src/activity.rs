@@ -1,4 +1,4 @@
-//! What a layer of neurons did as a whole: counts, and terms of the loss that depend on them.
+//! The activity of a layer of neurons as a whole: counts, and terms of the loss that depend on them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ pub trait ActivityPenalty: std::fmt::Debug + Send + Sync {
     fn penalty(&self, activity: &Activity) -> (f64, ActivityGradient);
 }
 
-/// What a layer did in one pass.
+/// The activity of a layer in one pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Activity {
     /// Number of spikes.
@@ -36,7 +36,7 @@ pub fn needs(penalties: &[Arc<dyn ActivityPenalty>]) -> Measure {
     penalties.iter().fold(Measure::default(), |all, penalty| all.or(penalty.needs()))
 }
 
-/// Counts what happens inside the operation, over as many calls as one likes.
+/// Counts the activity inside the operation, over any number of calls.
 #[derive(Debug, Default)]
 pub struct Probe {
     spikes: AtomicU64,
@@ -85,7 +85,7 @@ impl Probe {
         self.backward_elements.fetch_add(elements, Ordering::Relaxed);
     }
 
-    /// The sums since the last call, and starts again from 0.
+    /// Returns the sums since the last call, and resets them to 0.
     pub fn take(&self) -> Counts {
         Counts {
             spikes: self.spikes.swap(0, Ordering::Relaxed),

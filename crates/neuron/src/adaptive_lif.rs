@@ -1,13 +1,4 @@
-//! The LIF neuron whose threshold rises with each spike and decays back
-//! (Bellec et al., Long short-term memory and learning-to-learn in networks of spiking neurons,
-//! 2018, arXiv:1803.09574, eqs. 1 and 2).
-//!
-//! ```text
-//! B[t] = v_threshold + β·b[t]            the threshold of step t
-//! b[t+1] = ρ·b[t] + (1 - ρ)·s[t]         ρ = e^(-1/tau_adaptation)
-//! ```
-//!
-//! Called ALIF; LSNN cells of Norse are recurrent nets of it. State: `v`, `b`.
+//! The adaptive-threshold LIF neuron.
 
 use std::sync::Arc;
 
@@ -21,7 +12,16 @@ use crate::{
     ResetGradient, Settings,
 };
 
-/// Settings of the adaptive-threshold LIF neuron.
+/// The LIF neuron whose threshold rises with each spike and decays back
+/// (Bellec et al., Long short-term memory and learning-to-learn in networks of spiking neurons,
+/// 2018, arXiv:1803.09574, eqs. 1 and 2).
+///
+/// ```text
+/// B[t] = v_threshold + β·b[t]            the threshold of step t
+/// b[t+1] = ρ·b[t] + (1 - ρ)·s[t]         ρ = e^(-1/tau_adaptation)
+/// ```
+///
+/// Called ALIF; LSNN cells of Norse are recurrent nets of it. State: `v`, `b`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdaptiveLif {

@@ -1,6 +1,6 @@
 //! The plain reference of the fused operation: a loop over time of ordinary candle operations.
 //!
-//! It is what the fused operation is proven against, and what runs where a device has no kernel.
+//! The fused operation is tested against it, and it runs on devices without a kernel.
 
 use candle_core::{Result, Tensor};
 use candlewick_core::value::Value;
@@ -8,7 +8,7 @@ use candlewick_surrogate::{Surrogate, spike_at};
 
 use crate::Model;
 
-/// What a composed run gives and goes through, in candle's graph.
+/// The results and intermediate values of a composed run, in candle's graph.
 #[derive(Clone, Debug)]
 pub struct Trace {
     /// Spikes `[T, …]`; potentials, for a neuron that does not fire.
@@ -86,7 +86,8 @@ fn rows(tensor: &Tensor, count: usize) -> Result<Vec<Value>> {
     (0..count).map(|row| Ok(tensor.get(row)?.into())).collect()
 }
 
-/// Adds a term that is 0 and whose gradient by the surrogate's parameter is that of the smooth step.
+/// Adds a term that is 0 and whose gradient with respect to the surrogate's parameter is that of the
+/// smooth step.
 fn with_parameter(
     spikes: Tensor,
     distance: &Tensor,

@@ -1,13 +1,4 @@
-//! The LIF neuron whose spike resets it one step late, as snnTorch's `Leaky` does by default.
-//!
-//! ```text
-//! reset = "subtract"   v ← leak(v, x) - v_threshold·s[t-1]      not scaled by the decay
-//! reset = "hard"       v ← leak((1 - s[t-1])·v + s[t-1]·v_reset, x)
-//! ```
-//!
-//! `Leaky` in snnTorch (`reset_delay=True`; `reset_mechanism` "subtract", "zero", "none"). With a
-//! hard reset it fires exactly as [`Lif`](crate::Lif) does, with a soft one it does not: the decay
-//! acts on the potential before the subtraction. State: `v`, last spike.
+//! The LIF neuron that resets one step late.
 
 use std::sync::Arc;
 
@@ -18,7 +9,16 @@ use crate::{
     ChargeGradient, Firing, Fused, Leak, Model, Neuron, Real, Reset, ResetGradient, Settings,
 };
 
-/// Settings of the LIF neuron that resets one step late.
+/// The LIF neuron whose spike resets it one step late, as snnTorch's `Leaky` does by default.
+///
+/// ```text
+/// reset = "subtract"   v ← leak(v, x) - v_threshold·s[t-1]      not scaled by the decay
+/// reset = "hard"       v ← leak((1 - s[t-1])·v + s[t-1]·v_reset, x)
+/// ```
+///
+/// `Leaky` in snnTorch (`reset_delay=True`; `reset_mechanism` "subtract", "zero", "none"). With a
+/// hard reset it fires exactly as [`Lif`](crate::Lif) does, with a soft one it does not: the decay
+/// acts on the potential before the subtraction. State: `v`, last spike.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DelayedResetLif {

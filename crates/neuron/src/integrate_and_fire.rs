@@ -1,6 +1,4 @@
-//! Integrate-and-fire: `v ← v + x`, without a leak.
-//!
-//! `IFNode` in SpikingJelly; `Leaky` with `beta = 1` in snnTorch.
+//! The integrate-and-fire neuron.
 
 use std::sync::Arc;
 
@@ -9,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::firing_problem;
 use crate::{ChargeGradient, Firing, Fused, Model, Neuron, Real, Settings};
 
-/// Settings of the integrate-and-fire neuron.
+/// Integrate-and-fire: `v ← v + x`, without a leak.
+///
+/// `IFNode` in SpikingJelly; `Leaky` with `beta = 1` in snnTorch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IntegrateAndFire {

@@ -1,16 +1,4 @@
-//! The neuron of Izhikevich (Simple Model of Spiking Neurons, IEEE Transactions on Neural Networks
-//! 14(6), 2003), in units of its reset (0) and its threshold (1).
-//!
-//! ```text
-//! v ← v + (x + a0·(v - v_rest)·(v - v_critical) - w) / tau
-//! w ← w + (a·(v - v_rest) - w) / tau_w          with the new v
-//! a spike: v ← v_reset, w ← w + b
-//! ```
-//!
-//! `IzhikevichNode` in SpikingJelly is this form with other defaults (no recovery: a = b = 0).
-//! The paper writes `dv/dt = 0.04v² + 5v + 140 - u + I` in mV and ms; with `V = (v + 65)/95` its
-//! regular-spiking cell (0.02, 0.2, -65, 8) at steps of 0.5 ms has the defaults here exactly.
-//! State: `v`, `w`. Without its hard reset the potential escapes, so that no other is accepted.
+//! The Izhikevich neuron.
 
 use std::sync::Arc;
 
@@ -19,7 +7,19 @@ use serde::{Deserialize, Serialize};
 use crate::model::firing_problem;
 use crate::{ChargeGradient, Firing, Fused, Model, Neuron, Real, Reset, ResetGradient, Settings};
 
-/// Settings of the Izhikevich neuron.
+/// The neuron of Izhikevich (Simple Model of Spiking Neurons, IEEE Transactions on Neural Networks
+/// 14(6), 2003), in units of its reset (0) and its threshold (1).
+///
+/// ```text
+/// v ← v + (x + a0·(v - v_rest)·(v - v_critical) - w) / tau
+/// w ← w + (a·(v - v_rest) - w) / tau_w          with the new v
+/// a spike: v ← v_reset, w ← w + b
+/// ```
+///
+/// `IzhikevichNode` in SpikingJelly is this form with other defaults (no recovery: a = b = 0).
+/// The paper writes `dv/dt = 0.04v² + 5v + 140 - u + I` in mV and ms; with `V = (v + 65)/95` its
+/// regular-spiking cell (0.02, 0.2, -65, 8) at steps of 0.5 ms has the defaults here exactly.
+/// State: `v`, `w`. Without its hard reset the potential escapes, so that no other is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Izhikevich {

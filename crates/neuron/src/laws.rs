@@ -127,7 +127,7 @@ impl Case {
         Ok(Output { output: trace.output, state: Some(trace.state) })
     }
 
-    /// Gradients by all variables of a fixed, uneven weighting of spikes and final state.
+    /// Gradients of a fixed, uneven weighting of spikes and final state with respect to all variables.
     fn gradients(&self, out: &Output) -> Result<Vec<Vec<f32>>> {
         let weights = normal("weights of spikes", out.output.dims(), 1.0)?;
         let state = out.state.as_ref().expect("the state was asked for");

@@ -32,7 +32,7 @@ impl Leak {
         }
     }
 
-    /// Derivatives of [`charge`](Self::charge) by the potential and by the input.
+    /// Derivatives of [`charge`](Self::charge) with respect to the potential and to the input.
     #[inline(always)]
     pub fn partials(self) -> (f32, f32) {
         match self {

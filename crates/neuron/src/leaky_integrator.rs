@@ -1,7 +1,4 @@
-//! The leaky integrator: a readout that gives its potential and never fires.
-//!
-//! `NonSpikingLIFNode` in SpikingJelly (`{ tau = 2 }`), `LICell` in Norse,
-//! `Leaky` with `reset_mechanism="none"` in snnTorch, whose potential is read. State: `v`.
+//! The leaky integrator.
 
 use std::sync::Arc;
 
@@ -11,7 +8,10 @@ use crate::{
     ChargeGradient, Firing, FiringRule, Fused, Leak, Model, Neuron, Real, Reset, Settings,
 };
 
-/// Settings of the leaky integrator.
+/// The leaky integrator: a readout that gives its potential and never fires.
+///
+/// `NonSpikingLIFNode` in SpikingJelly (`{ tau = 2 }`), `LICell` in Norse,
+/// `Leaky` with `reset_mechanism="none"` in snnTorch, whose potential is read. State: `v`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeakyIntegrator {

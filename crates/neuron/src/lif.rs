@@ -1,6 +1,4 @@
-//! The leaky integrate-and-fire neuron: `v ← leak(v, x)`, in the two discrete forms of [`Leak`].
-//!
-//! `LIFNode` in SpikingJelly, `Leaky(reset_delay=False)` in snnTorch. State: `v`.
+//! The LIF neuron.
 
 use std::sync::Arc;
 
@@ -9,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::firing_problem;
 use crate::{ChargeGradient, Firing, Fused, Leak, Model, Neuron, Real, Settings};
 
-/// Settings of the LIF neuron.
+/// The leaky integrate-and-fire neuron: `v ← leak(v, x)`, in the two discrete forms of [`Leak`].
+///
+/// `LIFNode` in SpikingJelly, `Leaky(reset_delay=False)` in snnTorch. State: `v`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lif {

@@ -15,7 +15,7 @@ pub trait Model: Scan {
     fn fires(&self) -> bool;
     /// Names of the learnable scalars, in order.
     fn parameter_names(&self) -> Vec<&'static str>;
-    /// Where the learnable scalars start.
+    /// Initial values of the learnable scalars.
     fn initial_parameters(&self) -> Vec<f32>;
     /// The state before the first step.
     fn initial_state(&self) -> Vec<f32>;
@@ -34,7 +34,7 @@ pub trait Settings: Debug + Send + Sync {
     /// The neuron of these settings.
     fn model(&self) -> Arc<dyn Model>;
 
-    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
+    /// Why the settings cannot be used, as (field, expected); `None` if they can.
     fn problem(&self) -> Option<(&'static str, &'static str)> {
         None
     }

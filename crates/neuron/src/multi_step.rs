@@ -10,7 +10,7 @@ use candlewick_surrogate::Surrogate;
 
 use crate::{Model, composed};
 
-/// What a call of the multi-step operation gives.
+/// The result of the multi-step operation.
 #[derive(Clone, Debug)]
 pub struct Output {
     /// Spikes `[T, …]`; potentials, for a neuron that does not fire.
@@ -30,9 +30,9 @@ pub struct MultiStep<'a> {
     pub input: &'a Tensor,
     /// Number of time steps T.
     pub time_steps: usize,
-    /// The learned scalars `[P]`; must be given if the neuron has any.
+    /// The learned scalars `[P]`; required if the neuron has any.
     pub parameters: Option<&'a Tensor>,
-    /// The surrogate's learned parameter (one element), whose value `surrogate` already has.
+    /// The surrogate's learned parameter (one element); `surrogate` must have its value.
     pub surrogate_parameter: Option<&'a Tensor>,
     /// State before the first step `[S, …]`; the neuron's initial state if absent.
     pub state: Option<&'a Tensor>,

@@ -1,4 +1,4 @@
-//! Neurons as a layer of anybody's candle model.
+//! Neurons as a layer of any candle model.
 
 use std::sync::Arc;
 
@@ -41,8 +41,8 @@ pub struct Neurons {
 
 impl Neurons {
     /// Neurons with these settings, whose spikes have the derivative `surrogate` in the backward pass;
-    /// their learned scalars, if they have any, are created at `scope`, for which a `VarBuilder` will
-    /// do.
+    /// their learned scalars, if they have any, are created at `scope`, which a `VarBuilder` converts
+    /// into.
     ///
     /// # Errors
     /// If a parameter cannot be created.
@@ -68,8 +68,8 @@ impl Neurons {
         Ok(Self { model, surrogate: surrogate.shared(), scalars })
     }
 
-    /// Runs currents `[T, …]` from `state` `[S, …]`, or from the neuron's initial state; gives the
-    /// state after the last step too.
+    /// Runs currents `[T, …]` from `state` `[S, …]`, or from the neuron's initial state, and also
+    /// returns the state after the last step.
     ///
     /// # Errors
     /// If a shape does not fit, or candle fails.

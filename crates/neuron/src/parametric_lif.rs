@@ -1,7 +1,4 @@
-//! The LIF neuron with a learnable time constant: `v ← v + (x - (v - v_reset)) · σ(w)`, one `w` per
-//! layer (PLIF: Fang et al., ICCV 2021, arXiv:2007.05785, eq. 7).
-//!
-//! `ParametricLIFNode` in SpikingJelly. The time constant is τ = 1 / σ(w), which stays above 1.
+//! The parametric LIF neuron.
 
 use std::sync::Arc;
 
@@ -10,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::model::firing_problem;
 use crate::{ChargeGradient, Firing, Fused, Model, Neuron, Real, Settings};
 
-/// Settings of the parametric LIF neuron.
+/// The LIF neuron with a learnable time constant: `v ← v + (x - (v - v_reset)) · σ(w)`, one `w` per
+/// layer (PLIF: Fang et al., ICCV 2021, arXiv:2007.05785, eq. 7).
+///
+/// `ParametricLIFNode` in SpikingJelly. The time constant is τ = 1 / σ(w), which stays above 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ParametricLif {

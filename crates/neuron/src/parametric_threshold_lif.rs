@@ -1,8 +1,4 @@
-//! The LIF neuron with a learnable threshold, one per layer
-//! (DIET-SNN: Rathi and Roy, arXiv:2008.03658).
-//!
-//! `Leaky(learn_threshold=True)` in snnTorch, but for its late reset. The threshold is learned as it
-//! is, without a transformation that would keep it above 0. State: `v`.
+//! The LIF neuron with a learnable threshold.
 
 use std::sync::Arc;
 
@@ -15,7 +11,11 @@ use crate::{
     Settings,
 };
 
-/// Settings of the LIF neuron with a learnable threshold.
+/// The LIF neuron with a learnable threshold, one per layer
+/// (DIET-SNN: Rathi and Roy, arXiv:2008.03658).
+///
+/// `Leaky(learn_threshold=True)` in snnTorch, but for its late reset. The threshold is learned as it
+/// is, without a transformation that would keep it above 0. State: `v`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ParametricThresholdLif {

@@ -1,7 +1,7 @@
-//! Semantics presets: the neuron and the surrogate that a library uses when nothing is said.
+//! Semantics presets: the neuron and the surrogate that a library uses by default.
 //!
 //! Libraries differ silently in when a neuron fires, how it leaks and when it resets; the presets
-//! name these sets of choices, and `golden/presets.py` proves each against its library.
+//! name these sets of choices, and `golden/presets.py` tests each against its library.
 
 use candlewick_core::{Error, Result};
 use candlewick_surrogate::{AnySurrogate, Arctan, Sigmoid, SuperSpike, Triangle};

@@ -1,14 +1,4 @@
-//! The current-based LIF neuron: inputs flow into a decaying current, the current into the potential.
-//!
-//! ```text
-//! i ← current_decay·i + x
-//! v ← leak(v, i)
-//! ```
-//!
-//! `CUBALIFNode` in SpikingJelly and `Synaptic` in snnTorch (which resets one step late), both with
-//! `leak = { decay = … }`; `LIF` in Norse with `leak = { tau = τ_mem/dt }` and
-//! `current_decay = 1 - dt/τ_syn`, where the stored current is our `i` times `current_decay`.
-//! State: `v`, `i`. A spike resets `v` only.
+//! The current-based LIF neuron.
 
 use std::sync::Arc;
 
@@ -17,7 +7,17 @@ use serde::{Deserialize, Serialize};
 use crate::model::firing_problem;
 use crate::{ChargeGradient, Firing, Fused, Leak, Model, Neuron, Real, Settings};
 
-/// Settings of the current-based LIF neuron.
+/// The current-based LIF neuron: inputs flow into a decaying current, the current into the potential.
+///
+/// ```text
+/// i ← current_decay·i + x
+/// v ← leak(v, i)
+/// ```
+///
+/// `CUBALIFNode` in SpikingJelly and `Synaptic` in snnTorch (which resets one step late), both with
+/// `leak = { decay = … }`; `LIF` in Norse with `leak = { tau = τ_mem/dt }` and
+/// `current_decay = 1 - dt/τ_syn`, where the stored current is our `i` times `current_decay`.
+/// State: `v`, `i`. A spike resets `v` only.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SynapticLif {

@@ -20,7 +20,7 @@ pub(crate) struct Partials {
     pub(crate) threshold: f32,
 }
 
-/// Derivatives of [`reset`] by its arguments.
+/// Derivatives of [`reset`] with respect to its arguments.
 #[inline(always)]
 pub(crate) fn reset_partials(firing: &Firing, u: f32, spike: f32, threshold: f32) -> Partials {
     match firing.reset {

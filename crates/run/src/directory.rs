@@ -6,7 +6,7 @@
 //!   recipe.toml  resolved.toml   what was written, and what it came to
 //!   metrics.jsonl                one line per epoch, no wall clock
 //!   timing.jsonl                 one line per epoch: wall clock and memory
-//!   checkpoints/                 what the trainer needs to go on
+//!   checkpoints/                 what the trainer needs to resume
 //!   snapshot.json                what figures need that is not in the metrics; may be missing
 //!   events.out.tfevents.*        the metrics and the timing for TensorBoard; there if they were asked for
 //!   flatness.json                the loss around the weights; there if it was asked for
@@ -14,7 +14,7 @@
 //! ```
 //!
 //! The trainer appends the lines of an epoch first and writes its checkpoint after them.
-//! A run that was killed therefore has at least the lines up to its checkpoint; resuming cuts off what follows.
+//! A run that was killed therefore has at least the lines up to its checkpoint; resuming removes what follows.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -202,7 +202,7 @@ impl RunDirectory {
     }
 
     /// From now on, writes what is appended into an event file of TensorBoard as well, and what was
-    /// appended before with it; a run that has such a file goes on with it.
+    /// appended before with it; a run that has such a file continues it.
     ///
     /// # Errors
     ///
@@ -241,7 +241,7 @@ impl RunDirectory {
         Some(self.events_path()).filter(|path| path.is_file())
     }
 
-    /// One name for one run, so that a run that goes on finds its file.
+    /// One name per run, so that a resumed run finds its file.
     fn events_path(&self) -> PathBuf {
         let started = self.manifest.started_at.unwrap_or(0);
         self.path.join(format!("events.out.tfevents.{started}.candlewick"))
@@ -265,7 +265,7 @@ impl RunDirectory {
         lines::read(&self.path.join(TIMING))
     }
 
-    /// Cuts `metrics.jsonl`, `timing.jsonl` and the event file back to the epoch of the checkpoint (0: to nothing), and
+    /// Truncates `metrics.jsonl`, `timing.jsonl` and the event file to the epoch of the checkpoint (0: to nothing), and
     /// marks the run as running.
     ///
     /// # Errors

@@ -359,7 +359,7 @@ mod tests {
         assert!(fs::read(&path).unwrap() == one);
         write(&path, 2..=3);
         assert!(fs::read(&path).unwrap() == whole, "a resumed file is that of one go");
-        // Wherever it is cut off or damaged, whole events of whole records remain.
+        // Wherever it is truncated or damaged, whole events of whole records remain.
         let mut visited = 0;
         for place in (0..whole.len()).step_by(97) {
             fs::write(&path, &whole[..place]).unwrap();

@@ -1,4 +1,4 @@
-//! What a run leaves behind: its directory, manifest, metrics and summary, and the reports made of them.
+//! The record of a run: its directory, manifest, metrics and summary, and the reports made of them.
 //!
 //! This crate knows neither tensors nor candle, and it prints nothing: reports are strings.
 

@@ -1,4 +1,4 @@
-//! `manifest.json`: what was started, where and from what, written before anything else.
+//! `manifest.json`: what was started, when, where and on what data; written before anything else.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ pub struct DataHash {
     pub samples: u64,
     /// SHA-256 of the decoded samples and labels, or of the file, in hexadecimal.
     pub sha256: String,
-    /// Which of several customs was followed, as `name = choice`: split, file set, frames, size.
+    /// Choices among several customs, as `name = choice`: split, file set, frames, size.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,
 }

@@ -26,7 +26,7 @@ pub struct EpochMetrics {
     /// One entry per spiking layer, in the order of the network.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerMetrics>,
-    /// Norm of the loss gradient by parameter, in the order of the parameter store.
+    /// Norm of the loss gradient with respect to each parameter, in the order of the parameter store.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gradient_norms: Vec<GradientNorm>,
     /// What methods report of themselves, such as output weights per time step or surrogate widths per layer.
@@ -37,7 +37,7 @@ pub struct EpochMetrics {
 /// Loss and accuracy over the training samples of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TrainMetrics {
-    /// Mean loss, regularisers included.
+    /// Mean loss, regularizers included.
     pub loss: f64,
     /// Fraction of samples classified rightly.
     pub accuracy: f64,

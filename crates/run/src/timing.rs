@@ -1,4 +1,4 @@
-//! One line of `timing.jsonl`: what an epoch cost, kept apart from what it measured because no two runs agree on it.
+//! One line of `timing.jsonl`: what an epoch cost, apart from the metrics because it differs between runs.
 
 use serde::{Deserialize, Serialize};
 

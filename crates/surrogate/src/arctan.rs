@@ -1,7 +1,4 @@
-//! The arctangent: `sg(x) = (α/2) / (1 + (π α x / 2)²)`, area 1, height α/2
-//! (PLIF: Fang et al., ICCV 2021, arXiv:2007.05785).
-//!
-//! `ATan` in SpikingJelly, `atan` in snnTorch; MSG's `atan` lacks the factor 1/2.
+//! The arctangent.
 
 use std::f32::consts::{FRAC_PI_2, PI};
 
@@ -10,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the arctangent.
+/// The arctangent: `sg(x) = (α/2) / (1 + (π α x / 2)²)`, area 1, height α/2
+/// (PLIF: Fang et al., ICCV 2021, arXiv:2007.05785).
+///
+/// `ATan` in SpikingJelly, `atan` in snnTorch; MSG's `atan` lacks the factor 1/2.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Arctan {

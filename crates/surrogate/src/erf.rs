@@ -1,14 +1,14 @@
-//! The Gaussian bell: `sg(x) = α/√π · e^(-α²x²)`, area 1, height α/√π
-//! (Yin et al., ICONS 2020; Esser et al., PNAS 2016).
-//!
-//! `Erf` in SpikingJelly. It is a normal density of standard deviation 1/(α√2).
+//! The Gaussian bell.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the Gaussian bell.
+/// The Gaussian bell: `sg(x) = α/√π · e^(-α²x²)`, area 1, height α/√π
+/// (Yin et al., ICONS 2020; Esser et al., PNAS 2016).
+///
+/// `Erf` in SpikingJelly. It is a normal density of standard deviation 1/(α√2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Erf {

@@ -1,14 +1,14 @@
-//! The clipped numerical gradient of the step: `sg(x) = min(1/|x|, α)`, height α, no finite area.
-//!
-//! `FakeNumericalGradient` in SpikingJelly, its only source; the library states no primitive for it,
-//! the one here is the integral of `sg`.
+//! The clipped numerical gradient.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the clipped numerical gradient.
+/// The clipped numerical gradient of the step: `sg(x) = min(1/|x|, α)`, height α, no finite area.
+///
+/// `FakeNumericalGradient` in SpikingJelly, its only source; the library states no primitive for it,
+/// the one here is the integral of `sg`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FakeNumericalGradient {

@@ -1,15 +1,15 @@
-//! The fast sigmoid of snnTorch: `sg(x) = 1 / (1 + k|x|)²`, height 1, area 2/k
-//! (Zenke and Ganguli, Neural Computation 2018).
-//!
-//! `fast_sigmoid` in snnTorch. SpikingJelly's `SoftSign` is k/2 times as high. Releases of Norse
-//! before 1.1 have this one, with k = 100, behind the name "super".
+//! The fast sigmoid.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the fast sigmoid.
+/// The fast sigmoid of snnTorch: `sg(x) = 1 / (1 + k|x|)²`, height 1, area 2/k
+/// (Zenke and Ganguli, Neural Computation 2018).
+///
+/// `fast_sigmoid` in snnTorch. SpikingJelly's `SoftSign` is k/2 times as high. Releases of Norse
+/// before 1.1 have this one, with k = 100, behind the name "super".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FastSigmoid {

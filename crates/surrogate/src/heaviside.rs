@@ -1,13 +1,13 @@
-//! The step itself as its own derivative: `sg(x) = 1` for a spike (`x > 0`), else 0.
-//!
-//! `heaviside` in snnTorch: only neurons that fire learn.
+//! The step itself as its own derivative.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the step: none.
+/// The step itself as its own derivative: `sg(x) = 1` for a spike (`x > 0`), else 0.
+///
+/// `heaviside` in snnTorch: only neurons that fire learn.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Heaviside {}

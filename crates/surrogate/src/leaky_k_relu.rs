@@ -1,13 +1,13 @@
-//! A slope on each side: `sg(x) = k` for `x >= 0`, else `leak`; the derivative of a leaky rectifier.
-//!
-//! `LeakyKReLU` in SpikingJelly, its only source. The step itself stays binary.
+//! The leaky rectifier.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the leaky rectifier.
+/// A slope on each side: `sg(x) = k` for `x >= 0`, else `leak`; the derivative of a leaky rectifier.
+///
+/// `LeakyKReLU` in SpikingJelly, its only source. The step itself stays binary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeakyKRelu {

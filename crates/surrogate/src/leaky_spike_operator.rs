@@ -1,14 +1,14 @@
-//! The leaky spike operator: `sg(x) = 1` for a spike (`x > 0`), else `slope`.
-//!
-//! `LeakySpikeOperator` in snnTorch, its only source. Its factory function `LSO` returns the
-//! stochastic operator (`SSO`) by mistake (snnTorch 1.0), so that runs made with it used another one.
+//! The leaky spike operator.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the leaky spike operator.
+/// The leaky spike operator: `sg(x) = 1` for a spike (`x > 0`), else `slope`.
+///
+/// `LeakySpikeOperator` in snnTorch, its only source. Its factory function `LSO` returns the
+/// stochastic operator (`SSO`) by mistake (snnTorch 1.0), so that runs made with it used another one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeakySpikeOperator {

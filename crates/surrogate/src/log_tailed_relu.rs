@@ -1,14 +1,14 @@
-//! A rectifier with a logarithmic tail: `sg(x) = α` for `x <= 0`, 1 for `0 < x <= 1`, else `1/x`
-//! (Cai et al., Deep Learning with Low Precision by Half-wave Gaussian Quantization, CVPR 2017).
-//!
-//! `LogTailedReLU` in SpikingJelly.
+//! The log-tailed rectifier.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the log-tailed rectifier.
+/// A rectifier with a logarithmic tail: `sg(x) = α` for `x <= 0`, 1 for `0 < x <= 1`, else `1/x`
+/// (Cai et al., Deep Learning with Low Precision by Half-wave Gaussian Quantization, CVPR 2017).
+///
+/// `LogTailedReLU` in SpikingJelly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogTailedRelu {

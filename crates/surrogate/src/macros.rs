@@ -20,7 +20,8 @@ macro_rules! positive_parameter {
     };
 }
 
-/// Inside `impl Shape`: the primitive is `G(α x)`, so that its derivative by α is `x / α · sg(x)`.
+/// Inside `impl Shape`: the primitive is `G(α x)`, so that its derivative with respect
+/// to α is `x / α · sg(x)`.
 macro_rules! sharpness {
     ($field:ident) => {
         crate::macros::positive_parameter!($field);
@@ -32,7 +33,7 @@ macro_rules! sharpness {
     };
 }
 
-/// Inside `impl Shape`: the primitive is `G(x / w)`, so that its derivative by w is
+/// Inside `impl Shape`: the primitive is `G(x / w)`, so that its derivative with respect to w is
 /// `-x / w · sg(x)`.
 macro_rules! width {
     ($field:ident) => {

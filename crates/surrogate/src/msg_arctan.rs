@@ -1,7 +1,4 @@
-//! The arctangent of MSG's code: `sg(x) = α / (1 + (π α x / 2)²)`, area 2, height α: twice
-//! [`Arctan`](crate::Arctan) (Li et al., arXiv:2406.19645, code `Brain-Cog-Lab/msg`, surrogate.py).
-//!
-//! `AtanGrad` in BrainCog and `mixedatangrad` in MSG; elsewhere "atan" has the factor 1/2.
+//! MSG's arctangent.
 
 use std::f32::consts::{FRAC_2_PI, FRAC_PI_2};
 
@@ -10,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of MSG's arctangent.
+/// The arctangent of MSG's code: `sg(x) = α / (1 + (π α x / 2)²)`, area 2, height α: twice
+/// [`Arctan`](crate::Arctan) (Li et al., arXiv:2406.19645, code `Brain-Cog-Lab/msg`, surrogate.py).
+///
+/// `AtanGrad` in BrainCog and `mixedatangrad` in MSG; elsewhere "atan" has the factor 1/2.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MsgArctan {

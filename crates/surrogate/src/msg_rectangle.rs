@@ -1,12 +1,12 @@
-//! The rectangle of MSG's code: `sg(x) = α` for `|x| <= 1/α`, else 0, area 2: twice as wide as
-//! [`Rectangle`](crate::Rectangle) at its height (Li et al., arXiv:2406.19645, `Brain-Cog-Lab/msg`).
+//! MSG's rectangle.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of MSG's rectangle.
+/// The rectangle of MSG's code: `sg(x) = α` for `|x| <= 1/α`, else 0, area 2: twice as wide as
+/// [`Rectangle`](crate::Rectangle) at its height (Li et al., arXiv:2406.19645, `Brain-Cog-Lab/msg`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MsgRectangle {

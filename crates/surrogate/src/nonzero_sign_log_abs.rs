@@ -1,13 +1,13 @@
-//! The signed logarithm: `sg(x) = 1 / (1/α + |x|)`, height α, no finite area.
-//!
-//! `NonzeroSignLogAbs` in SpikingJelly, its only source.
+//! The signed logarithm.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the signed logarithm.
+/// The signed logarithm: `sg(x) = 1 / (1/α + |x|)`, height α, no finite area.
+///
+/// `NonzeroSignLogAbs` in SpikingJelly, its only source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NonzeroSignLogAbs {

@@ -1,14 +1,14 @@
-//! The two-sided exponential: `sg(x) = (α/2) e^(-α|x|)`, area 1, height α/2
-//! (SLAYER: Shrestha and Orchard 2018, arXiv:1810.08646).
-//!
-//! `PiecewiseExp` in SpikingJelly.
+//! The two-sided exponential.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the two-sided exponential.
+/// The two-sided exponential: `sg(x) = (α/2) e^(-α|x|)`, area 1, height α/2
+/// (SLAYER: Shrestha and Orchard 2018, arXiv:1810.08646).
+///
+/// `PiecewiseExp` in SpikingJelly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PiecewiseExp {

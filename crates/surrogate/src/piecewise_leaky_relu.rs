@@ -1,14 +1,14 @@
-//! The leaky rectangle: `sg(x) = 1/(2w)` for `|x| < w`, else `c`
-//! (Yin et al. 2017, Huh and Sejnowski 2018, as collected by SpikingJelly).
-//!
-//! `PiecewiseLeakyReLU` in SpikingJelly.
+//! The leaky rectangle.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the leaky rectangle.
+/// The leaky rectangle: `sg(x) = 1/(2w)` for `|x| < w`, else `c`
+/// (Yin et al. 2017, Huh and Sejnowski 2018, as collected by SpikingJelly).
+///
+/// `PiecewiseLeakyReLU` in SpikingJelly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PiecewiseLeakyRelu {

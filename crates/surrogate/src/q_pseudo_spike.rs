@@ -1,14 +1,14 @@
-//! The q-PseudoSpike: `sg(x) = (1 + 2|x|/(α - 1))^(-α)`, height 1, area 1; α sets how heavy the
-//! tails are (Herranz-Celotti and Rouat, arXiv:2202.00282).
-//!
-//! `QPseudoSpike` in SpikingJelly.
+//! The q-PseudoSpike.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the q-PseudoSpike.
+/// The q-PseudoSpike: `sg(x) = (1 + 2|x|/(α - 1))^(-α)`, height 1, area 1; α sets how heavy the
+/// tails are (Herranz-Celotti and Rouat, arXiv:2202.00282).
+///
+/// `QPseudoSpike` in SpikingJelly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QPseudoSpike {

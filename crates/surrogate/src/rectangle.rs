@@ -1,15 +1,15 @@
-//! The rectangle: `sg(x) = 1/a` for `|x| < a/2`, else 0, area 1
-//! (STBP: Wu et al., Front. Neurosci. 2018, eq. 24).
-//!
-//! SpikingJelly's `Rect(alpha)` is this one with a = 1/alpha; the codes of STBP and LTMD write
-//! 1/(2a) on |x| < a.
+//! The rectangle.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the rectangle.
+/// The rectangle: `sg(x) = 1/a` for `|x| < a/2`, else 0, area 1
+/// (STBP: Wu et al., Front. Neurosci. 2018, eq. 24).
+///
+/// SpikingJelly's `Rect(alpha)` is this one with a = 1/alpha; the codes of STBP and LTMD write
+/// 1/(2a) on |x| < a.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rectangle {

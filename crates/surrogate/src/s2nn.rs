@@ -1,14 +1,14 @@
-//! Sigmoid below, hyperbola above: `sg(x) = α σ(αx)(1 - σ(αx))` for `x < 0`, else `β / (x + 1)`
-//! (Suetake et al., S²NN: Time Step Reduction of Spiking Surrogate Gradients, arXiv:2201.10879).
-//!
-//! `S2NN` in SpikingJelly (whose primitive adds 10⁻⁵ inside its logarithm).
+//! S2NN.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::{Shape, Sigmoid};
 
-/// Settings of S2NN.
+/// Sigmoid below, hyperbola above: `sg(x) = α σ(αx)(1 - σ(αx))` for `x < 0`, else `β / (x + 1)`
+/// (Suetake et al., S²NN: Time Step Reduction of Spiking Surrogate Gradients, arXiv:2201.10879).
+///
+/// `S2NN` in SpikingJelly (whose primitive adds 10⁻⁵ inside its logarithm).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct S2nn {

@@ -1,15 +1,15 @@
-//! A triangle of any height: `sg(x) = h · max(0, 1 - |x|/w)`, area h·w
-//! (Esser et al., PNAS 2016; Bellec et al., Nature Communications 2020, where h = 0.3 and w = 1).
-//!
-//! Norse's `triangle` is this one with h = `alpha` = 0.3; Spyx's has h = 1, w = 0.5; the shortcut
-//! paper's (arXiv:2401.04486) has h = γ, w = `v_threshold`. [`Triangle`](crate::Triangle) has area 1.
+//! The scaled triangle.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the scaled triangle.
+/// A triangle of any height: `sg(x) = h · max(0, 1 - |x|/w)`, area h·w
+/// (Esser et al., PNAS 2016; Bellec et al., Nature Communications 2020, where h = 0.3 and w = 1).
+///
+/// Norse's `triangle` is this one with h = `alpha` = 0.3; Spyx's has h = 1, w = 0.5; the shortcut
+/// paper's (arXiv:2401.04486) has h = γ, w = `v_threshold`. [`Triangle`](crate::Triangle) has area 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScaledTriangle {
@@ -45,7 +45,7 @@ impl Shape for ScaledTriangle {
         Self { height: self.height, half_width }
     }
 
-    /// h/2 · (1 + y|y|) with y = x/w, cut off at -1 and 1.
+    /// h/2 · (1 + y|y|) with y = x/w, clamped to -1 and 1.
     #[inline(always)]
     fn parameter_derivative<V: Real>(&self, x: V) -> V {
         let y = x.clone().abs() * (1.0 / self.half_width);

@@ -1,4 +1,5 @@
-//! What a surrogate is: a smooth step, its derivative, and its derivative by its own parameter.
+//! What a surrogate is: a smooth step, and its derivatives with respect to the distance and to its own
+//! parameter.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -11,18 +12,21 @@ use candlewick_kernels::simd::{self, Kernel};
 
 /// The scalar mathematics of a surrogate, written once for any [`Real`].
 ///
-/// `x` is the distance of the potential to the threshold. One that has a
-/// [`parameter`](Self::parameter) gives all three functions of it. Mark what is generic over [`Real`]
-/// `#[inline(always)]`: the kernels vectorize what is compiled into them.
+/// `x` is the distance of the potential to the threshold, `v - v_threshold`. A surrogate whose
+/// parameter can be learned implements [`parameter`](Self::parameter),
+/// [`with_parameter`](Self::with_parameter) and [`parameter_derivative`](Self::parameter_derivative).
+/// Mark what is generic over [`Real`] `#[inline(always)]`: the kernels vectorize what is compiled into
+/// them.
 pub trait Shape: Clone + Debug + Send + Sync + 'static {
     /// The smooth step whose derivative stands in for that of the spike; for checks and figures.
     fn primitive(&self, x: f32) -> f32;
 
-    /// The derivative of [`primitive`](Self::primitive) by `x`; at least 0 unless it says otherwise.
+    /// The derivative of [`primitive`](Self::primitive) with respect to `x`; at least 0 unless the
+    /// surrogate documents otherwise.
     fn derivative<V: Real>(&self, x: V) -> V;
 
-    /// The derivative of [`primitive`](Self::primitive) by the parameter; 0 (the default) if there is
-    /// none.
+    /// The derivative of [`primitive`](Self::primitive) with respect to the parameter; 0 (the default)
+    /// if there is none.
     #[inline(always)]
     fn parameter_derivative<V: Real>(&self, x: V) -> V {
         x * 0.0
@@ -84,7 +88,7 @@ pub trait Surrogate: Debug + Send + Sync + 'static {
     /// `first` as in [`derivative`](Self::derivative).
     fn derivative_tensor(&self, first: u64, x: &Tensor) -> Result<Tensor>;
 
-    /// The derivative by the parameter as candle operations.
+    /// The derivative with respect to the parameter as candle operations.
     fn parameter_derivative_tensor(&self, first: u64, x: &Tensor) -> Result<Tensor>;
 }
 

@@ -1,14 +1,14 @@
-//! The sigmoid: `sg(x) = α σ(αx) (1 - σ(αx))`, area 1, height α/4
-//! (Zenke and Ganguli 2018; Neftci et al., arXiv:1901.09948).
-//!
-//! `Sigmoid` in SpikingJelly (α = 4), `sigmoid` in snnTorch (slope 25).
+//! The sigmoid.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the sigmoid.
+/// The sigmoid: `sg(x) = α σ(αx) (1 - σ(αx))`, area 1, height α/4
+/// (Zenke and Ganguli 2018; Neftci et al., arXiv:1901.09948).
+///
+/// `Sigmoid` in SpikingJelly (α = 4), `sigmoid` in snnTorch (slope 25).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sigmoid {

@@ -1,15 +1,15 @@
-//! What snnTorch calls "triangular": `sg(x) = h` for `x < 0`, else `-h`. It is the derivative of a
-//! tent, not a tent: the gradient changes sign at the threshold.
-//!
-//! `triangular` in snnTorch, where h is named `threshold`. For a tent-shaped derivative see
-//! [`Triangle`](crate::Triangle).
+//! The "triangular" surrogate of snnTorch.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of snnTorch's "triangular".
+/// What snnTorch calls "triangular": `sg(x) = h` for `x < 0`, else `-h`. It is the derivative of a
+/// tent, not a tent: the gradient changes sign at the threshold.
+///
+/// `triangular` in snnTorch, where h is named `threshold`. For a tent-shaped derivative see
+/// [`Triangle`](crate::Triangle).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SnntorchTriangular {

@@ -1,14 +1,14 @@
-//! The soft sign: `sg(x) = (α/2) / (1 + α|x|)²`, area 1, height α/2
-//! (Zenke and Vogels, Neural Computation 2021, as normalized by SpikingJelly).
-//!
-//! `SoftSign` in SpikingJelly. snnTorch's `fast_sigmoid` has height 1 and is another surrogate.
+//! The soft sign.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the soft sign.
+/// The soft sign: `sg(x) = (α/2) / (1 + α|x|)²`, area 1, height α/2
+/// (Zenke and Vogels, Neural Computation 2021, as normalized by SpikingJelly).
+///
+/// `SoftSign` in SpikingJelly. snnTorch's `fast_sigmoid` has height 1 and is another surrogate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SoftSign {

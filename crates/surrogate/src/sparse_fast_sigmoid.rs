@@ -1,14 +1,14 @@
-//! The sparse fast sigmoid: `sg(x) = 1 / (1 + k|x|)²` for `x > B`, else 0
-//! (Perez-Nieves and Goodman, Sparse Spiking Gradient Descent, arXiv:2105.08810).
-//!
-//! `SFS` in snnTorch, whose default B = 1 starts one unit above the threshold.
+//! The sparse fast sigmoid.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the sparse fast sigmoid.
+/// The sparse fast sigmoid: `sg(x) = 1 / (1 + k|x|)²` for `x > B`, else 0
+/// (Perez-Nieves and Goodman, Sparse Spiking Gradient Descent, arXiv:2105.08810).
+///
+/// `SFS` in snnTorch, whose default B = 1 starts one unit above the threshold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SparseFastSigmoid {

@@ -1,15 +1,15 @@
-//! The escape rate: `sg(x) = k e^(-β|x - 1|)`, highest one unit *above* the threshold
-//! (after Gerstner and Kistler, Spiking Neuron Models, 2002).
-//!
-//! `spike_rate_escape` in snnTorch, where `x` is already the distance to the threshold, so that the
-//! peak is not at the threshold. The height 25 is snnTorch's default too: expect large gradients.
+//! The escape rate.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the escape rate.
+/// The escape rate: `sg(x) = k e^(-β|x - 1|)`, highest one unit *above* the threshold
+/// (after Gerstner and Kistler, Spiking Neuron Models, 2002).
+///
+/// `spike_rate_escape` in snnTorch, where `x` is already the distance to the threshold, so that the
+/// peak is not at the threshold. The height 25 is snnTorch's default too: expect large gradients.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpikeRateEscape {

@@ -1,8 +1,4 @@
-//! The Fourier series of a square wave, cut off:
-//! `sg(x) = 4/T · Σ cos((2i - 1) · 2π x / T)` for i from 1 to n - 1; it is negative in places.
-//!
-//! `SquarewaveFourierSeries` in SpikingJelly, its only source, whose `n` counts one more than the
-//! terms it adds.
+//! The Fourier series of a square wave.
 
 use std::f32::consts::{FRAC_2_PI, TAU};
 
@@ -11,7 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the square wave.
+/// The truncated Fourier series of a square wave:
+/// `sg(x) = 4/T · Σ cos((2i - 1) · 2π x / T)` for i from 1 to n - 1; it is negative in places.
+///
+/// `SquarewaveFourierSeries` in SpikingJelly, its only source, whose `n` counts one more than the
+/// terms it adds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SquarewaveFourierSeries {

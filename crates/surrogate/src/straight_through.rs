@@ -1,14 +1,14 @@
-//! The straight-through estimator: `sg(x) = 1` everywhere
-//! (Bengio, Léonard and Courville, arXiv:1308.3432).
-//!
-//! `straight_through_estimator` in snnTorch, `DeterministicPass` in SpikingJelly.
+//! The straight-through estimator.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the straight-through estimator: none.
+/// The straight-through estimator: `sg(x) = 1` everywhere
+/// (Bengio, Léonard and Courville, arXiv:1308.3432).
+///
+/// `straight_through_estimator` in snnTorch, `DeterministicPass` in SpikingJelly.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StraightThrough {}

@@ -1,15 +1,15 @@
-//! SuperSpike as SpikingJelly and Norse 1.1 write it: `sg(x) = α / (1 + |x|)²`, height α, area 2α
-//! (after Zenke and Ganguli, Neural Computation 2018).
-//!
-//! `SuperSpike` in SpikingJelly, where α is an amplitude; "super" in Norse, whose `alpha` has had no
-//! effect on the gradient since 1.1. With a sharpness it is [`FastSigmoid`](crate::FastSigmoid).
+//! SuperSpike.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of SuperSpike.
+/// SuperSpike as SpikingJelly and Norse 1.1 write it: `sg(x) = α / (1 + |x|)²`, height α, area 2α
+/// (after Zenke and Ganguli, Neural Computation 2018).
+///
+/// `SuperSpike` in SpikingJelly, where α is an amplitude; "super" in Norse, whose `alpha` has had no
+/// effect on the gradient since 1.1. With a sharpness it is [`FastSigmoid`](crate::FastSigmoid).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SuperSpike {

@@ -1,15 +1,15 @@
-//! The triangle: `sg(x) = max(0, γ - |x|) / γ²`, area 1, height 1/γ, half-width γ
-//! (Bellec et al. 2018; TET, arXiv:2202.11946, eq. 5).
-//!
-//! SpikingJelly's `PiecewiseQuadratic(alpha)` and MSG's `PL` are this one with γ = 1/alpha;
-//! TET's code calls it `ZIF`. Norse's and Spyx's "triangle" have other widths and heights.
+//! The triangle.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the triangle.
+/// The triangle: `sg(x) = max(0, γ - |x|) / γ²`, area 1, height 1/γ, half-width γ
+/// (Bellec et al. 2018; TET, arXiv:2202.11946, eq. 5).
+///
+/// SpikingJelly's `PiecewiseQuadratic(alpha)` and MSG's `PL` are this one with γ = 1/alpha;
+/// TET's code calls it `ZIF`. Norse's and Spyx's "triangle" have other widths and heights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Triangle {

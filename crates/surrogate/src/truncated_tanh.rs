@@ -1,15 +1,15 @@
-//! A hyperbolic tangent cut off at `|x| = w`: `sg(x) = k (1 - tanh²(kx)) / (2 tanh(kw))` inside,
-//! else 0, area 1 (Guo et al., code `yfguo91/MPBN`, `models/spike_layer.py`).
-//!
-//! That code writes `(tanh(3(clamp(u, 0, 1) - 0.5)) + tanh 1.5) / (2 tanh 1.5)` with the threshold
-//! 0.5: k = 3 and w = 0.5 here.
+//! The truncated tangent.
 
 use candlewick_kernels::real::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
-/// Settings of the truncated tangent.
+/// A hyperbolic tangent truncated at `|x| = w`: `sg(x) = k (1 - tanh²(kx)) / (2 tanh(kw))` inside,
+/// else 0, area 1 (Guo et al., code `yfguo91/MPBN`, `models/spike_layer.py`).
+///
+/// That code writes `(tanh(3(clamp(u, 0, 1) - 0.5)) + tanh 1.5) / (2 tanh 1.5)` with the threshold
+/// 0.5: k = 3 and w = 0.5 here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TruncatedTanh {

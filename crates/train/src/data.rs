@@ -1,4 +1,4 @@
-//! What is trained and tested on.
+//! Training and test data.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct Loaders {
     pub test: Vec<Loader>,
 }
 
-/// A data set with the way its samples are read.
+/// A data set, and how its samples become batches.
 ///
 /// ```
 /// let data = candlewick_train::Data::open("digits")?.batch_size(32).time_steps(4);
@@ -45,7 +45,7 @@ pub struct Data {
 }
 
 impl Data {
-    /// A data set that is embedded.
+    /// An embedded data set: `digits`, `fashion-mnist-small` or `fashion-mnist-dvs`.
     ///
     /// # Errors
     /// If there is no such data set.
@@ -65,7 +65,7 @@ impl Data {
         Ok(Self::new(name, open(Split::Train)?, open(Split::Test)?))
     }
 
-    /// Any samples to train and to test on.
+    /// Your own samples to train and to test on.
     pub fn new(name: &str, train: Arc<dyn Dataset>, test: Arc<dyn Dataset>) -> Self {
         let settings = Settings { batch_size: 32, ..Settings::new(Key::new(0)) };
         Self { name: name.into(), train, test, settings, device: Device::Cpu }
@@ -85,7 +85,7 @@ impl Data {
         self
     }
 
-    /// Changes all other settings of the loaders: encoder, augmentation, frames of events, workers.
+    /// Changes the other settings of the loaders: encoder, augmentation, event frames, workers.
     #[must_use]
     pub fn settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);

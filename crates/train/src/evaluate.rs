@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::loaders;
 use crate::model::Model;
 
-/// What an evaluation measured.
+/// The result of an evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// Time steps T.
@@ -74,7 +74,7 @@ pub fn evaluate(
 /// scalability of TET, section 5.3).
 ///
 /// # Errors
-/// If the checkpoint does not fit to the network, and as [`evaluate`].
+/// If the checkpoint does not fit the network, and as [`evaluate`].
 pub fn evaluate_checkpoint(
     path: &Path,
     model: &dyn Model,

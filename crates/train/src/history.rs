@@ -1,4 +1,4 @@
-//! The epochs that are done: which is the best, and what they come to.
+//! The completed epochs: which is the best, and their summary.
 
 use candlewick_run::manifest::SCHEMA;
 use candlewick_run::{Accuracies, EpochMetrics, RunDirectory, Selection, Summary, Timing};

@@ -1,4 +1,4 @@
-//! What the loop needs of a network.
+//! The trait of models that the loop can train.
 
 use candle_core::Tensor;
 use candlewick_core::Result;

@@ -23,7 +23,7 @@ use state::State;
 use crate::Gradients;
 use crate::error::Result;
 
-/// How a parameter follows its gradient.
+/// The rule by which a parameter follows its gradient.
 pub trait UpdateRule: std::fmt::Debug + Send + Sync {
     /// Size of a step before schedule and groups.
     fn learning_rate(&self) -> f64;

@@ -1,4 +1,4 @@
-//! The place in a training, as checkpoints hold it.
+//! The position in a training, as checkpoints hold it.
 
 use candlewick_core::parameters::Parameters;
 use candlewick_network::LayerObservation;

@@ -13,7 +13,7 @@ pub use step::StepDecay;
 
 use crate::optimizer::non_negative;
 
-/// The course of the learning rate after the warm-up.
+/// The learning-rate curve after the warm-up.
 pub trait Curve: std::fmt::Debug + Send + Sync {
     /// The factor on the optimizer's learning rate at `at`.
     fn factor(&self, at: Position) -> f64;
@@ -60,11 +60,11 @@ pub enum Update {
     Epoch,
 }
 
-/// Settings of the learning rate's course.
+/// Settings of the learning-rate schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {
-    /// The course after the warm-up.
+    /// The curve after the warm-up.
     pub curve: AnyCurve,
     /// Epochs of linear warm-up (Goyal et al. 2017, arXiv:1706.02677, section 2.2), ≥ 0.
     pub warm_up_epochs: f64,

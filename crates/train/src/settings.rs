@@ -1,4 +1,4 @@
-//! What a training is, as data: stages, optimizer, schedule, clipping.
+//! The settings of a training: stages, optimizer, schedule, clipping.
 
 use candlewick_core::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -17,11 +17,11 @@ pub struct Stage {
     pub epochs: u32,
     /// Time steps T, ≥ 1.
     pub time_steps: usize,
-    /// Factor on the optimizer's learning rate in this stage, ≥ 0.
+    /// Factor on the optimizer's learning rate in this stage, ≥ 0. Default 1.
     #[serde(default = "one")]
     pub learning_rate_factor: f64,
     /// Whether schedule and optimizer state restart with this stage; otherwise the schedule also
-    /// spans the stage before. The TET paper does not say.
+    /// spans the stage before. Default true; the TET paper does not say.
     #[serde(default = "yes")]
     pub restart: bool,
 }
@@ -52,20 +52,21 @@ impl Stage {
 pub struct Settings {
     /// Epochs and time steps, one stage after the other; at least one.
     pub stages: Vec<Stage>,
-    /// The rule that updates the parameters.
+    /// The rule that updates the parameters. Default AdamW with a learning rate of 0.005, at which
+    /// small spiking networks learn in a few epochs.
     pub optimizer: AnyOptimizer,
     /// How it treats parameters by their role.
     pub groups: Groups,
-    /// The course of the learning rate.
+    /// How the learning rate changes: by default, half a cosine to 0.
     pub schedule: Schedule,
     /// Largest norm of all gradients together, > 0; not clipped if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
     /// Epochs between two evaluations on validation and test data, ≥ 1; the last epoch always has
-    /// one.
+    /// one. Default 1.
     pub evaluate_every: u32,
-    /// Whether the backward pass computes the currents of every layer once more, for less memory: the
-    /// results are the same to the bit. Default false.
+    /// Whether the backward pass recomputes the currents of every layer, for less memory; the results
+    /// are the same to the bit. Default false.
     #[serde(skip_serializing_if = "is_no")]
     pub recompute: bool,
 }
@@ -144,7 +145,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Where epoch number `epoch`, from 0, stands; the last epoch stands for all after it.
+    /// The span of epoch number `epoch`, from 0; epochs after the last one have that of the last.
     ///
     /// # Panics
     /// If there are no stages.

@@ -23,7 +23,7 @@ pub const LAST: &str = "last.safetensors";
 /// the test data.
 pub const BEST: &str = "best.safetensors";
 
-/// A training that has not begun: what it trains, and how.
+/// Configures and runs a training.
 ///
 /// ```
 /// # use candle_core::Device;
@@ -77,7 +77,7 @@ impl Default for Cadence {
 pub enum Ended {
     /// All epochs are done.
     Complete(Box<Summary>),
-    /// It was stopped, and resumes from here when it is started again.
+    /// It was stopped; the same training resumes from here.
     Interrupted {
         /// Epochs done.
         epoch: u32,
@@ -87,7 +87,7 @@ pub enum Ended {
 }
 
 impl Ended {
-    /// What a complete training came to.
+    /// The summary of a complete training; `None` if it was stopped.
     pub fn summary(&self) -> Option<&Summary> {
         match self {
             Self::Complete(summary) => Some(summary),
@@ -133,28 +133,31 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// The root of the random streams.
+    /// The root of all random streams: order of the samples, augmentation, dropout, methods. Default
+    /// `Key::new(0)`.
     #[must_use]
     pub fn key(mut self, key: Key) -> Self {
         self.key = key;
         self
     }
 
-    /// Where to record the run and to resume from; without it nothing is written.
+    /// The directory that records the run, and from which an interrupted one resumes; without it
+    /// nothing is written.
     #[must_use]
     pub fn run(mut self, run: &'a mut RunDirectory) -> Self {
         self.run = Some(run);
         self
     }
 
-    /// How often to write checkpoints beside those at the end of each epoch.
+    /// How often to write checkpoints within an epoch, in addition to the one at its end. Default every
+    /// 30 seconds.
     #[must_use]
     pub fn cadence(mut self, cadence: Cadence) -> Self {
         self.cadence = cadence;
         self
     }
 
-    /// Receives the events of the training.
+    /// Receives the events of the training: steps, epochs, checkpoints.
     #[must_use]
     pub fn progress(mut self, progress: &'a mut dyn Progress) -> Self {
         self.progress = Some(progress);
@@ -168,12 +171,12 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Trains and tests on `data`, from the run's last checkpoint if there is one.
+    /// Trains and tests on `data`, resuming from the run's last checkpoint if there is one.
     ///
     /// # Errors
     /// [`Error::Diverged`] if a loss or gradient is not finite, [`Error::Checkpoint`] if the
     /// checkpoint is damaged or of another network, and those of settings, data and layers. The
-    /// manifest of the run then gives the reason.
+    /// manifest of the run then records the reason.
     pub fn fit(mut self, data: &Data) -> Result<Ended> {
         if self.settings.stages.is_empty() {
             self.settings.stages = vec![Stage::new(self.epochs, data.steps())];

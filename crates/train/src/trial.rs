@@ -1,4 +1,4 @@
-//! Steps that are undone again, by which a method can search.
+//! Trial steps that are undone, for methods that search.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! One file over HTTP, from where it broke off.
+//! Downloads one file over HTTP, resuming an interrupted download.
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};

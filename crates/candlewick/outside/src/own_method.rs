@@ -1,8 +1,8 @@
 //! A method of one's own that acts inside of the network: the surrogate narrows as the training goes.
 //!
 //! It makes a rule for each spiking layer, which asks for the width in every training pass; it sees
-//! each step, from which the next width follows; and the width is its state, so that a training that
-//! resumes goes on with it.
+//! each step, from which the next width follows; and the width is its state, so that a resumed
+//! training continues with it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

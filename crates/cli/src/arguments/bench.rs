@@ -24,7 +24,7 @@ pub(crate) enum Phase {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Instructions {
-    /// What every machine of this kind has
+    /// What every processor of this architecture has
     Portable,
     /// AVX2 and FMA
     Avx2,
@@ -54,7 +54,7 @@ pub(crate) struct StepArguments {
     /// What to time
     #[arg(long, value_enum, default_value = "both")]
     pub(crate) phase: Phase,
-    /// Computes the currents once more in the backward pass, for less memory
+    /// Recomputes the currents in the backward pass, for less memory
     #[arg(long)]
     pub(crate) recompute: bool,
     /// A checkpoint of the network, whose firing rates are those of a trained one
@@ -63,11 +63,10 @@ pub(crate) struct StepArguments {
     /// Folder of the data sets: real images instead of random numbers
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
-    /// Times every layer by itself instead, on spikes of this density
+    /// Times each layer by itself, on spikes of this density (0 to 1)
     #[arg(long, value_name = "SHARE", conflicts_with_all = ["phase", "recompute", "weights", "data"])]
     pub(crate) density: Option<f32>,
-    /// The instructions that kernels may use at most; matrix products without a kernel of ours use
-    /// the best ones always
+    /// The most that kernels may use; matrix products without a kernel of ours always use the best
     #[arg(long, value_enum, default_value = "best", value_name = "SET")]
     pub(crate) instructions: Instructions,
     /// How to print

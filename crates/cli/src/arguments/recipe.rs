@@ -8,7 +8,7 @@ use super::shared::Format;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RecipeCommand {
-    /// Says whether a recipe is right, and what is wrong with it
+    /// Checks a recipe, and names the first mistake with its line and column
     Check {
         /// The recipe, a TOML file
         recipe: PathBuf,
@@ -44,7 +44,7 @@ pub(crate) enum Kind {
     Surrogates,
     /// Neurons
     Neurons,
-    /// Neuron and surrogate of other libraries, for the recipe's key `preset`
+    /// Neurons and surrogates of other libraries, for the recipe's key `preset`
     Presets,
     /// Training methods
     Methods,

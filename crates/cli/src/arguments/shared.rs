@@ -1,10 +1,10 @@
-//! What several commands can be told.
+//! Arguments that several commands share.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// Where and with what a training runs; nothing of it changes a result.
+/// The machine that a training runs on; none of it changes a result.
 #[derive(Debug, Args)]
 pub(crate) struct MachineArguments {
     /// Where tensors live: cpu, cuda:N or metal
@@ -13,7 +13,7 @@ pub(crate) struct MachineArguments {
     /// Folder of the data sets that are not embedded
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Folder for the decoded frames of event recordings, so that decoding is paid for once
+    /// Folder that keeps the decoded frames of event recordings for later runs
     #[arg(long, value_name = "FOLDER")]
     pub(crate) cache_dir: Option<PathBuf>,
     /// Folder below which runs are kept

@@ -1,7 +1,4 @@
-//! `AutoAugment` with the policy found for CIFAR-10 (Cubuk et al., CVPR 2019, arXiv:1805.09501,
-//! table 7): one of 25 pairs of operations, each done with its own probability.
-//!
-//! Operations and ranges are those of the code that is named, byte for byte.
+//! `AutoAugment` with the policy found for CIFAR-10.
 
 use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -43,7 +40,10 @@ const CIFAR10: [[Step; 2]; 25] = [
     [(Kind::TranslateY, 7, 9), (Kind::AutoContrast, 9, 0)],
 ];
 
-/// The policy found for CIFAR-10.
+/// `AutoAugment` with the policy found for CIFAR-10 (Cubuk et al., CVPR 2019, arXiv:1805.09501,
+/// table 7): one of 25 pairs of operations, each done with its own probability.
+///
+/// Operations and ranges are those of the code that is named, byte for byte.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AutoAugment {

@@ -1,7 +1,4 @@
-//! Random crop: zeros are put around the frame and a window of the size of the original is cut at
-//! a random place (He et al., CVPR 2016, section 4.2: 4 pixels for CIFAR).
-//!
-//! With `padding` 4 the window moves by -4 to 4 pixels in both directions, 81 places for a square.
+//! A random window of the padded frame.
 
 use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -9,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::Augment;
 use crate::{Error, FrameShape, Frames, Result};
 
-/// A random window of the padded frame.
+/// Random crop: zeros are put around the frame and a window of the size of the original is cut at
+/// a random place (He et al., CVPR 2016, section 4.2: 4 pixels for CIFAR).
+///
+/// With `padding` 4 the window moves by -4 to 4 pixels in both directions, 81 places for a square.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Crop {

@@ -1,9 +1,4 @@
-//! Cutout: squares at random places are set to zero (`DeVries` and Taylor, arXiv:1708.04552,
-//! section 3: one square of 16 pixels for CIFAR-10, whose middle is anywhere in the image, so that
-//! a part of it may lie outside).
-//!
-//! Rows `y - length/2 .. y + length/2` with `y` uniform in `0..height`, and columns alike; after
-//! normalization zero is the mean.
+//! Squares set to zero.
 
 use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -11,7 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::Augment;
 use crate::{Error, FrameShape, Frames, Result};
 
-/// Squares set to zero.
+/// Cutout: squares at random places are set to zero (`DeVries` and Taylor, arXiv:1708.04552,
+/// section 3: one square of 16 pixels for CIFAR-10, whose middle is anywhere in the image, so that
+/// a part of it may lie outside).
+///
+/// Rows `y - length/2 .. y + length/2` with `y` uniform in `0..height`, and columns alike; after
+/// normalization zero is the mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cutout {

@@ -1,5 +1,4 @@
-//! Horizontal flip: left and right are exchanged with a probability (Krizhevsky et al., NIPS 2012,
-//! section 4.1; TET, arXiv:2202.11946, section 5.1 for event frames).
+//! Left and right exchanged at random.
 
 use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -7,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::Augment;
 use crate::{Error, FrameShape, Frames, Result};
 
-/// Left and right exchanged at random.
+/// Horizontal flip: left and right are exchanged with a probability (Krizhevsky et al., NIPS 2012,
+/// section 4.1; TET, arXiv:2202.11946, section 5.1 for event frames).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Flip {

@@ -1,7 +1,4 @@
-//! Normalization of the channels: `x ← (x - mean) / std`.
-//!
-//! The named numbers are those of the training sets with bytes scaled to [0, 1], as the papers
-//! print and use them (TET, arXiv:2202.11946, official code `data_loaders.py`, for CIFAR).
+//! Mean and deviation brought to 0 and 1.
 
 use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -41,7 +38,10 @@ impl Statistics {
     }
 }
 
-/// Mean and deviation brought to 0 and 1.
+/// Normalization of the channels: `x ← (x - mean) / std`.
+///
+/// The named numbers are those of the training sets with bytes scaled to [0, 1], as the papers
+/// print and use them (TET, arXiv:2202.11946, official code `data_loaders.py`, for CIFAR).
 ///
 /// `{ by = "cifar10" }` or `{ mean = [0.5], std = [0.25] }`; one number stands for all channels.
 /// With neither, mean and deviation are 0.5, so that [0, 1] becomes [-1, 1].

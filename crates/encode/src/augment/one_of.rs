@@ -1,8 +1,4 @@
-//! One of several transforms, drawn for each sample.
-//!
-//! The default is the neuromorphic data augmentation of Li et al., ECCV 2022 (NDA), as customary
-//! code has it at its usual strength (one transform, N = 2): a roll by up to 5 pixels, a rotation
-//! by up to 30°, or a cutout of 16 pixels.
+//! One of several transforms.
 
 use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -10,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::{AnyAugment, Augment, Cutout, Roll, Rotation};
 use crate::{Error, FrameShape, Frames, Result};
 
-/// One of several transforms.
+/// One of several transforms, drawn for each sample.
+///
+/// The default is the neuromorphic data augmentation of Li et al., ECCV 2022 (NDA), as customary
+/// code has it at its usual strength (one transform, N = 2): a roll by up to 5 pixels, a rotation
+/// by up to 30°, or a cutout of 16 pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OneOf {

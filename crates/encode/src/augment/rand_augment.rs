@@ -1,7 +1,4 @@
-//! `RandAugment`: some of 14 operations, all at one magnitude (Cubuk et al., `NeurIPS` 2020,
-//! arXiv:1909.13719).
-//!
-//! Operations and ranges are those of torchvision with the nearest pixel, byte for byte.
+//! `RandAugment`.
 
 use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -27,7 +24,10 @@ const KINDS: [Kind; 14] = [
     Kind::Equalize,
 ];
 
-/// Some of 14 operations.
+/// `RandAugment`: some of 14 operations, all at one magnitude (Cubuk et al., `NeurIPS` 2020,
+/// arXiv:1909.13719).
+///
+/// Operations and ranges are those of torchvision with the nearest pixel, byte for byte.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RandAugment {

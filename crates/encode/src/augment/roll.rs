@@ -1,5 +1,4 @@
-//! Roll: the frame is shifted by whole pixels, and what leaves on one side comes in on the other
-//! (TET, arXiv:2202.11946, section 5.1: up to 5 pixels in both directions on DVS-CIFAR10).
+//! A cyclic shift.
 
 use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -7,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::Augment;
 use crate::{Error, FrameShape, Frames, Result};
 
-/// A cyclic shift.
+/// Roll: the frame is shifted by whole pixels, and what leaves on one side comes in on the other
+/// (TET, arXiv:2202.11946, section 5.1: up to 5 pixels in both directions on DVS-CIFAR10).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Roll {

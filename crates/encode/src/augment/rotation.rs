@@ -1,5 +1,4 @@
-//! Rotation by a random angle around the middle of the frame (MSG, arXiv:2406.19645: up to 15° on
-//! DVS-CIFAR10; NDA, Li et al., ECCV 2022: up to 30°).
+//! A rotation.
 
 use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -8,7 +7,8 @@ use super::Augment;
 use super::affine::{Interpolation, transform};
 use crate::{Error, FrameShape, Frames, Result};
 
-/// A rotation.
+/// Rotation by a random angle around the middle of the frame (MSG, arXiv:2406.19645: up to 15° on
+/// DVS-CIFAR10; NDA, Li et al., ECCV 2022: up to 30°).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rotation {

@@ -1,7 +1,4 @@
-//! Shear: rows slide along each other (NDA, Li et al., ECCV 2022, table 1: a geometric
-//! transform for event frames).
-//!
-//! The row at `y` from the middle moves by `y · tan(angle)`.
+//! A horizontal shear.
 
 use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -10,7 +7,10 @@ use super::Augment;
 use super::affine::{Interpolation, transform};
 use crate::{Error, FrameShape, Frames, Result};
 
-/// A horizontal shear.
+/// Shear: rows slide along each other (NDA, Li et al., ECCV 2022, table 1: a geometric
+/// transform for event frames).
+///
+/// The row at `y` from the middle moves by `y · tan(angle)`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shear {

@@ -1,8 +1,4 @@
-//! Delta encoding: a spike where the value has grown by more than a threshold (Corradi and
-//! Indiveri, IEEE Biomedical Circuits and Systems 2015; as in snnTorch's `spikegen.delta`).
-//!
-//! `s[t] = 1` if `x[t] - r[t] > threshold`, and with `off_spikes` also -1 if `x[t] - r[t] <
-//! -threshold`, where `r` is the reference, 0 before the first step.
+//! Delta encoding: spikes on changes.
 
 use candlewick_core::Key;
 use serde::{Deserialize, Serialize};
@@ -22,7 +18,11 @@ pub enum Reference {
     Tracked,
 }
 
-/// Spikes on changes.
+/// Delta encoding: a spike where the value has grown by more than a threshold (Corradi and
+/// Indiveri, IEEE Biomedical Circuits and Systems 2015; as in snnTorch's `spikegen.delta`).
+///
+/// `s[t] = 1` if `x[t] - r[t] > threshold`, and with `off_spikes` also -1 if `x[t] - r[t] <
+/// -threshold`, where `r` is the reference, 0 before the first step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Delta {

@@ -1,11 +1,4 @@
-//! Direct encoding: the analog values are the input current at every step, and the first layer of
-//! the network learns to turn them into spikes (Rueckauer et al., Front. Neurosci. 2017, section
-//! 2.2.2; TET, arXiv:2202.11946, repeats the image T times).
-//!
-//! `x[t] = x`. Also called constant or static coding.
-//!
-//! A static image is written once: everything before the first neuron then runs once, and the
-//! neuron repeats it. A sequence of frames is passed on as it is.
+//! Direct encoding: the values themselves.
 
 use candlewick_core::Key;
 use serde::{Deserialize, Serialize};
@@ -13,7 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::Encoder;
 use crate::{Frames, Result};
 
-/// The values themselves; there is nothing to set.
+/// Direct encoding: the analog values are the input current at every step, and the first layer of
+/// the network learns to turn them into spikes (Rueckauer et al., Front. Neurosci. 2017, section
+/// 2.2.2; TET, arXiv:2202.11946, repeats the image T times).
+///
+/// `x[t] = x`. Also called constant or static coding.
+///
+/// A static image is written once: everything before the first neuron then runs once, and the
+/// neuron repeats it. A sequence of frames is passed on as it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Direct {}

@@ -1,10 +1,4 @@
-//! Latency encoding: each value fires once, the earlier the larger it is (Thorpe and Gautrais,
-//! "Rank order coding", 1998; as in SpikingJelly's `LatencyEncoder` and snnTorch's
-//! `spikegen.latency`).
-//!
-//! Linear: `t = (T - 1)(1 - x)`. Logarithmic: `t = (T - 1) - ln(a·x + 1)` with `a = e^(T-1) - 1`,
-//! so that 1 fires at step 0 and 0 at the last step. `t` is rounded, halves upwards; values are
-//! limited to [0, 1].
+//! Latency encoding: one spike per value.
 
 use candlewick_core::Key;
 use serde::{Deserialize, Serialize};
@@ -23,7 +17,13 @@ pub enum Curve {
     Log,
 }
 
-/// One spike per value.
+/// Latency encoding: each value fires once, the earlier the larger it is (Thorpe and Gautrais,
+/// "Rank order coding", 1998; as in SpikingJelly's `LatencyEncoder` and snnTorch's
+/// `spikegen.latency`).
+///
+/// Linear: `t = (T - 1)(1 - x)`. Logarithmic: `t = (T - 1) - ln(a·x + 1)` with `a = e^(T-1) - 1`,
+/// so that 1 fires at step 0 and 0 at the last step. `t` is rounded, halves upwards; values are
+/// limited to [0, 1].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Latency {

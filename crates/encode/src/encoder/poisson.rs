@@ -1,8 +1,4 @@
-//! Poisson (rate) encoding: at each step a value fires with a probability equal to itself,
-//! independently (Heeger, "Poisson model of spike generation", 2000, section 2; as in snnTorch's
-//! `spikegen.rate` and SpikingJelly's `PoissonEncoder`).
-//!
-//! `s[t] = 1` with probability `gain · x`, else 0; values are limited to [0, 1].
+//! Poisson encoding: independent spikes with the value as probability.
 
 use candlewick_core::{Key, random};
 use serde::{Deserialize, Serialize};
@@ -10,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::Encoder;
 use crate::{Error, Frames, Result};
 
-/// Independent spikes with the value as probability.
+/// Poisson (rate) encoding: at each step a value fires with a probability equal to itself,
+/// independently (Heeger, "Poisson model of spike generation", 2000, section 2; as in snnTorch's
+/// `spikegen.rate` and SpikingJelly's `PoissonEncoder`).
+///
+/// `s[t] = 1` with probability `gain · x`, else 0; values are limited to [0, 1].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Poisson {

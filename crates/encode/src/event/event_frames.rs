@@ -1,5 +1,4 @@
-//! Event frames: the events of a slice counted per pixel (Wu et al., AAAI 2019; Fang et al., ICCV
-//! 2021, equation 16, for slices by number).
+//! Events counted or marked per pixel, in T slices of the recording.
 
 use candlewick_datasets::Events;
 use serde::{Deserialize, Serialize};
@@ -20,7 +19,8 @@ pub enum Value {
     Occupancy,
 }
 
-/// Events counted or marked per pixel, in T slices of the recording.
+/// Event frames: the events of a slice counted per pixel (Wu et al., AAAI 2019; Fang et al., ICCV
+/// 2021, equation 16, for slices by number).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EventFrames {

@@ -1,7 +1,4 @@
-//! Spike trains `[T, N]` of recordings without a picture, such as the cochlea model of SHD (Cramer
-//! et al., IEEE TNNLS 2022, section II-D: time bins over the first 1.4 s for the baseline nets).
-//!
-//! Step of an event: `⌊T · t / duration⌋` on the clock of the recording; later events are left out.
+//! One spike train per unit.
 
 use candlewick_datasets::Events;
 use serde::{Deserialize, Serialize};
@@ -9,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::{Represent, Value};
 use crate::{Error, FrameShape, Frames, Result};
 
-/// One spike train per unit; the polarity is not looked at.
+/// Spike trains `[T, N]` of recordings without a picture, such as the cochlea model of SHD (Cramer
+/// et al., IEEE TNNLS 2022, section II-D: time bins over the first 1.4 s for the baseline nets).
+///
+/// Step of an event: `⌊T · t / duration⌋` on the clock of the recording; later events are left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpikeTrain {

@@ -1,10 +1,4 @@
-//! Time surfaces: how long ago each pixel had its last event (Lagorce et al., IEEE TPAMI 2017,
-//! "HOTS", equation 3, over the whole sensor).
-//!
-//! At the end of each of T slices of equal duration: `S = exp(-(t_end - t_last) / tau)`, and 0
-//! where there was no event yet.
-//! An event at `t_end` belongs to the slice that ends there (`t ≤ t_end`) and gives it 1, where
-//! `to_timesurface` of tonic takes `t < t_end`.
+//! Fading traces of the last event of each pixel.
 
 use candlewick_datasets::Events;
 use serde::{Deserialize, Serialize};
@@ -12,8 +6,13 @@ use serde::{Deserialize, Serialize};
 use super::{Polarity, Represent};
 use crate::{Error, FrameShape, Frames, Result};
 
-/// Fading traces of the last event of each pixel, with the events at the very end of a slice, which tonic
-/// leaves to the next.
+/// Time surfaces: how long ago each pixel had its last event (Lagorce et al., IEEE TPAMI 2017,
+/// "HOTS", equation 3, over the whole sensor).
+///
+/// At the end of each of T slices of equal duration: `S = exp(-(t_end - t_last) / tau)`, and 0
+/// where there was no event yet.
+/// An event at `t_end` belongs to the slice that ends there (`t ≤ t_end`) and gives it 1, where
+/// `to_timesurface` of tonic takes `t < t_end`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TimeSurface {

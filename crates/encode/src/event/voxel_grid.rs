@@ -1,8 +1,4 @@
-//! Voxel grid: each event is shared between the two nearest of T times (Zhu et al., CVPR 2019,
-//! equations 1 and 2).
-//!
-//! `t* = (T - 1)(t - t_first) / (t_last - t_first)`, `V[b] = Σ p · max(0, 1 - |b - t*|)`.
-//! tonic has T in place of T - 1 and loses a part of the late events.
+//! Events shared between the two nearest of T times.
 
 use candlewick_datasets::Events;
 use serde::{Deserialize, Serialize};
@@ -10,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::{Polarity, Represent};
 use crate::{FrameShape, Frames, Result};
 
-/// Events shared between the two nearest of T times.
+/// Voxel grid: each event is shared between the two nearest of T times (Zhu et al., CVPR 2019,
+/// equations 1 and 2).
+///
+/// `t* = (T - 1)(t - t_first) / (t_last - t_first)`, `V[b] = Σ p · max(0, 1 - |b - t*|)`.
+/// tonic has T in place of T - 1 and loses a part of the late events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct VoxelGrid {

@@ -1,8 +1,4 @@
-//! `CutMix`: a rectangle of one sample in another (Yun et al., ICCV 2019, arXiv:1905.04899,
-//! equations 1 and 2).
-//!
-//! The sides of the rectangle are `√(1 - share)` of the frame's, with share of Beta(alpha, alpha);
-//! its middle is anywhere, and the share is that of the pixels that are left.
+//! A rectangle of one sample in another.
 
 use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -12,7 +8,11 @@ use super::beta::beta;
 use super::mixup::check_alpha;
 use crate::{Error, FrameShape, Result};
 
-/// A rectangle of one sample in another.
+/// `CutMix`: a rectangle of one sample in another (Yun et al., ICCV 2019, arXiv:1905.04899,
+/// equations 1 and 2).
+///
+/// The sides of the rectangle are `√(1 - share)` of the frame's, with share of Beta(alpha, alpha);
+/// its middle is anywhere, and the share is that of the pixels that are left.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CutMix {

@@ -1,12 +1,4 @@
-//! `EventMix`: a cloud of space and time of one recording in another (Shen, Zhao, Zeng, Information
-//! Sciences 2023, arXiv:2205.12054).
-//!
-//! The cloud is where the density of a mixture of Gaussians over time, row and column is above a
-//! threshold, so that the sample itself keeps a share of Beta(alpha, alpha) of all places.
-//! Labels count by that share of places; the paper's other ways, by the number of events or by the
-//! distance of features, need a share per sample and are not here.
-//! Means are uniform in the volume and deviations in a quarter to a half of its sides: the paper
-//! leaves them open.
+//! A cloud of one recording in another.
 
 use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -16,7 +8,15 @@ use super::beta::beta;
 use super::mixup::check_alpha;
 use crate::{Error, FrameShape, Result};
 
-/// A cloud of one recording in another.
+/// `EventMix`: a cloud of space and time of one recording in another (Shen, Zhao, Zeng, Information
+/// Sciences 2023, arXiv:2205.12054).
+///
+/// The cloud is where the density of a mixture of Gaussians over time, row and column is above a
+/// threshold, so that the sample itself keeps a share of Beta(alpha, alpha) of all places.
+/// Labels count by that share of places; the paper's other ways, by the number of events or by the
+/// distance of features, need a share per sample and are not here.
+/// Means are uniform in the volume and deviations in a quarter to a half of its sides: the paper
+/// leaves them open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EventMix {

@@ -1,7 +1,4 @@
-//! Mixup: the weighted mean of two samples (Zhang et al., ICLR 2018, arXiv:1710.09412, equation in
-//! section 1).
-//!
-//! `x = share · x_a + (1 - share) · x_b` with share of Beta(alpha, alpha), one for the batch.
+//! Weighted means of two samples.
 
 use candlewick_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -10,7 +7,10 @@ use super::Mix;
 use super::beta::beta;
 use crate::{Error, FrameShape, Result};
 
-/// Weighted means of two samples.
+/// Mixup: the weighted mean of two samples (Zhang et al., ICLR 2018, arXiv:1710.09412, equation in
+/// section 1).
+///
+/// `x = share · x_a + (1 - share) · x_b` with share of Beta(alpha, alpha), one for the batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mixup {

@@ -31,7 +31,9 @@ impl Spiking {
         dims[0] = self.model.states();
         let before = before.map(|state| state.reshape(dims)).transpose()?;
         let input = if pass.is_kept() { Var::from_tensor(&sum)?.into_inner() } else { sum };
-        // A scalar may be made of its variable by further operations, which are walked from the slot.
+        // The sub-graph of this layer ends at leaves of its own. A scalar may itself be a function of
+        // a variable, such as a logarithm: the gradient of the leaf goes to the scalar's slot, and
+        // candle continues from there.
         let leaf = |scalar: &Tensor| Var::from_tensor(&scalar.detach()).map(Var::into_inner);
         let scalars = self.parameters.iter().map(leaf).collect::<candle_core::Result<Vec<_>>>()?;
         let width = parameter.as_ref().map(leaf).transpose()?;
@@ -68,7 +70,7 @@ impl Spiking {
             let Trace { output, potentials, distances, .. } = trace;
             let mut loss =
                 (&output * gradient.tensor(output.dims(), output.device())?)?.sum_all()?;
-            // Terms whose gradients are those of the penalties.
+            // Terms that have the gradients of the penalties.
             let mut add = |factor: f32, term: Tensor| -> Result<()> {
                 if factor != 0.0 {
                     loss = (&loss + (term.sum_all()? * f64::from(factor))?)?;
@@ -101,7 +103,7 @@ impl Spiking {
         Ok((signal, Some(backward)))
     }
 
-    /// What the scan of the CPU sums up.
+    /// The sums that the fused scan of the CPU forms.
     fn sums(&self, trace: &Trace, input: &Tensor) -> Result<ForwardSums> {
         let moments = |x: &Tensor, repeats: usize| -> Result<Potentials> {
             let (x, repeated) = (x.detach(), repeats as f64);

@@ -40,7 +40,7 @@ fn behind(post: Option<&Signal>, size: usize) -> Result<&Signal> {
 }
 
 impl Plasticity {
-    /// Computes the weight gradient by the rule and the kernels.
+    /// Computes the weight gradient of the rule with the kernels.
     pub(super) fn by_kernels(
         &self,
         correlation: Correlation<'_>,
@@ -70,7 +70,7 @@ impl Plasticity {
         failure.into_result()
     }
 
-    /// Computes the weight gradient by the rule and candle operations; the sums that the rule asks
+    /// Computes the weight gradient of the rule with candle operations; the sums that the rule asks
     /// for are copied from the device.
     pub(super) fn by_composition(
         &self,

@@ -123,7 +123,7 @@ impl Record<'_> {
     }
 }
 
-/// All records up to the first that is cut off or damaged.
+/// All records up to the first that is truncated or damaged.
 pub(super) fn records(file: &[u8]) -> impl Iterator<Item = Record<'_>> {
     let mut rest = file;
     std::iter::from_fn(move || {

@@ -1,5 +1,4 @@
-//! Adam (Kingma and Ba, ICLR 2015, arXiv:1412.6980, algorithm 1), as `torch.optim.Adam` without
-//! weight decay: what TET trains with.
+//! Adam.
 
 use candle_core::Tensor;
 use candlewick_core::Result;
@@ -7,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{AdamW, Step, UpdateRule};
 
-/// Settings of Adam; the defaults are the paper's and PyTorch's.
+/// Adam (Kingma and Ba, ICLR 2015, arXiv:1412.6980, algorithm 1), as `torch.optim.Adam` without
+/// weight decay: what TET trains with.
+///
+/// The defaults are the paper's and PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adam {

@@ -1,10 +1,4 @@
-//! Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101,
-//! algorithm 2), in the form of `torch.optim.AdamW`.
-//!
-//! `p ← p − learning_rate · weight_decay · p`, then the step of Adam:
-//! `m ← beta1 · m + (1 − beta1) · ∇;  v ← beta2 · v + (1 − beta2) · ∇²;
-//! p ← p − learning_rate · m̂ / (√v̂ + epsilon)` with `m̂ = m / (1 − beta1ⁱ)`, `v̂ = v / (1 − beta2ⁱ)`
-//! in step i.
+//! Adam with decoupled weight decay.
 
 use candle_core::Tensor;
 use candlewick_core::Result;
@@ -14,7 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::groups::{below_one, in_range, non_negative};
 use super::{Step, UpdateRule};
 
-/// Settings of `AdamW`; the defaults are PyTorch's.
+/// Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101,
+/// algorithm 2), in the form of `torch.optim.AdamW`.
+///
+/// `p ← p − learning_rate · weight_decay · p`, then the step of Adam:
+/// `m ← beta1 · m + (1 − beta1) · ∇;  v ← beta2 · v + (1 − beta2) · ∇²;
+/// p ← p − learning_rate · m̂ / (√v̂ + epsilon)` with `m̂ = m / (1 − beta1ⁱ)`, `v̂ = v / (1 − beta2ⁱ)`
+/// in step i.
+///
+/// The defaults are PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdamW {

@@ -1,8 +1,4 @@
-//! Stochastic gradient descent with momentum, in the form of `torch.optim.SGD`.
-//!
-//! `g ← ∇ + weight_decay · p;  m ← momentum · m + g;  p ← p − learning_rate · m`, with Nesterov's
-//! momentum `p ← p − learning_rate · (g + momentum · m)` (Sutskever et al., ICML 2013, in the form
-//! whose learning rate stands outside of the momentum).
+//! Stochastic gradient descent.
 
 use candle_core::Tensor;
 use candlewick_core::{Error, Result};
@@ -12,7 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::groups::{below_one, non_negative};
 use super::{Step, UpdateRule};
 
-/// Settings of stochastic gradient descent; the defaults are PyTorch's.
+/// Stochastic gradient descent with momentum, in the form of `torch.optim.SGD`.
+///
+/// `g ← ∇ + weight_decay · p;  m ← momentum · m + g;  p ← p − learning_rate · m`, with Nesterov's
+/// momentum `p ← p − learning_rate · (g + momentum · m)` (Sutskever et al., ICML 2013, in the form
+/// whose learning rate stands outside of the momentum).
+///
+/// The defaults are PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sgd {

@@ -1,10 +1,10 @@
-//! The same learning rate throughout.
+//! A constant learning rate.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Curve, Position};
 
-/// No change after the warm-up.
+/// The same learning rate throughout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Constant {}

@@ -1,15 +1,15 @@
-//! Cosine annealing (Loshchilov and Hutter, ICLR 2017, arXiv:1608.03983, eq. 5), without restarts.
-//!
-//! `floor + (1 − floor) · (1 + cos(π · p)) / 2`, where p grows from 0 after the warm-up to 1 at the
-//! end. With a floor of 0 this is PyTorch's `CosineAnnealingLR` over all epochs (TET); with 1e-5 it
-//! is the schedule of MSG.
+//! Half a cosine, from the full learning rate to a floor.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Curve, Position};
 use crate::optimizer::in_range;
 
-/// Half a cosine, from the full learning rate to a floor.
+/// Cosine annealing (Loshchilov and Hutter, ICLR 2017, arXiv:1608.03983, eq. 5), without restarts.
+///
+/// `floor + (1 − floor) · (1 + cos(π · p)) / 2`, where p grows from 0 after the warm-up to 1 at the
+/// end. With a floor of 0 this is PyTorch's `CosineAnnealingLR` over all epochs (TET); with 1e-5 it
+/// is the schedule of MSG.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cosine {

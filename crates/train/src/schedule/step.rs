@@ -1,4 +1,4 @@
-//! Step decay: `factor^⌊epoch / every⌋`, PyTorch's `StepLR`; the epochs of the warm-up count.
+//! Step decay.
 
 use candlewick_core::Error;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Curve, Position};
 use crate::optimizer::in_range;
 
-/// A drop by a factor after every so many epochs.
+/// Step decay: `factor^⌊epoch / every⌋`, PyTorch's `StepLR`; the epochs of the warm-up count.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StepDecay {

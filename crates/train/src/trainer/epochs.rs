@@ -100,7 +100,7 @@ impl<'a> Training<'a> {
         })
     }
 
-    /// Trains to the end; if that fails, the manifest of the run gives the reason.
+    /// Trains to the end; if that fails, the manifest of the run records the reason.
     pub(super) fn finish(mut self) -> Result<Ended> {
         let outcome = self.train();
         if let (Err(error), Some(run)) = (&outcome, &mut self.run) {
@@ -127,7 +127,7 @@ impl<'a> Training<'a> {
         self.summarize()
     }
 
-    /// The steps of an epoch that are not done yet; `false` if the training was stopped.
+    /// The remaining steps of an epoch; `false` if the training was stopped.
     fn train_epoch(&mut self, span: Span) -> Result<bool> {
         let loader = loaders::fitting(&self.loaders.train, span.stage.time_steps)?;
         let steps = loader.batches() as u64;
@@ -286,7 +286,7 @@ impl<'a> Training<'a> {
         Ok(evaluation)
     }
 
-    /// The moment of the training after the steps that are done.
+    /// The moment of the training after the completed steps.
     fn moment(&self, steps: u64) -> Moment {
         let Place { epoch, step, .. } = self.place;
         let epochs = f64::from(epoch) + step as f64 / steps as f64;

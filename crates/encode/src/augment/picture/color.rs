@@ -2,9 +2,9 @@
 
 use super::Picture;
 
-/// `from + factor · (to - from)`, cut off and limited to a byte.
+/// `from + factor · (to - from)`, truncated and limited to a byte.
 fn blend(from: u8, to: u8, factor: f32) -> u8 {
-    // The cast cuts off and limits.
+    // The cast truncates and saturates.
     (f32::from(from) + factor * (f32::from(to) - f32::from(from))) as u8
 }
 

@@ -68,7 +68,7 @@ impl Picture {
                         .map(|column| f64::from(self.bytes[(line + column) * channels + channel]));
                     cubic(values, x - left)
                 });
-                // The cast cuts off and limits.
+                // The cast truncates and saturates.
                 *target = cubic(lines, y - top) as u8;
             }
         }

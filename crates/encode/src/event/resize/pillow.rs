@@ -55,7 +55,7 @@ fn multiply(grey: u8, alpha: u8) -> u8 {
     ((product + (product >> 8)) >> 8) as u8
 }
 
-/// `255 · grey / alpha`, cut off and limited to a byte; unchanged where alpha is 0 or 255.
+/// `255 · grey / alpha`, truncated and limited to a byte; unchanged where alpha is 0 or 255.
 fn divide(grey: u8, alpha: u8) -> u8 {
     match alpha {
         0 | 255 => grey,

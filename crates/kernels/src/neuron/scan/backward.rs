@@ -1,4 +1,5 @@
-//! The backward scan: from the gradient of the output to that of the currents.
+//! The backward scan: from the gradient with respect to the output to that with respect to the
+//! currents.
 
 use super::derivative::Derivative;
 use super::layout::{Place, by_task, by_task_or_empty, check_lengths};
@@ -21,10 +22,10 @@ pub struct Backward<'a> {
     pub state: Option<&'a [f32]>,
     /// The learned scalars of the forward scan.
     pub parameters: &'a [f32],
-    /// Holds the gradient of the loss by the output `[T, N]`, and receives that by the input: `[T, N]`,
-    /// or `[1, N]` in the first row if the input is the same at every step.
+    /// On entry the gradient with respect to the output `[T, N]`, on exit that with respect to the
+    /// input: `[T, N]`, or `[1, N]` in the first row if the input is the same at every step.
     pub gradient: &'a mut [f32],
-    /// Gradient of the loss by the final state `[S, N]`.
+    /// Gradient with respect to the final state `[S, N]`.
     pub grad_final_state: Option<&'a [f32]>,
     /// The derivative that stands in for that of the spike.
     pub derivative: &'a dyn Derivative,
@@ -32,16 +33,16 @@ pub struct Backward<'a> {
     pub surrogate_gradient: bool,
     /// A term of the loss that depends on the activity.
     pub activity: ActivityGradient,
-    /// Receives the gradient by the state before the first step `[S, N]`.
+    /// Receives the gradient with respect to the state before the first step `[S, N]`.
     pub grad_state: Option<&'a mut [f32]>,
 }
 
 /// Sums that a backward scan returns.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BackwardSums {
-    /// Gradient by the learned scalars.
+    /// Gradient with respect to the learned scalars.
     pub parameters: Vec<f32>,
-    /// Gradient by the surrogate's own parameter (the sum over all steps and neurons).
+    /// Gradient with respect to the surrogate's own parameter (the sum over all steps and neurons).
     pub surrogate: f64,
     /// Number of elements whose surrogate derivative was 0.
     pub zero_derivatives: u64,

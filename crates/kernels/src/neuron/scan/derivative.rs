@@ -10,7 +10,7 @@ pub trait Derivative: Debug + Send + Sync {
     /// that differ from element to element (random masks).
     fn derivative(&self, first: u64, x: &[f32], out: &mut [f32]);
 
-    /// Writes the derivative of the smooth spike by the surrogate's own learnable parameter
-    /// (divided by whatever the derivative was masked with: zero stays zero) into `out`.
+    /// Writes the derivative of the smooth spike with respect to the surrogate's own learnable
+    /// parameter into `out`; 0 where a mask sets the derivative to 0.
     fn parameter_derivative(&self, first: u64, x: &[f32], out: &mut [f32]);
 }

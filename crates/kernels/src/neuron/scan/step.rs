@@ -97,7 +97,7 @@ pub(super) struct StepBack<'a, N, const S: usize, const P: usize> {
     pub(super) derivative: &'a Block,
     pub(super) grad_output: &'a Block,
     pub(super) activity: ActivityGradient,
-    /// Gradient by the state after the step on entry, before the step on exit.
+    /// Gradient with respect to the state: after the step on entry, before the step on exit.
     pub(super) grad_state: &'a mut [Block; S],
     pub(super) grad_input: &'a mut Block,
     pub(super) grad_parameters: &'a mut [Block; P],
@@ -123,7 +123,7 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for StepBack<'_, N,
             let mut grad_state = parts(self.grad_state, which);
             let mut grad_parameters = parts(self.grad_parameters, which);
             let (mut grad_input, mut grad_spikes) = ([0.0; PART], [0.0; PART]);
-            // Gradients by the potentials and by the spikes, of the activity as a whole.
+            // Gradients of the activity as a whole, with respect to potentials and spikes.
             let mut by_potential = charged[0].map(|u| activity.constant + activity.linear * u);
             if activity.error != 0.0 {
                 for i in 0..PART {

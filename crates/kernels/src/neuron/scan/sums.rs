@@ -93,14 +93,14 @@ impl Potentials {
 /// the variance of its pre-reset potentials, and on its number of spikes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ActivityGradient {
-    /// Added to the gradient by every potential.
+    /// Added to the gradient with respect to every potential.
     pub constant: f32,
-    /// Added to the gradient by every potential, times the potential.
+    /// Added to the gradient with respect to every potential, times the potential.
     pub linear: f32,
-    /// Added to the gradient by every spike.
+    /// Added to the gradient with respect to every spike.
     pub spike: f32,
-    /// Times the distance `u - s` of a potential to its spike: added to the gradient by the
-    /// potential, and taken from that by the spike.
+    /// Times the difference `u - s` of a potential and its spike: added to the gradient with respect
+    /// to the potential, and subtracted from that with respect to the spike.
     pub error: f32,
 }
 
