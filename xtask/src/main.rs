@@ -40,8 +40,9 @@ cargo xtask ci [--only STEP]... [--skip STEP]...
 cargo xtask golden [--python PATH] [--run] [NAME]...
     Lists the scripts that make golden values; with --run, runs those whose path contains a NAME.
 
-cargo xtask new surrogate|neuron|loss NAME [--like COMPONENT]
-    Writes the file of a component as a copy of another, and registers it.
+cargo xtask new KIND NAME [--like COMPONENT]
+    Writes the file of a component as a copy of another, and registers it. Kinds: surrogate, neuron,
+    loss, method, layer, encoder, augmentation, optimizer, schedule, table.
 
 Exit codes: 0 fine, 1 a task failed, 2 wrong usage; `reproduce` passes on those of `candlewick`.
 ";

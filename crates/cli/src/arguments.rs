@@ -166,7 +166,7 @@ pub(crate) enum ExportFormat {
     Safetensors,
     /// Safetensors with the names and layouts of PyTorch
     Pytorch,
-    /// A graph of NIR
+    /// A graph of NIR, if the binary was built with the feature `hdf5`
     Nir,
 }
 

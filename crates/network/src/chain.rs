@@ -6,8 +6,8 @@ use crate::layer::Backward;
 use crate::{Layer, Pass, Signal};
 
 impl Pass {
-    /// Applies a layer of a chain, and checks its output and its backward pass; errors give the layer
-    /// this name. What follows depends on all parameters that the pass has met so far.
+    /// Applies a layer of a chain, and checks its output and its backward pass; errors name the
+    /// layer. What follows depends on all parameters that the pass has met so far.
     pub(crate) fn through<L: Layer + ?Sized>(
         &self,
         layer: &L,

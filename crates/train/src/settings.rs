@@ -52,8 +52,7 @@ impl Stage {
 pub struct Settings {
     /// Epochs and time steps, one stage after the other; at least one.
     pub stages: Vec<Stage>,
-    /// The rule that updates the parameters. Default AdamW with a learning rate of 0.005, at which
-    /// small spiking networks learn in a few epochs.
+    /// The rule that updates the parameters. Default SGD with a learning rate of 0.001.
     pub optimizer: AnyOptimizer,
     /// How it treats parameters by their role.
     pub groups: Groups,
