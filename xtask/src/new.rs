@@ -1,7 +1,7 @@
 //! `cargo xtask new KIND NAME`: the file of a component and its lines in the registry.
 //!
-//! The file is a copy of an existing component under the new name, so that it compiles and passes the laws from the
-//! first minute on; `tidy` objects until its citation is written.
+//! The file is a copy of an existing component under the new name, so that it compiles from the first minute
+//! on; `tidy` objects until its citation is written.
 
 use std::fs;
 use std::process::ExitCode;
