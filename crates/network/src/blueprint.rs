@@ -34,7 +34,7 @@ impl Network {
 
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "settings are given away, as everywhere in candle"
+    reason = "settings are passed by value, as everywhere in candle"
 )]
 impl Blueprint<'_> {
     /// The neuron of all spiking layers.

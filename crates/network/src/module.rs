@@ -27,7 +27,7 @@ pub(crate) fn apply<L: Layer + ?Sized>(layer: &L, x: &Tensor, context: Context) 
     };
     let pass = Pass::new(context, POOL.clone(), x.device());
     let signal = Signal::input(x, features, &pass)?;
-    let (out, backward) = pass.through(layer, signal)?;
+    let (out, backward) = pass.through(layer.kind(), layer, signal)?;
     let (out, learned) = (out.tensor(&pass)?, pass.learned());
     let Some(backward) = backward.filter(|_| x.track_op() || !learned.is_empty()) else {
         return Ok(out);

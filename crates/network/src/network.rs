@@ -88,7 +88,9 @@ impl Network {
         scope: impl Into<Scope<'a>>,
     ) -> Result<Self> {
         if let Some((field, expected)) = methods.problem(&*parts.surrogate, &*parts.neuron) {
-            let got = "another setting".into();
+            let name = field.split('.').next();
+            let method = methods.iter().find(|method| Some(method.name()) == name);
+            let got = method.map_or_else(String::new, |method| format!("{method:?}"));
             return Err(Error::Setting { field: format!("methods.{field}"), expected, got });
         }
         let scope = scope.into();
@@ -165,16 +167,16 @@ impl Network {
         let side_heads = self.side_heads.iter().filter(|_| pass.context.training);
         let mut side_heads = side_heads.peekable();
         for (number, layer) in self.layers.iter().enumerate() {
-            let (out, backward) = pass.through(&**layer, signal)?;
+            let (out, backward) = pass.through(layer.kind(), &**layer, signal)?;
             signal = out;
             steps.push(backward);
             while let Some(head) = side_heads.next_if(|head| head.after == number + 1) {
-                let (logits, backward) = head.run(&signal, pass)?;
+                let (logits, backward) = head.through(&signal, pass)?;
                 outputs.push(logits);
                 heads.push((number, backward));
             }
         }
-        let (logits, classifier) = self.classifier.run(signal, pass)?;
+        let (logits, classifier) = pass.through("classifier", &self.classifier, signal)?;
         outputs.insert(0, logits);
         if !pass.is_kept() {
             return Ok((outputs, None));

@@ -10,6 +10,7 @@ use crate::{Features, GlobalAveragePool, Layer, Linear, LinearSettings, Pass, Si
 /// back-propagation (Guo et al., `NeurIPS` 2024, arXiv:2401.04486, sec. 4).
 #[derive(Debug)]
 pub(crate) struct SideHead {
+    name: String,
     /// The head sees the output of layer number `after - 1`.
     pub(crate) after: usize,
     pool: Option<GlobalAveragePool>,
@@ -30,15 +31,16 @@ impl SideHead {
         };
         let input = pool.as_ref().map_or(features, Layer::output);
         let linear = Linear::new(input, LinearSettings::new(classes), scope.clone())?;
-        Ok(Self { after, pool, linear })
+        Ok(Self { name: scope.path(), after, pool, linear })
     }
 
-    pub(crate) fn run(&self, x: &Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
+    /// The logits of the output `x` of a stage.
+    pub(crate) fn through(&self, x: &Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
         let (pooled, pool) = match &self.pool {
-            Some(pool) => pool.run(x.clone(), pass)?,
+            Some(pool) => pass.through(&self.name, pool, x.clone())?,
             None => (x.clone(), None),
         };
-        let (logits, linear) = self.linear.run(pooled, pass)?;
+        let (logits, linear) = pass.through(&self.name, &self.linear, pooled)?;
         let backward = linear.map(|linear| -> Backward {
             Box::new(move |gradient, found| match (linear(gradient, found)?, pool) {
                 (Some(gradient), Some(pool)) => pool(gradient, found),

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use candle_core::Tensor;
-use candlewick_core::initializer::Initializer;
-use candlewick_core::parameters::{Role, Scope};
+use candlewick_core::parameters::Scope;
 use candlewick_core::{Error, Result};
 use candlewick_methods::{Methods, SpikingSite};
 use candlewick_neuron::{ActivityPenalty, Counts, Model, Probe};
@@ -73,13 +72,7 @@ impl Spiking {
         scope: impl Into<Scope<'a>>,
     ) -> Result<Self> {
         let scope = scope.into();
-        let create = |(name, start): (&str, f32)| -> Result<Tensor> {
-            let start = Initializer::Constant(start);
-            Ok(scope.create(name, Role::Neuron, &[1], start)?.tensor())
-        };
-        let names = model.parameter_names().into_iter();
-        let parameters =
-            names.zip(model.initial_parameters()).map(create).collect::<Result<_>>()?;
+        let parameters = model.create_parameters(&scope)?;
         Ok(Self {
             name: scope.path(),
             features,

@@ -3,6 +3,10 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use candle_core::Tensor;
+use candlewick_core::Result;
+use candlewick_core::initializer::Initializer;
+use candlewick_core::parameters::{Role, Scope};
 use candlewick_core::value::Value;
 use candlewick_kernels::neuron::scan::{Fused, Scan};
 use candlewick_kernels::neuron::{Firing, Neuron};
@@ -27,6 +31,21 @@ pub trait Model: Scan {
     fn distance_values(&self, parameters: &[Value], charged: Vec<Value>) -> Value;
     /// [`Neuron::reset`] on tensors.
     fn reset_values(&self, parameters: &[Value], charged: Vec<Value>, spike: Value) -> Vec<Value>;
+}
+
+impl dyn Model {
+    /// Creates the learned scalars of a layer at `scope`, of one element each.
+    ///
+    /// # Errors
+    /// If a parameter cannot be created.
+    pub fn create_parameters(&self, scope: &Scope<'_>) -> Result<Vec<Tensor>> {
+        let names = self.parameter_names().into_iter();
+        let create = |(name, value): (&str, f32)| {
+            let value = Initializer::Constant(value);
+            Ok(scope.create(name, Role::Neuron, &[1], value)?.tensor())
+        };
+        names.zip(self.initial_parameters()).map(create).collect()
+    }
 }
 
 /// The settings of a neuron as a recipe holds them.

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 use candle_nn::Module;
-use candlewick_core::initializer::Initializer;
-use candlewick_core::parameters::{Role, Scope};
+use candlewick_core::parameters::Scope;
 use candlewick_surrogate::Surrogate;
 
 use crate::{Model, MultiStep, Output, Settings};
@@ -48,23 +47,15 @@ impl Neurons {
     /// If a parameter cannot be created.
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "settings are given away, as everywhere in candle"
+        reason = "settings are passed by value, as everywhere in candle"
     )]
     pub fn new<'a>(
         neuron: impl Settings,
         surrogate: impl Surrogate,
         scope: impl Into<Scope<'a>>,
     ) -> candlewick_core::Result<Self> {
-        let (model, scope) = (neuron.model(), scope.into());
-        let scalars = model
-            .parameter_names()
-            .into_iter()
-            .zip(model.initial_parameters())
-            .map(|(name, start)| {
-                let start = Initializer::Constant(start);
-                Ok(scope.create(name, Role::Neuron, &[1], start)?.tensor())
-            })
-            .collect::<candlewick_core::Result<_>>()?;
+        let model = neuron.model();
+        let scalars = model.create_parameters(&scope.into())?;
         Ok(Self { model, surrogate: surrogate.shared(), scalars })
     }
 

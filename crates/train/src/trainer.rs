@@ -4,6 +4,7 @@ mod epochs;
 mod record;
 
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use candlewick_core::Key;
 use candlewick_methods::Methods;
@@ -11,10 +12,13 @@ use candlewick_run::{RunDirectory, Summary};
 
 use crate::data::{Data, Loaders};
 use crate::error::{Error, Result};
+use crate::history::History;
 use crate::model::Model;
-use crate::optimizer::AnyOptimizer;
+use crate::optimizer::{AnyOptimizer, Optimizer};
+use crate::place::Place;
 use crate::progress::{Progress, Silent};
 use crate::settings::{Settings, Stage};
+use crate::speed::Speed;
 use epochs::Training;
 
 /// File name of the checkpoint from which a run resumes, below the run's checkpoints.
@@ -193,10 +197,27 @@ impl<'a> Trainer<'a> {
     pub fn fit_loaders(self, loaders: &Loaders) -> Result<Ended> {
         let Self { model, methods, settings, key, run, cadence, progress, stop, .. } = self;
         let (mut silent, never) = (Silent, AtomicBool::new(false));
-        let progress = progress.unwrap_or(&mut silent);
-        let stop = stop.unwrap_or(&never);
-        Training::start(model, methods, settings, key, loaders, run, cadence, progress, stop)?
-            .finish()
+        settings.check()?;
+        let optimizer = Optimizer::new(&settings.optimizer, settings.groups, model.parameters())?;
+        let mut training = Training {
+            model,
+            methods,
+            settings,
+            key,
+            loaders,
+            run,
+            cadence,
+            progress: progress.unwrap_or(&mut silent),
+            stop: stop.unwrap_or(&never),
+            optimizer,
+            place: Place::default(),
+            history: History::default(),
+            speed: Speed::default(),
+            last_save: Instant::now(),
+        };
+        training.check_loaders()?;
+        training.resume()?;
+        training.finish()
     }
 }
 

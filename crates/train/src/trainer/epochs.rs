@@ -43,61 +43,34 @@ pub(super) struct Training<'a> {
     pub(super) last_save: Instant,
 }
 
-impl<'a> Training<'a> {
-    /// At the start, or where the last checkpoint of the run was written.
-    #[expect(clippy::too_many_arguments, reason = "each is a field, set in one place")]
-    pub(super) fn start(
-        model: &'a dyn Model,
-        methods: &'a mut Methods,
-        settings: Settings,
-        key: Key,
-        loaders: &'a Loaders,
-        mut run: Option<&'a mut RunDirectory>,
-        cadence: Cadence,
-        progress: &'a mut dyn Progress,
-        stop: &'a AtomicBool,
-    ) -> Result<Self> {
-        settings.check()?;
-        for stage in &settings.stages {
-            loaders::fitting(&loaders.train, stage.time_steps)?;
-            loaders::fitting(&loaders.test, stage.time_steps)?;
-            if !loaders.validation.is_empty() {
-                loaders::fitting(&loaders.validation, stage.time_steps)?;
+impl Training<'_> {
+    /// Checks that there are loaders for every stage.
+    pub(super) fn check_loaders(&self) -> Result<()> {
+        let Loaders { train, validation, test, .. } = self.loaders;
+        for stage in &self.settings.stages {
+            loaders::fitting(train, stage.time_steps)?;
+            loaders::fitting(test, stage.time_steps)?;
+            if !validation.is_empty() {
+                loaders::fitting(validation, stage.time_steps)?;
             }
         }
-        let parameters = model.parameters();
-        let mut optimizer = Optimizer::new(&settings.optimizer, settings.groups, parameters)?;
-        let mut place = Place::default();
-        let mut history = History::default();
-        if let Some(run) = &mut run {
-            let path = run.checkpoints().join(LAST);
-            if path.is_file() {
-                let checkpoint = Checkpoint::open(&path)?;
-                place = checkpoint.place()?;
-                checkpoint.load_parameters(parameters)?;
-                checkpoint.load_optimizer(&mut optimizer, parameters)?;
-                checkpoint.load_methods(methods)?;
-            }
-            run.rewind(place.epoch)?;
-            history = History::read(run)?;
+        Ok(())
+    }
+
+    /// Resumes the run from its last checkpoint, if it has one.
+    pub(super) fn resume(&mut self) -> Result<()> {
+        let Some(run) = &mut self.run else { return Ok(()) };
+        let path = run.checkpoints().join(LAST);
+        if path.is_file() {
+            let (checkpoint, parameters) = (Checkpoint::open(&path)?, self.model.parameters());
+            self.place = checkpoint.place()?;
+            checkpoint.load_parameters(parameters)?;
+            checkpoint.load_optimizer(&mut self.optimizer, parameters)?;
+            checkpoint.load_methods(self.methods)?;
         }
-        let (speed, last_save) = (Speed::default(), Instant::now());
-        Ok(Self {
-            model,
-            methods,
-            settings,
-            key,
-            loaders,
-            run,
-            cadence,
-            progress,
-            stop,
-            optimizer,
-            place,
-            history,
-            speed,
-            last_save,
-        })
+        run.rewind(self.place.epoch)?;
+        self.history = History::read(run)?;
+        Ok(())
     }
 
     /// Trains to the end; if that fails, the manifest of the run records the reason.
