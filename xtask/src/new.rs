@@ -187,7 +187,7 @@ fn component(text: &str, like: &str, name: &str) -> String {
             line.strip_prefix("pub struct ").and_then(|rest| rest.strip_prefix(&camel_case(like)));
         of_type.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
     };
-    if let Some(at) = rest.iter().position(|line| is_type(line)) {
+    if let Some(at) = rest.iter().position(is_type) {
         let end =
             rest[..at].iter().rposition(|line| line.starts_with("///")).map_or(0, |at| at + 1);
         let start =
