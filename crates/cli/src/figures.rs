@@ -86,6 +86,8 @@ fn of_one_run(record: &RunRecord) -> TableReport {
         protocol: Vec::new(),
         deviations: Vec::new(),
         environment: Vec::new(),
+        claims: Vec::new(),
+        maps: Vec::new(),
         rows: vec![row],
     }
 }

@@ -243,6 +243,8 @@ fn collect(
         protocol,
         deviations: table.deviations.clone(),
         environment,
+        claims: Vec::new(),
+        maps: Vec::new(),
         rows,
     })
 }

@@ -3,6 +3,7 @@
 //! This crate knows neither tensors nor candle, and it prints nothing: reports are strings.
 
 pub mod atomic;
+pub mod claim;
 pub mod comparison;
 pub mod directory;
 mod document;
@@ -14,6 +15,7 @@ pub mod hash;
 mod json;
 mod lines;
 pub mod manifest;
+pub mod map;
 pub mod metrics;
 pub mod operations;
 pub mod report;
@@ -25,12 +27,14 @@ pub mod table;
 pub mod timing;
 
 pub use atomic::{replace_file, replace_file_with};
+pub use claim::{ClaimReport, Expectation, Pair, PublishedClaim, Quantity, Unit};
 pub use comparison::Comparison;
 pub use directory::{RunDirectory, RunState};
 pub use error::RunError;
 pub use events::Histogram;
 pub use flatness::{Flatness, FlatnessPoint};
 pub use manifest::{DataHash, Manifest, Status};
+pub use map::{MapAxis, MapCell, MapReport, MapValue};
 pub use metrics::{
     EpochMetrics, EvaluationMetrics, GradientNorm, LayerMetrics, MethodValues, TrainMetrics,
 };

@@ -4,9 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::claim::ClaimReport;
 use crate::directory::RunDirectory;
 use crate::error::RunError;
 use crate::flatness::Flatness;
+use crate::map::MapReport;
 use crate::metrics::{EpochMetrics, GradientNorm, LayerMetrics};
 use crate::snapshot::Snapshot;
 use crate::statistics::{Difference, Spread, mean};
@@ -40,6 +42,12 @@ pub struct TableReport {
     /// Version, commit, machine, threads and the like.
     #[serde(default)]
     pub environment: Vec<Fact>,
+    /// The claims that were tested, those of one paper together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<ClaimReport>,
+    /// Claims over grids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub maps: Vec<MapReport>,
     /// The rows in the order of the table.
     pub rows: Vec<RowReport>,
 }

@@ -142,6 +142,8 @@ fn as_table(comparison: &Comparison) -> TableReport {
         protocol: Vec::new(),
         deviations: Vec::new(),
         environment: Vec::new(),
+        claims: Vec::new(),
+        maps: Vec::new(),
         rows: NAMES.iter().zip(&comparison.runs).map(row).collect(),
     }
 }
