@@ -216,15 +216,18 @@ pub(crate) struct FiguresArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReproduceArguments {
-    /// The table, such as table-1 or tet/cifar-10
+    /// The table, such as table-1 or tet/cifar-10; `claims` tests every claim of the papers
     #[arg(required_unless_present = "list")]
     pub(crate) table: Option<String>,
-    /// Lists the tables with their scales, or the rows of TABLE
+    /// Lists the tables with their scales, the rows of TABLE, or the claims
     #[arg(long)]
     pub(crate) list: bool,
     /// Only these rows (repeat, or separate by commas)
     #[arg(long = "row", value_name = "ID", value_delimiter = ',')]
     pub(crate) rows: Vec<String>,
+    /// Only these claims or maps, without the table (repeat, or separate by commas)
+    #[arg(long = "claim", value_name = "ID", value_delimiter = ',')]
+    pub(crate) claims: Vec<String>,
     /// Number of seeds, counted from 1 [default: the table's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seeds: Option<u64>,

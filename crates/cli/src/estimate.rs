@@ -27,18 +27,19 @@ pub(crate) struct Sharing {
 /// Interrupted runs count as whole ones.
 pub(crate) fn announce(
     table: &Table,
-    plans: &[Vec<Planned>],
+    runs: &[&Planned],
     machine: &Machine,
     sharing: Sharing,
     bars: &Bars,
 ) -> Result<()> {
-    let open: Vec<(&Planned, usize)> = plans
-        .iter()
-        .filter_map(|runs| {
-            let open: Vec<&Planned> = runs.iter().filter(|run| !run.is_complete()).collect();
-            Some((*open.first()?, open.len()))
-        })
-        .collect();
+    let mut open: Vec<(&Planned, usize)> = Vec::new();
+    for run in runs.iter().filter(|run| !run.is_complete()) {
+        // Runs of a row differ in their seed.
+        match open.iter_mut().find(|(known, _)| known.name == run.name) {
+            Some((_, count)) => *count += 1,
+            None => open.push((run, 1)),
+        }
+    }
     let mut estimator = Estimator::new(machine);
     let mut named: Vec<&str> = Vec::new();
     for (run, _) in &open {

@@ -131,6 +131,30 @@ impl Experiment {
         })??)
     }
 
+    /// Reads the weights of a checkpoint, and the state of its methods.
+    ///
+    /// # Errors
+    /// If the checkpoint is damaged or of another network.
+    pub fn load(&mut self, checkpoint: &Path) -> Result<()> {
+        let checkpoint = Checkpoint::open(checkpoint)?;
+        checkpoint.load_parameters(self.network.parameters())?;
+        Ok(checkpoint.load_methods(&mut self.methods)?)
+    }
+
+    /// The test data at the time steps of the last stage.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(crate) fn test_loader(&self) -> Result<&Loader> {
+        let time_steps = self.recipe.train.time_steps();
+        let fits = |loader: &&Loader| [1, time_steps].contains(&loader.input_steps());
+        self.loaders.test.iter().find(fits).ok_or_else(|| Error::Field {
+            name: self.recipe.data.name.clone(),
+            field: "time steps of the test data".into(),
+            expected: time_steps.to_string(),
+        })
+    }
+
     /// Trains in the run directory, from its last checkpoint if there is one.
     ///
     /// # Errors
@@ -200,14 +224,7 @@ impl Experiment {
     /// If the checkpoint is damaged or of another network, or the data cannot be read.
     pub fn snapshot(&self, checkpoint: &Path) -> Result<Snapshot> {
         let time_steps = self.recipe.train.time_steps();
-        let fits = |loader: &&Loader| [1, time_steps].contains(&loader.input_steps());
-        let Some(loader) = self.loaders.test.iter().find(fits) else {
-            return Err(Error::Field {
-                name: "snapshot".into(),
-                field: "time steps of the test data".into(),
-                expected: format!("{time_steps}"),
-            });
-        };
+        let loader = self.test_loader()?;
         let watch = Arc::new(Watch::default());
         let device = self.network.parameters().device();
         let mut methods = self.recipe.training_methods();
@@ -238,6 +255,19 @@ impl Experiment {
         let inclusive = self.recipe.neuron.model().firing().inclusive();
         Ok(watch.snapshot(&network.layer_names(), key, [time_steps, samples], inclusive))
     }
+}
+
+/// The test samples of `recipe` at another number of time steps than it trains with.
+pub(crate) fn loaders_at(
+    recipe: &Recipe,
+    machine: &Machine,
+    time_steps: usize,
+) -> Result<Vec<Loader>> {
+    let [_, testing] = open(recipe, machine)?;
+    let mut recipe = recipe.clone();
+    recipe.train.stages.iter_mut().for_each(|stage| stage.time_steps = time_steps);
+    let samples = first_of_each_class(testing.labels(), recipe.data.test_per_class);
+    loaders(&recipe, &testing, &samples, false, machine)
 }
 
 /// One loader for an input that is the same at all steps, else one per number of time steps.

@@ -33,8 +33,44 @@ pub fn flatness(
     machine: &Machine,
     checkpoint: &Path,
     directions: usize,
-    mut heard: impl FnMut(usize, usize),
+    heard: impl FnMut(usize, usize),
 ) -> Result<Flatness> {
+    let distances: Vec<f64> =
+        (-POINTS..=POINTS).map(|point| f64::from(point) / f64::from(POINTS)).collect();
+    let (samples, points) = along(recipe, machine, checkpoint, directions, &distances, heard)?;
+    let finite = |point: &FlatnessPoint| point.loss.iter().all(|loss| loss.is_finite());
+    let points = points.into_iter().filter(finite).collect();
+    Ok(Flatness { schema: manifest::SCHEMA, samples, directions, points })
+}
+
+/// How much the loss of a checkpoint of `recipe` is higher at `distance` than at its weights, mean over
+/// both senses of `directions` directions; measured as by [`flatness`].
+///
+/// # Errors
+/// As [`flatness`].
+pub(crate) fn loss_rise(
+    recipe: &Recipe,
+    machine: &Machine,
+    checkpoint: &Path,
+    distance: f64,
+    directions: usize,
+) -> Result<f64> {
+    let distances = [-distance, 0.0, distance];
+    let (_, points) = along(recipe, machine, checkpoint, directions, &distances, |_, _| {})?;
+    let mean = |point: &FlatnessPoint| point.loss.iter().sum::<f64>() / directions as f64;
+    let means: Vec<f64> = points.iter().map(mean).collect();
+    Ok(f64::midpoint(means[0], means[2]) - means[1])
+}
+
+/// The number of samples, and the loss at each of `distances` along each direction.
+fn along(
+    recipe: &Recipe,
+    machine: &Machine,
+    checkpoint: &Path,
+    directions: usize,
+    distances: &[f64],
+    mut heard: impl FnMut(usize, usize),
+) -> Result<(usize, Vec<FlatnessPoint>)> {
     let [training, _] = open(recipe, machine)?;
     let mut chosen = first_of_each_class(training.labels(), recipe.data.train_per_class);
     hold_out(&mut chosen, training.labels(), recipe.data.validation_per_class);
@@ -62,37 +98,29 @@ pub fn flatness(
         .collect::<candle_core::Result<_>>()
         .map_err(|error| failed(error.into()))?;
     let center = measure()?;
-    let all = directions * 2 * POINTS as usize + 1;
+    let all = directions * distances.iter().filter(|distance| **distance != 0.0).count() + 1;
     let mut done = 1;
     heard(done, all);
-    let mut found = vec![Vec::with_capacity(directions); 2 * POINTS as usize + 1];
+    let point = |&distance: &f64| FlatnessPoint { distance, loss: Vec::new(), accuracy: Vec::new() };
+    let mut points: Vec<FlatnessPoint> = distances.iter().map(point).collect();
     for number in 0..directions {
         let key = Key::new(recipe.seed).named("flatness").at(number as u64);
         let direction = direction(parameters, key).map_err(failed)?;
-        for point in -POINTS..=POINTS {
-            let values = &mut found[(point + POINTS) as usize];
-            if point == 0 {
-                values.push(center);
-                continue;
-            }
-            step(parameters, &start, &direction, distance(point)).map_err(failed)?;
-            values.push(measure()?);
-            done += 1;
-            heard(done, all);
+        for point in &mut points {
+            let [loss, accuracy] = if point.distance == 0.0 {
+                center
+            } else {
+                step(parameters, &start, &direction, point.distance).map_err(failed)?;
+                done += 1;
+                heard(done, all);
+                measure()?
+            };
+            point.loss.push(loss);
+            point.accuracy.push(accuracy);
         }
         step(parameters, &start, &direction, 0.0).map_err(failed)?;
     }
-    let points = found.into_iter().zip(-POINTS..=POINTS).map(|(values, point)| FlatnessPoint {
-        distance: distance(point),
-        loss: values.iter().map(|[loss, _]| *loss).collect(),
-        accuracy: values.iter().map(|[_, accuracy]| *accuracy).collect(),
-    });
-    let points = points.filter(|point| point.loss.iter().all(|loss| loss.is_finite())).collect();
-    Ok(Flatness { schema: manifest::SCHEMA, samples: samples.len(), directions, points })
-}
-
-fn distance(point: i32) -> f64 {
-    f64::from(point) / f64::from(POINTS)
+    Ok((samples.len(), points))
 }
 
 /// At most `most` of `all`, evenly spread.

@@ -35,15 +35,21 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     table!("shortcut/resnet-19"),
     table!("shortcut/imagenet"),
     table!("shortcut/cifar10-dvs"),
+    table!("claims/events"),
+    table!("claims/images"),
+    table!("claims/chain"),
+    table!("claims/start"),
+    table!("claims/controls"),
 ];
 
 /// What stands before the slash of an id, and whose tables those are.
-const PAPERS: [(&str, &str); 5] = [
+const PAPERS: [(&str, &str); 6] = [
     ("tet", "TET (Deng et al., ICLR 2022, arXiv:2202.11946)"),
     ("msg", "MSG and TWO (Li et al., Neural Networks 2024, arXiv:2406.19645)"),
     ("gradient-scaling", "Gradient scaling (Park et al., ICML workshop 2023, arXiv:2308.00558)"),
     ("psg-pda", "PSG and PDA (Wang et al., Neurocomputing 2025, arXiv:2304.13289)"),
     ("shortcut", "Shortcut back-propagation (Guo et al., NeurIPS 2024, arXiv:2401.04486)"),
+    ("claims", "Conditions under which claims are tested"),
 ];
 
 /// Whose table that is, for a heading.

@@ -3,16 +3,20 @@
 //! A [`RawRecipe`] is a recipe as written; [`RawRecipe::resolve`] turns it into a [`Recipe`], in which
 //! everything is present and checked; [`Experiment::prepare`] opens its data and builds its network.
 //! [`Trained`] is the network of a finished run, ready to classify.
+//! [`Tests`] are the claims of the papers, each with the rows of tables that decide it.
 //! A [`Table`] holds the rows of a paper's table, each a recipe at one of three [`Scale`]s.
 
+pub mod claims;
 mod error;
 pub mod estimate;
 mod experiment;
 mod flatness;
+mod grid;
 mod index;
 mod input;
 #[cfg(test)]
 mod laws;
+pub mod metric;
 mod recipe;
 mod samples;
 mod settings;
@@ -23,7 +27,9 @@ mod watch;
 
 pub use error::{Error, Result};
 pub use experiment::{Experiment, Machine, parts};
+pub use claims::Tests;
 pub use flatness::flatness;
+pub use grid::Grid;
 pub use input::{Data, Input};
 pub use recipe::{RawRecipe, Recipe};
 pub use settings::settings;

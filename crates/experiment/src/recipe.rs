@@ -96,6 +96,25 @@ impl RawRecipe {
         self.train.is_some()
     }
 
+    /// The parts that are stated here.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &'static str> {
+        let parts = [
+            ("data", self.data.is_some()),
+            ("input", self.input.is_some()),
+            ("preset", self.preset.is_some()),
+            ("neuron", self.neuron.is_some()),
+            ("surrogate", self.surrogate.is_some()),
+            ("network", self.network.is_some()),
+            ("normalization", self.normalization.is_some()),
+            ("normalize", self.normalize.is_some()),
+            ("loss", self.loss.is_some()),
+            ("methods", self.methods.is_some()),
+            ("train", self.train.is_some()),
+            ("seed", self.seed.is_some()),
+        ];
+        parts.into_iter().filter(|(_, stated)| *stated).map(|(part, _)| part)
+    }
+
     /// The firing rule of its neuron.
     ///
     /// # Errors

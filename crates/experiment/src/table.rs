@@ -6,6 +6,7 @@ use std::str::FromStr;
 use candlewick_run::{Published, Selection, Source};
 use serde::Deserialize;
 
+use crate::grid::{Grid, Point};
 use crate::index::{FILES, paper};
 use crate::{Error, RawRecipe, Recipe, Result};
 
@@ -62,9 +63,15 @@ struct RawTable {
     selection: Selection,
     protocol: Vec<String>,
     deviations: Vec<String>,
+    /// Whether the claims of the papers are tested with it.
+    #[serde(default)]
+    claims: bool,
     base: RawRecipe,
     scales: RawScales,
+    #[serde(default)]
     rows: Vec<RawRow>,
+    #[serde(default)]
+    grids: Vec<Grid>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -125,6 +132,24 @@ struct RawPublished {
 }
 
 impl RawRow {
+    /// The row at a point of a grid, at one scale.
+    fn of_point(point: &Point<'_>, scale: Scale, table: &str) -> Result<Self> {
+        Ok(Self {
+            id: point.row_id(),
+            label: point.label(),
+            note: None,
+            provenance: None,
+            baseline: Some(point.baseline_id()),
+            published: None,
+            unpublished: None,
+            time_steps: point.time_steps(),
+            recipe: point.recipe_at(scale, table)?,
+            demo: RawRecipe::default(),
+            reduced: RawRecipe::default(),
+            full: RawRecipe::default(),
+        })
+    }
+
     /// What the row says itself at a scale.
     fn recipe_at(&self, scale: Scale) -> RawRecipe {
         let own = match scale {
@@ -159,8 +184,12 @@ pub struct Table {
     pub protocol: Vec<String>,
     /// Known deviations from the papers, one sentence each.
     pub deviations: Vec<String>,
-    /// The rows, in order.
+    /// Whether the claims of the papers are tested with it.
+    pub tests_claims: bool,
+    /// The rows, in order, those of the grids at the end.
     pub rows: Vec<Row>,
+    /// The grids whose points are rows.
+    pub grids: Vec<Grid>,
 }
 
 /// A row of a table.
@@ -241,13 +270,18 @@ impl RawTable {
             .ok_or_else(|| Error::unknown("row", id, self.rows.iter().map(|row| row.id.as_str())))
     }
 
-    fn resolve(self, id: &str, scale: Scale) -> Result<Table> {
+    fn resolve(mut self, id: &str, scale: Scale) -> Result<Table> {
         let Some(chosen) = self.scale(scale).cloned() else {
             let there = Scale::ALL.into_iter().filter(|&scale| self.scale(scale).is_some());
             let name = format!("{scale} of {id}");
             return Err(Error::unknown("scale", &name, there.map(Scale::name)));
         };
         let base = chosen.recipe.over(&self.base);
+        for grid in &self.grids {
+            for point in grid.points() {
+                self.rows.push(RawRow::of_point(&point, scale, id)?);
+            }
+        }
         let baselines = self
             .rows
             .iter()
@@ -305,7 +339,9 @@ impl RawTable {
             selection: self.selection,
             protocol,
             deviations,
+            tests_claims: self.claims,
             rows,
+            grids: self.grids,
         })
     }
 }
@@ -320,6 +356,26 @@ impl Table {
             return Err(Error::unknown("table", id, FILES.iter().map(|(id, _)| *id)));
         };
         parse(id, text)?.resolve(id, scale)
+    }
+
+    /// A table without rows, of all claims at that scale.
+    pub fn of_claims(scale: Scale) -> Self {
+        let protocol = "Each claim is tested under its own condition, which was chosen by the behavior of the baseline alone.";
+        Self {
+            id: "claims".into(),
+            title: "Claims of five papers".into(),
+            scale,
+            dataset: "the data of each condition".into(),
+            network: "the network of each condition".into(),
+            seeds: 0,
+            baseline: String::new(),
+            selection: Selection::Final,
+            protocol: vec![protocol.into()],
+            deviations: Vec::new(),
+            tests_claims: true,
+            rows: Vec::new(),
+            grids: Vec::new(),
+        }
     }
 
     /// Keeps only the rows of these ids, in the table's order; all if there are none.

@@ -107,6 +107,12 @@ impl Method for PotentialDistribution {
     }
 }
 
+/// The mean of both Kullback-Leibler divergences between two normal distributions, each given by its mean
+/// and its variance, in nats.
+pub fn symmetric_divergence((m, s2): (f64, f64), (mu, sigma2): (f64, f64)) -> f64 {
+    0.25 * (s2 / sigma2 + sigma2 / s2 - 2.0 + (m - mu).powi(2) * (1.0 / s2 + 1.0 / sigma2))
+}
+
 /// `lambda` times the symmetric divergence of a layer's potentials from a normal distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Divergence {
@@ -134,8 +140,7 @@ impl ActivityPenalty for Divergence {
         let weight = f64::from(self.lambda);
         let distance = mean - mu;
         let precision = 1.0 / variance + 1.0 / target;
-        let divergence =
-            0.25 * (variance / target + target / variance - 2.0 + distance * distance * precision);
+        let divergence = symmetric_divergence((mean, variance), (mu, target));
         let by_mean = 0.5 * distance * precision;
         let by_variance =
             0.25 * (1.0 / target - (target + distance * distance) / (variance * variance));

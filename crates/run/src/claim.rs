@@ -58,6 +58,18 @@ pub enum Unit {
     Plain,
 }
 
+impl Unit {
+    /// What two equal values differ by, as a margin is written: a factor of 1, otherwise 0.
+    pub fn neutral(self) -> f64 {
+        if self == Self::Ratio { 1.0 } else { 0.0 }
+    }
+
+    /// A difference as it is compared, from one as it is written: the common logarithm of a factor.
+    pub fn difference(self, written: f64) -> f64 {
+        if self == Self::Ratio { written.log10() } else { written }
+    }
+}
+
 /// What a paper expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,0 +1,135 @@
+//! What a reproduction trains and tests.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use candlewick::experiment::claims::RowOf;
+use candlewick::experiment::{Row, Scale, Table, Tests};
+use candlewick::train::Stage;
+
+use crate::arguments::ReproduceArguments;
+use crate::runs::Planned;
+
+/// The name under which all claims and maps are reproduced, without a table of their own.
+pub(super) const CLAIMS: &str = "claims";
+
+/// The runs of a table and of the claims that are tested with it.
+pub(super) struct Plan {
+    pub(super) table: Table,
+    /// Seeds 1 to this number of every row.
+    pub(super) seeds: u64,
+    /// The runs of each row, one per seed.
+    pub(super) rows: Vec<Vec<Planned>>,
+    pub(super) tests: Tests,
+    /// The runs that decide the claims, by table, row and seed.
+    pub(super) tested: BTreeMap<(String, String, u64), Planned>,
+    /// Whether this is less than the whole table.
+    partial: bool,
+}
+
+impl Plan {
+    pub(super) fn new(id: &str, arguments: &ReproduceArguments) -> Result<Self> {
+        let scale: Scale = arguments.scale.parse()?;
+        let mut table = if id == CLAIMS { Table::of_claims(scale) } else { Table::open(id, scale)? };
+        table.keep_rows(&arguments.rows)?;
+        if let Some(epochs) = arguments.epochs {
+            shorten(&mut table, epochs);
+        }
+        let look = !arguments.rows.is_empty() || arguments.epochs.is_some();
+        let tests = tests(&table, look, arguments)?;
+        if !arguments.claims.is_empty() {
+            table.rows.clear();
+        }
+        let seeds = arguments.seeds.unwrap_or(table.seeds);
+        let planned = |table: &str, row: &Row, seed: u64| {
+            let mut recipe = row.recipe.clone();
+            recipe.seed = seed;
+            let name = format!("{table}, row {}", row.id);
+            let scaled = format!("{table}/{scale}");
+            let root = &arguments.machine.runs_dir;
+            Planned::new(root, &scaled, &row.id, name, None, recipe)
+        };
+        let runs = |row| (1..=seeds).map(|seed| planned(&table.id, row, seed)).collect();
+        let rows = table.rows.iter().map(runs).collect::<Result<_>>()?;
+        let mut tested = BTreeMap::new();
+        for (RowOf { table, row }, seeds) in tests.rows() {
+            for seed in 1..=seeds {
+                let key = (table.clone(), row.id.clone(), seed);
+                tested.insert(key, planned(table, row, seed)?);
+            }
+        }
+        let partial = look || arguments.seeds.is_some() || !arguments.claims.is_empty();
+        Ok(Self { seeds, rows, tests, tested, partial, table })
+    }
+
+    /// Every run once: seed by seed, so that every row has a run early on, and then what only claims need.
+    pub(super) fn runs(&self) -> Vec<&Planned> {
+        let seeds = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let of_rows =
+            (0..seeds).flat_map(|seed| self.rows.iter().filter_map(move |row| row.get(seed)));
+        let mut runs: Vec<&Planned> = of_rows.collect();
+        for run in self.tested.values() {
+            if !runs.iter().any(|known| known.path == run.path) {
+                runs.push(run);
+            }
+        }
+        runs
+    }
+
+    /// What is about to happen, of which so many runs are open and so many complete.
+    pub(super) fn words(&self, open: usize, complete: usize) -> String {
+        let mut what = Vec::new();
+        if !self.rows.is_empty() {
+            let seeds = if self.seeds == 1 { "1 seed".into() } else { format!("{} seeds", self.seeds) };
+            what.push(format!("{} rows × {seeds}", self.rows.len()));
+        }
+        if !self.tests.claims.is_empty() {
+            what.push(format!("{} claims", self.tests.claims.len()));
+        }
+        if !self.tests.maps.is_empty() {
+            what.push(format!("{} maps", self.tests.maps.len()));
+        }
+        let Table { id, title, scale, .. } = &self.table;
+        let what = what.join(", ");
+        format!("{id}: {title} ({what}, {scale} scale: {open} runs to train, {complete} complete)")
+    }
+
+    /// Where the report is written: that of a part of the table never over that of the whole.
+    pub(super) fn folder(&self, arguments: &ReproduceArguments) -> PathBuf {
+        let whole = arguments.machine.runs_dir.join(&self.table.id).join(self.table.scale.name());
+        if self.partial { whole.join("partial") } else { whole }
+    }
+}
+
+/// The claims that are tested with the table: none in a quick `look` at some rows or epochs.
+fn tests(table: &Table, look: bool, arguments: &ReproduceArguments) -> Result<Tests> {
+    if !table.tests_claims || look {
+        if !arguments.claims.is_empty() {
+            bail!("--claim goes with table-1 or {CLAIMS}, without --row and --epochs");
+        }
+        return Ok(Tests::default());
+    }
+    let mut tests = Tests::at(table.scale)?;
+    if !arguments.claims.is_empty() {
+        tests.keep(&arguments.claims)?;
+    } else if table.id != CLAIMS {
+        // Grids take longer than the table itself.
+        tests.maps.clear();
+    }
+    if let Some(seeds) = arguments.seeds {
+        tests.use_seeds(seeds);
+    }
+    Ok(tests)
+}
+
+/// Trains only `epochs` epochs, with the time steps of the last stage.
+fn shorten(table: &mut Table, epochs: u32) {
+    for row in &mut table.rows {
+        let time_steps = row.recipe.train.time_steps();
+        row.recipe.train.stages = vec![Stage::new(epochs, time_steps)];
+    }
+    table
+        .protocol
+        .push(format!("Shortened to {epochs} epochs on request: not the table's own protocol."));
+}
