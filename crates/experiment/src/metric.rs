@@ -95,6 +95,3 @@ registry! {
         ZeroGradient = "zero_gradient",
     }
 }
-
-#[cfg(test)]
-mod tests;
