@@ -59,7 +59,7 @@ fn difference(
     match difference {
         Some(difference) => {
             let mut lines =
-                vec![difference_words(&difference), difference.verdict().words().to_owned()];
+                vec![difference_words(&difference), difference.direction().words().to_owned()];
             if report.only_baseline().is_none() {
                 lines.extend(report.baseline_of(row).map(|row| format!("to {}", row.label)));
             }

@@ -25,6 +25,8 @@ pub(crate) fn report() -> TableReport {
             Fact { name: "candlewick".to_owned(), value: "0.1.0".to_owned() },
             Fact { name: "threads".to_owned(), value: "2".to_owned() },
         ],
+        claims: Vec::new(),
+        maps: Vec::new(),
         rows: vec![
             row("sdt", "SDT", &[0.80, 0.81, 0.82]),
             RowReport {

@@ -122,7 +122,7 @@ fn row<'a>(report: &'a TableReport, row: &'a RowReport) -> Row<'a> {
             low: difference.low,
             high: difference.high,
             pairs: difference.pairs,
-            verdict: difference.verdict().words(),
+            verdict: difference.direction().words(),
         }),
         firing_rate: row.firing_rate(),
         seconds: row.seconds(),
