@@ -50,6 +50,11 @@ pub(crate) fn significant(value: f64) -> String {
     }
 }
 
+/// A number of any size in three significant digits, always with its sign: `+0.250`, `−12.3`, `0`.
+pub(crate) fn signed_significant(value: f64) -> String {
+    if value > 0.0 { format!("+{}", significant(value)) } else { significant(value) }
+}
+
 /// A span of time: `0.42 s`, `41 s`, `3 min 12 s`, `2 h 05 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 10.0 {
