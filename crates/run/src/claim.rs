@@ -3,7 +3,7 @@
 mod finding;
 #[cfg(test)]
 mod laws;
-mod paragraph;
+pub(crate) mod paragraph;
 pub(crate) mod words;
 
 use serde::{Deserialize, Serialize};

@@ -129,29 +129,30 @@ fn identity(pairs: &[Pair]) -> Verdict {
 }
 
 /// The test of a claim; `None` of an identity, of fewer than two pairs, and if a pair has no difference.
-///
-/// A pair without a difference is not left out: the seeds in which a training fails are not drawn at random.
 fn paired_test(claim: &ClaimReport) -> Option<PairedTest> {
-    /// Spread, relative to the values, that may be rounding to 32 bits; far below the share of one test sample.
-    const ROUNDING: f64 = 1e-6;
     if claim.expected == Expectation::Identical {
         return None;
     }
-    let unit = claim.quantity.unit;
-    let differences: Vec<f64> =
-        claim.pairs.iter().map(|pair| unit.difference(*pair)).collect::<Option<_>>()?;
-    let scale = match unit {
-        Unit::Fraction | Unit::Ratio => 1.0,
-        Unit::Plain => claim
-            .pairs
-            .iter()
-            .flat_map(|pair| [pair.method.abs(), pair.baseline.abs()])
-            .fold(0.0, f64::max),
-    };
-    PairedTest::of(&differences, ROUNDING * scale)
+    claim.quantity.unit.test(&claim.pairs)
 }
 
 impl Unit {
+    /// The test of paired values; `None` of fewer than two, and if a pair has no difference.
+    ///
+    /// A pair without a difference is not left out: the seeds in which a training fails are not drawn at random.
+    pub(crate) fn test(self, pairs: &[Pair]) -> Option<PairedTest> {
+        /// Spread, relative to the values, that may be rounding to 32 bits; far below the share of one test sample.
+        const ROUNDING: f64 = 1e-6;
+        let differences: Vec<f64> =
+            pairs.iter().map(|pair| self.difference(*pair)).collect::<Option<_>>()?;
+        let values = || pairs.iter().flat_map(|pair| [pair.method.abs(), pair.baseline.abs()]);
+        let scale = match self {
+            Self::Fraction | Self::Ratio => 1.0,
+            Self::Plain => values().fold(0.0, f64::max),
+        };
+        PairedTest::of(&differences, ROUNDING * scale)
+    }
+
     /// Method minus baseline, of common logarithms for a ratio; `None` if that is no finite number, as of a ratio with a
     /// value of zero.
     pub fn difference(self, pair: Pair) -> Option<f64> {

@@ -1,7 +1,7 @@
 //! The findings of a table in plain words, for a reader who reads nothing else.
 
 use crate::claim::words::{counted, paper_name};
-use crate::claim::{ClaimReport, Expectation, Finding, Verdict, findings};
+use crate::claim::{ClaimReport, Expectation, Finding, LEVEL, Verdict, findings};
 
 /// What the claims of a table came to: a line on all of them, a line per paper with a sentence per claim, and a line on
 /// what the verdicts mean. The empty text for no claims.
@@ -56,16 +56,22 @@ fn opening(all: &[(&ClaimReport, &Finding)], papers: usize) -> String {
                 format!("{count} {}", if count == 1 { one } else { several })
             })
             .collect();
+        let were = if tested.len() == 1 { "was" } else { "were" };
         let (claims, papers) = (counted(tested.len(), "claim"), counted(papers, "paper"));
-        sentences.push(format!("Of {claims} of {papers} that were tested, {}.", listed(&parts)));
+        sentences.push(format!("Of {claims} of {papers} that {were} tested, {}.", listed(&parts)));
     }
-    if !identities.is_empty() {
-        sentences.push(format!(
-            "Of {} that must hold to the bit, {} {}.",
-            counted(identities.len(), "identity").replace("identitys", "identities"),
-            count(&identities, Verdict::Holds),
-            if count(&identities, Verdict::Holds) == 1 { "does" } else { "do" },
-        ));
+    let held = count(&identities, Verdict::Holds);
+    match identities.len() {
+        0 => {}
+        1 if held == 1 => sentences.push("The one identity holds to the bit.".to_owned()),
+        all if held == all => sentences.push(format!("All {all} identities hold to the bit.")),
+        all => sentences.push(format!(
+            "{held} of {} to the bit.",
+            match all {
+                1 => "1 identity holds".to_owned(),
+                _ => format!("{all} identities hold"),
+            }
+        )),
     }
     sentences.join(" ")
 }
@@ -126,19 +132,71 @@ pub(crate) fn sentence(claim: &ClaimReport, finding: &Finding) -> String {
                 "{said} shows no effect{claimed} ({words} changes by less than {margin}{change})."
             )
         }
-        Verdict::CannotTell => match (finding.obstacle(claim), finding.sees) {
-            (None, Some(sees)) => {
-                let seeds = counted(claim.pairs.len(), "seed");
-                let sees = unit.size(sees);
-                format!(
-                    "{said} cannot be told ({}{change}; {seeds} see only changes above {sees}).",
-                    means()
-                )
+        Verdict::CannotTell => {
+            let reason = reason(claim, finding);
+            match finding.sees {
+                Some(_) => format!("{said} cannot be told ({}{change}; {reason}).", means()),
+                None => format!("{said} cannot be told ({words}: {reason})."),
             }
-            (obstacle, _) => {
-                let obstacle = obstacle.unwrap_or("not measured");
-                format!("{said} cannot be told ({words}: {obstacle}).")
-            }
-        },
+        }
+    }
+}
+
+/// Why the runs do not tell.
+fn reason(claim: &ClaimReport, finding: &Finding) -> String {
+    let seeds = counted(claim.pairs.len(), "seed");
+    match (finding.obstacle(claim), finding.differs, finding.sees) {
+        (Some(obstacle), ..) => obstacle.to_owned(),
+        // The interval alone excludes zero, so that its width is not the reason.
+        (None, Some(test), _) if test.p <= LEVEL => format!(
+            "p is {:.3} for this claim alone, and {:.3} among all of them",
+            test.p, test.corrected
+        ),
+        (None, _, sees) => {
+            let sees = claim.quantity.unit.size(sees.unwrap_or(f64::INFINITY));
+            format!("{seeds} see only changes above {sees}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claim::Pair;
+    use crate::report::example;
+
+    #[test]
+    fn numbers_of_one_and_of_several() {
+        let claims = example::claims::report().claims;
+        let first = |claims: &[ClaimReport]| {
+            paragraph(claims).lines().next().unwrap_or_default().to_owned()
+        };
+        assert_eq!(first(&claims[..1]), "Of 1 claim of 1 paper that was tested, 1 holds.");
+        assert_eq!(first(&claims[2..3]), "The one identity holds to the bit.");
+        let mut broken = claims[2].clone();
+        broken.pairs[0].method += 1e-9;
+        let identities = [claims[2].clone(), broken];
+        assert_eq!(first(&identities), "1 of 2 identities hold to the bit.");
+        assert_eq!(first(&identities[1..]), "0 of 1 identity holds to the bit.");
+        assert_eq!(
+            first(&claims),
+            "Of 7 claims of 3 papers that were tested, 2 hold, 1 is contradicted, 1 shows no effect and 3 cannot be told. The one identity holds to the bit."
+        );
+        assert_eq!(paragraph(&[]), "");
+    }
+
+    /// Differences 0.03, 0.05, 0.04: t = 0.04 / (0.01 / √3) = 6.93, p = 0.0202 of two degrees of freedom.
+    #[test]
+    fn a_correction_that_decides_is_named() {
+        let mut claim = example::claims::report().claims[0].clone();
+        let pair = |(seed, method)| Pair { seed, method, baseline: 0.5 };
+        claim.pairs = [(1, 0.53), (2, 0.55), (3, 0.54)].map(pair).to_vec();
+        let alone = findings(&[claim.clone()])[0];
+        assert_eq!(alone.verdict, Verdict::Holds);
+        let among = findings(&vec![claim.clone(); 20])[0];
+        assert_eq!(among.verdict, Verdict::CannotTell);
+        let sentence = sentence(&claim, &among);
+        let reason = "p is 0.020 for this claim alone, and 0.404 among all of them";
+        assert!(sentence.contains(reason), "{sentence}");
     }
 }

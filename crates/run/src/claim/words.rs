@@ -43,6 +43,14 @@ impl Unit {
         }
     }
 
+    /// The size of a difference as short as a cell: `1.20 points`, `×1.30`, `0.320`.
+    pub(crate) fn short_size(self, size: f64) -> String {
+        match self {
+            Self::Ratio => self.change(size),
+            Self::Fraction | Self::Plain => self.size(size),
+        }
+    }
+
     /// The value that stands for several: the geometric mean of ratios, so that the factor between two such means is the
     /// mean factor, else the arithmetic mean; `None` of nothing.
     pub(crate) fn mean(self, values: &[f64]) -> Option<f64> {
@@ -76,12 +84,12 @@ pub(crate) fn paper(id: &str) -> &str {
     id.split_once('/').map_or(id, |(paper, _)| paper)
 }
 
-/// The name of a paper as its readers know it: words of up to four letters are abbreviations, as in `PSG-PDA`, others
-/// are words, as in `Gradient scaling`.
+/// The name of a paper as its readers know it: words of up to four letters are abbreviations, as in `PSG and PDA`,
+/// others are words, as in `Gradient scaling`.
 pub(crate) fn paper_name(paper: &str) -> String {
     let words: Vec<&str> = paper.split('-').collect();
     if words.iter().all(|word| word.len() <= 4) {
-        return paper.to_uppercase();
+        return words.join(" and ").to_uppercase().replace(" AND ", " and ");
     }
     let text = words.join(" ");
     let mut letters = text.chars();
@@ -102,7 +110,7 @@ mod tests {
     fn papers_as_their_readers_know_them() {
         let cases = [
             ("tet", "TET"),
-            ("psg-pda", "PSG-PDA"),
+            ("psg-pda", "PSG and PDA"),
             ("gradient-scaling", "Gradient scaling"),
             ("shortcut", "Shortcut"),
         ];

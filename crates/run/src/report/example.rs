@@ -1,5 +1,7 @@
 //! A small made-up report for the tests of the renderers, and the golden files that it is compared with.
 
+pub(crate) mod claims;
+
 use std::fs;
 use std::path::Path;
 
