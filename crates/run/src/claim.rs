@@ -1,8 +1,18 @@
 //! Claims of papers with the measured values that decide them.
 
+mod finding;
+#[cfg(test)]
+mod laws;
+pub(crate) mod paragraph;
+pub(crate) mod words;
+
 use serde::{Deserialize, Serialize};
 
 use crate::table::Source;
+use crate::unmeasured;
+
+pub use finding::{Finding, LEVEL, Tested, Verdict, findings};
+pub use paragraph::paragraph;
 
 /// A claim, the condition under which it was tested, and what was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,9 +99,11 @@ pub enum Expectation {
 pub struct Pair {
     /// The seed that both runs share.
     pub seed: u64,
-    /// Of the method.
+    /// Of the method; not finite where the run has no such value.
+    #[serde(deserialize_with = "unmeasured::value")]
     pub method: f64,
-    /// Of the baseline.
+    /// Of the baseline; likewise.
+    #[serde(deserialize_with = "unmeasured::value")]
     pub baseline: f64,
 }
 

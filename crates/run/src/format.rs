@@ -50,6 +50,29 @@ pub(crate) fn significant(value: f64) -> String {
     }
 }
 
+/// A number of any size in two significant digits, for narrow cells: `0.068`, `33`, `5.1e4`.
+pub(crate) fn short(value: f64) -> String {
+    let size = value.abs();
+    if size == 0.0 {
+        return "0".to_owned();
+    }
+    if !(1e-2..1e3).contains(&size) {
+        return signed(format!("{value:.1e}"));
+    }
+    let decimals = (1 - size.log10().floor() as i32).max(0) as usize;
+    signed(format!("{value:.decimals$}"))
+}
+
+/// A number of any size in two significant digits, always with its sign: `+12`, `−0.068`, `0`.
+pub(crate) fn signed_short(value: f64) -> String {
+    if value > 0.0 { format!("+{}", short(value)) } else { short(value) }
+}
+
+/// A number of any size in three significant digits, always with its sign: `+0.250`, `−12.3`, `0`.
+pub(crate) fn signed_significant(value: f64) -> String {
+    if value > 0.0 { format!("+{}", significant(value)) } else { significant(value) }
+}
+
 /// A span of time: `0.42 s`, `41 s`, `3 min 12 s`, `2 h 05 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 10.0 {
@@ -107,6 +130,23 @@ mod tests {
             assert_eq!(significant(value), expected);
         }
         assert_eq!(cases.len(), 7);
+    }
+
+    #[test]
+    fn short_numbers_for_cells() {
+        let cases = [
+            (0.0, "0"),
+            (0.068_1, "0.068"),
+            (33.4, "33"),
+            (-1.25, "−1.2"),
+            (51_234.0, "5.1e4"),
+            (0.000_87, "8.7e-4"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(short(value), expected);
+        }
+        assert_eq!(signed_significant(0.25), "+0.250");
+        assert_eq!(cases.len(), 6);
     }
 
     #[test]

@@ -25,9 +25,12 @@ pub mod summary;
 pub mod svg;
 pub mod table;
 pub mod timing;
+mod unmeasured;
 
 pub use atomic::{replace_file, replace_file_with};
-pub use claim::{ClaimReport, Expectation, Pair, PublishedClaim, Quantity, Unit};
+pub use claim::{
+    ClaimReport, Expectation, Finding, Pair, PublishedClaim, Quantity, Unit, Verdict, findings,
+};
 pub use comparison::Comparison;
 pub use directory::{RunDirectory, RunState};
 pub use error::RunError;

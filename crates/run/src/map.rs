@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Quantity;
+use crate::unmeasured;
 
 /// A map with its measured values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +49,7 @@ pub struct MapValue {
 pub struct MapCell {
     /// The number of its value on every axis, from 0.
     pub at: Vec<usize>,
-    /// Seed and value of each run.
+    /// Seed and value of each run; not finite where the run has no such value.
+    #[serde(deserialize_with = "unmeasured::of_seeds")]
     pub values: Vec<(u64, f64)>,
 }

@@ -1,16 +1,18 @@
 //! Renders a [`TableReport`] as terminal text, Markdown, JSON or one HTML page.
 //!
-//! All four say the same: measured values with their data set, the paired difference to the baseline with its interval,
+//! All four say the same: the claims with their verdicts, the maps, measured values with their data set, the paired difference to the baseline with its interval,
 //! and published numbers in a column of their own with data set and provenance, so that none is mistaken for another.
 
 mod cells;
 mod charts;
+mod claims;
 mod compare;
 mod diagnostics;
 mod direction;
 mod figures;
 mod html;
 mod json;
+mod maps;
 mod markdown;
 mod minimum;
 mod results;

@@ -3,7 +3,15 @@
 //! Two rows of a table share their seeds, hence their data order and, where the shapes agree, their initial weights.
 //! The difference is therefore taken seed by seed, and its interval is Student's for the mean of those differences.
 
-use std::f64::consts::PI;
+mod holm;
+#[cfg(test)]
+mod laws;
+mod paired;
+mod student;
+
+pub use holm::holm;
+pub use paired::PairedTest;
+pub use student::{student_quantile, upper_tail};
 
 /// The words for a difference whose interval holds zero.
 pub const NO_DIFFERENCE: &str = "no measurable difference at this scale";
@@ -43,7 +51,7 @@ impl Spread {
 
 /// What an interval lets one say of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Direction {
     /// The whole interval lies above zero.
     Higher,
     /// The whole interval lies below zero.
@@ -52,8 +60,8 @@ pub enum Verdict {
     NoMeasurableDifference,
 }
 
-impl Verdict {
-    /// The verdict in words.
+impl Direction {
+    /// The direction in words.
     pub fn words(self) -> &'static str {
         match self {
             Self::Higher => "higher than the baseline",
@@ -82,96 +90,29 @@ impl Difference {
     pub fn paired(pairs: &[(f64, f64)]) -> Option<Self> {
         let differences: Vec<f64> =
             pairs.iter().map(|(value, baseline)| value - baseline).collect();
-        let spread = Spread::of(&differences)?;
-        let runs = spread.runs;
-        let half = student_quantile(runs as u32 - 1)? * spread.std? / (runs as f64).sqrt();
-        Some(Self {
-            mean: spread.mean,
-            low: spread.mean - half,
-            high: spread.mean + half,
-            pairs: runs,
-        })
+        Some(PairedTest::of(&differences, 0.0)?.interval())
     }
 
     /// What the interval lets one say: nothing where it has no width, since the same difference in every
     /// seed is a coincidence of few seeds and few test samples, not a certainty.
-    pub fn verdict(&self) -> Verdict {
+    pub fn direction(&self) -> Direction {
         /// Far below the share of one test sample, far above rounding.
         const NO_WIDTH: f64 = 1e-9;
         if self.high - self.low < NO_WIDTH {
-            Verdict::NoMeasurableDifference
+            Direction::NoMeasurableDifference
         } else if self.low > 0.0 {
-            Verdict::Higher
+            Direction::Higher
         } else if self.high < 0.0 {
-            Verdict::Lower
+            Direction::Lower
         } else {
-            Verdict::NoMeasurableDifference
+            Direction::NoMeasurableDifference
         }
     }
-}
-
-/// The `t` that Student's distribution with `degrees` degrees of freedom exceeds in size 5 % of the time;
-/// `None` for no degrees of freedom.
-pub fn student_quantile(degrees: u32) -> Option<f64> {
-    if degrees == 0 {
-        return None;
-    }
-    // The widest distribution, of one degree, needs 12.7; bisection halves the bracket down to the last bit.
-    let (mut low, mut high) = (0.0_f64, 16.0_f64);
-    for _ in 0..64 {
-        let middle = f64::midpoint(low, high);
-        if central_probability(middle, degrees) < 0.95 {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    Some(f64::midpoint(low, high))
-}
-
-/// Probability that Student's `t` lies within `±t`, by the finite series for whole degrees of freedom
-/// (Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4).
-fn central_probability(t: f64, degrees: u32) -> f64 {
-    let theta = (t / f64::from(degrees).sqrt()).atan();
-    let (sin, cos) = theta.sin_cos();
-    let odd = degrees % 2 == 1;
-    // Odd: cos θ + (2/3) cos³ θ + …, even: 1 + (1/2) cos² θ + …, up to the power `degrees − 2`.
-    let mut term = if odd { cos } else { 1.0 };
-    let mut power = u32::from(odd);
-    let mut sum = 0.0;
-    while power + 2 <= degrees {
-        sum += term;
-        power += 2;
-        term *= cos * cos * f64::from(power - 1) / f64::from(power);
-    }
-    if odd { 2.0 / PI * (theta + sin * sum) } else { sin * sum }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Two-sided 5 % points as printed in tables of Student's distribution.
-    #[test]
-    fn quantiles_equal_the_tables() {
-        let table = [
-            (1, 12.706_204_736),
-            (2, 4.302_652_730),
-            (3, 3.182_446_305),
-            (4, 2.776_445_105),
-            (5, 2.570_581_836),
-            (9, 2.262_157_163),
-            (10, 2.228_138_852),
-            (30, 2.042_272_456),
-            (120, 1.979_930_405),
-        ];
-        for (degrees, expected) in table {
-            let got = student_quantile(degrees).unwrap();
-            assert!((got - expected).abs() < 1e-8, "{degrees}: {got} instead of {expected}");
-        }
-        assert_eq!(table.len(), 9);
-        assert_eq!(student_quantile(0), None);
-    }
 
     /// 2, 4, 9: mean 5, squares 9 + 1 + 16 = 26, variance 26 / 2 = 13.
     #[test]
@@ -190,16 +131,16 @@ mod tests {
         assert_eq!(difference.mean, 2.0);
         assert!((difference.low + 0.484_137_712).abs() < 1e-8, "{}", difference.low);
         assert!((difference.high - 4.484_137_712).abs() < 1e-8, "{}", difference.high);
-        assert_eq!(difference.verdict(), Verdict::NoMeasurableDifference);
-        assert_eq!(difference.verdict().words(), "no measurable difference at this scale");
+        assert_eq!(difference.direction(), Direction::NoMeasurableDifference);
+        assert_eq!(difference.direction().words(), "no measurable difference at this scale");
     }
 
     #[test]
     fn intervals_on_either_side_of_zero() {
         let up = [(1.50, 1.0), (1.51, 1.0), (1.49, 1.0)];
-        assert_eq!(Difference::paired(&up).unwrap().verdict(), Verdict::Higher);
+        assert_eq!(Difference::paired(&up).unwrap().direction(), Direction::Higher);
         let down = up.map(|(value, baseline)| (baseline, value));
-        assert_eq!(Difference::paired(&down).unwrap().verdict(), Verdict::Lower);
+        assert_eq!(Difference::paired(&down).unwrap().direction(), Direction::Lower);
     }
 
     /// Two seeds of 1,000 test samples that both gain 5 samples.
@@ -207,14 +148,14 @@ mod tests {
     fn an_interval_without_width_tells_nothing() {
         let difference = Difference::paired(&[(0.860, 0.855), (0.852, 0.847)]).unwrap();
         assert!((difference.mean - 0.005).abs() < 1e-12);
-        assert_eq!(difference.verdict(), Verdict::NoMeasurableDifference);
+        assert_eq!(difference.direction(), Direction::NoMeasurableDifference);
     }
 
     #[test]
     fn equal_runs_differ_by_nothing() {
         let difference = Difference::paired(&[(0.8, 0.8), (0.7, 0.7)]).unwrap();
         assert_eq!((difference.low, difference.mean, difference.high), (0.0, 0.0, 0.0));
-        assert_eq!(difference.verdict(), Verdict::NoMeasurableDifference);
+        assert_eq!(difference.direction(), Direction::NoMeasurableDifference);
     }
 
     #[test]

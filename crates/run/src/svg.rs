@@ -1,4 +1,4 @@
-//! Figures as SVG text: line charts with bands, bars, histograms and spike rasters.
+//! Figures as SVG text: line charts with bands, bars, histograms, heat maps, paired values and spike rasters.
 //!
 //! A figure takes its colors from the style sheet [`STYLE`], light or dark as the reader's system wishes, so that the
 //! same figure stands in a page ([`Figure::inline`]) and in a file of its own ([`Figure::standalone`]).
@@ -6,16 +6,20 @@
 
 mod bars;
 mod canvas;
+mod heatmap;
 mod histogram;
 mod interval;
 mod lines;
+mod pairs;
 mod raster;
 mod ticks;
 
 pub use bars::{Bar, BarChart};
+pub use heatmap::{ColorScale, HeatCell, HeatPanel, Heatmap};
 pub use histogram::{Histogram, Mark, Shade};
 pub use interval::interval;
 pub use lines::{LineChart, Point, Series};
+pub use pairs::PairChart;
 pub use raster::Raster;
 
 /// Width of every figure in its own units.

@@ -1,6 +1,7 @@
 //! What stands in the cells of a table, in words, for every form of report.
 
 use crate::format::{duration, percent_spread, points, rate};
+use crate::report::claims;
 use crate::statistics::{Difference, Spread};
 use crate::table::{RowReport, TableReport};
 
@@ -59,7 +60,7 @@ fn difference(
     match difference {
         Some(difference) => {
             let mut lines =
-                vec![difference_words(&difference), difference.verdict().words().to_owned()];
+                vec![difference_words(&difference), difference.direction().words().to_owned()];
             if report.only_baseline().is_none() {
                 lines.extend(report.baseline_of(row).map(|row| format!("to {}", row.label)));
             }
@@ -115,12 +116,19 @@ pub(crate) fn scale_note(report: &TableReport) -> String {
     }
 }
 
-/// How the accuracies were chosen and what the interval is, before the table's own lines of protocol.
+/// How claims are tested, how the accuracies were chosen and what their interval is, before the table's own lines of protocol.
 pub(crate) fn protocol(report: &TableReport) -> Vec<String> {
-    let mut lines = vec![
-        format!("Quoted: {}; mean ± sample standard deviation over the seeds.", report.selection.describe()),
-        "Difference: paired by seed, with Student's 95 % interval of the mean; not corrected for the number of rows.".to_owned(),
-    ];
+    let mut lines = Vec::new();
+    if !report.claims.is_empty() {
+        lines.extend(claims::protocol());
+    }
+    if !report.rows.is_empty() {
+        lines.push(format!(
+            "Quoted: {}; mean ± sample standard deviation over the seeds.",
+            report.selection.describe()
+        ));
+        lines.push("Difference: paired by seed, with Student's 95 % interval of the mean; not corrected for the number of rows.".to_owned());
+    }
     lines.extend(report.protocol.iter().cloned());
     lines
 }

@@ -1,7 +1,7 @@
 //! Which rows are above their baseline, which below, and of which the runs cannot tell.
 
 use crate::report::cells::difference_words;
-use crate::statistics::Verdict;
+use crate::statistics::Direction;
 use crate::table::{RowReport, TableReport};
 
 /// The rows that are compared, by what the interval of their difference lets one say.
@@ -21,10 +21,10 @@ impl<'a> Directions<'a> {
     pub(crate) fn of(report: &'a TableReport) -> Self {
         let mut directions = Self::default();
         for row in report.rows.iter().filter(|row| !report.is_baseline(row)) {
-            let rows = match report.difference(row).map(|difference| difference.verdict()) {
-                Some(Verdict::Higher) => &mut directions.higher,
-                Some(Verdict::Lower) => &mut directions.lower,
-                Some(Verdict::NoMeasurableDifference) => &mut directions.open,
+            let rows = match report.difference(row).map(|difference| difference.direction()) {
+                Some(Direction::Higher) => &mut directions.higher,
+                Some(Direction::Lower) => &mut directions.lower,
+                Some(Direction::NoMeasurableDifference) => &mut directions.open,
                 None => &mut directions.alone,
             };
             rows.push(row);

@@ -1,5 +1,7 @@
 //! A small made-up report for the tests of the renderers, and the golden files that it is compared with.
 
+pub(crate) mod claims;
+
 use std::fs;
 use std::path::Path;
 
@@ -25,6 +27,8 @@ pub(crate) fn report() -> TableReport {
             Fact { name: "candlewick".to_owned(), value: "0.1.0".to_owned() },
             Fact { name: "threads".to_owned(), value: "2".to_owned() },
         ],
+        claims: Vec::new(),
+        maps: Vec::new(),
         rows: vec![
             row("sdt", "SDT", &[0.80, 0.81, 0.82]),
             RowReport {

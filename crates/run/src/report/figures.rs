@@ -2,6 +2,7 @@
 
 use crate::metrics::EpochMetrics;
 use crate::report::charts::{Section, bars, in_charts};
+use crate::report::maps::heatmap;
 use crate::report::minimum;
 use crate::snapshot::{LayerSnapshot, Snapshot};
 use crate::statistics::mean;
@@ -227,7 +228,9 @@ fn rasters(report: &TableReport) -> Vec<Figure> {
 
 /// All figures as files: a name that tells section and title, and the figure.
 pub fn files(report: &TableReport) -> Vec<(String, Figure)> {
-    let mut files = Vec::new();
+    let of_maps =
+        report.maps.iter().map(|map| (format!("map-{}.svg", slug(&map.id)), heatmap(map).draw()));
+    let mut files: Vec<(String, Figure)> = of_maps.collect();
     for Section { heading, figures, .. } in sections(report) {
         let alone = figures.len() == 1;
         for figure in figures {
@@ -334,6 +337,14 @@ mod tests {
         assert!(potentials.contains("shaded: surrogate gradient not zero"), "{potentials}");
         assert!(files[9].1.body.contains("above 1 % of its peak"));
         assert_eq!(files[10].1.body.matches("cw-bar").count(), 3);
+    }
+
+    #[test]
+    fn maps_are_files() {
+        let report = TableReport { rows: Vec::new(), ..example::claims::report() };
+        let files = files(&report);
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["map-shortcut-first-layer.svg", "map-tet-steps.svg"]);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! A report as one HTML page that needs nothing else: style, script and figures are inside.
 
+mod claims;
+mod maps;
+
 use std::fmt::Write;
 
 use crate::format::{duration, percent, significant, thousands};
@@ -20,7 +23,11 @@ const FOLDED_ABOVE: usize = 6;
 pub fn html(report: &TableReport) -> String {
     page(&report.title, |out| {
         push_head(out, report);
-        push_table(out, report);
+        claims::push(out, &report.claims);
+        if !report.rows.is_empty() {
+            push_table(out, report);
+        }
+        maps::push(out, &report.maps);
         for (index, section) in sections(report).into_iter().enumerate() {
             push_figures(out, section, index == 0);
         }
@@ -64,7 +71,9 @@ fn push_head(out: &mut String, report: &TableReport) {
     let mut fact = |name: &str, value: &str| {
         let _ = writeln!(out, "<div><dt>{}</dt><dd>{}</dd></div>", prose(name), prose(value));
     };
-    fact("Measured on", &report.dataset);
+    if !report.dataset.is_empty() {
+        fact("Measured on", &report.dataset);
+    }
     if let Some(network) = &report.network {
         fact("Network", network);
     }
@@ -74,7 +83,15 @@ fn push_head(out: &mut String, report: &TableReport) {
         fact("Epochs", &summary.epochs.to_string());
         fact("Parameters", &thousands(summary.parameters));
     }
-    let _ = writeln!(out, "</dl>\n<p class=\"note\">{}</p>\n</header>", prose(&scale_note(report)));
+    out.push_str("</dl>\n");
+    if !report.rows.is_empty() && report.claims.is_empty() {
+        push_scale_note(out, report);
+    }
+    out.push_str("</header>\n");
+}
+
+fn push_scale_note(out: &mut String, report: &TableReport) {
+    let _ = writeln!(out, "<p class=\"note\">{}</p>", prose(&scale_note(report)));
 }
 
 fn push_table(out: &mut String, report: &TableReport) {
@@ -86,7 +103,12 @@ fn push_table(out: &mut String, report: &TableReport) {
         "Time per run".to_owned(),
         PUBLISHED_HEADER.to_owned(),
     ];
-    out.push_str("<section>\n<table class=\"results sortable\">\n<thead><tr>");
+    out.push_str("<section>\n");
+    if !report.claims.is_empty() {
+        out.push_str("<h2>Accuracy</h2>\n");
+        push_scale_note(out, report);
+    }
+    out.push_str("<table class=\"results sortable\">\n<thead><tr>");
     for header in &headers {
         let _ = write!(out, "<th scope=\"col\">{}</th>", prose(header));
     }
@@ -302,7 +324,7 @@ mod tests {
 
     #[test]
     fn the_page_needs_nothing_from_elsewhere() {
-        let page = html(&example::report());
+        let page = html(&example::claims::report());
         let outside = ["http://", "https://", "src=", "href=", "@import", "url("];
         for word in outside {
             assert!(!page.contains(word), "{word}");
@@ -323,10 +345,22 @@ mod tests {
         assert!(body.contains("<span class=\"more\">CIFAR-100, ResNet-19</span><span class=\"more\">third party</span>"));
     }
 
+    #[test]
+    fn every_claim_is_a_card_and_every_map_a_figure_with_its_numbers() {
+        let report = example::claims::report();
+        let page = html(&report);
+        assert_eq!(page.matches("<article").count(), report.claims.len());
+        // Identities, single seeds and ratios of zero have no picture.
+        assert_eq!(page.matches("each seed, and mean with 95 %").count(), 5);
+        assert_eq!(page.matches("<figcaption>").count(), report.maps.len());
+        assert_eq!(page.matches("<summary>The numbers</summary>").count(), report.maps.len());
+        assert!(page.find("What was found").unwrap() < page.find("class=\"results").unwrap());
+    }
+
     /// Every element that is opened is closed, in order; a browser would mend it, a reader of the source should not have to.
     #[test]
     fn elements_are_nested_rightly() {
-        let page = html(&example::report());
+        let page = html(&example::claims::report());
         let body = page.split("<main>").nth(1).unwrap().split("</main>").next().unwrap();
         let mut open: Vec<&str> = Vec::new();
         let mut visited = 0;

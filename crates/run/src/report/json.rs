@@ -1,10 +1,14 @@
 //! A report as one JSON object, for programs.
 //!
 //! Accuracies, differences and published values are fractions; `firing_rate` is spikes per neuron and step; `seconds` is
-//! the mean wall-clock time of a run. What was not measured or published is `null`.
+//! the mean wall-clock time of a run. Differences of claims are in their `unit`. What was not measured or published is
+//! `null`.
+
+mod claims;
 
 use serde::Serialize;
 
+use crate::map::MapReport;
 use crate::report::cells::protocol;
 use crate::summary::Selection;
 use crate::table::{Fact, Published, RowReport, TableReport};
@@ -14,6 +18,8 @@ struct Object<'a> {
     table: &'a str,
     scale: &'a str,
     dataset: &'a str,
+    claims: Vec<claims::Tested<'a>>,
+    maps: &'a [MapReport],
     rows: Vec<Row<'a>>,
     title: &'a str,
     unit: &'static str,
@@ -94,6 +100,8 @@ pub fn json(report: &TableReport) -> String {
         table: &report.id,
         scale: &report.scale,
         dataset: &report.dataset,
+        claims: claims::all(&report.claims),
+        maps: &report.maps,
         rows: report.rows.iter().map(|row| self::row(report, row)).collect(),
         title: &report.title,
         unit: "fraction",
@@ -122,7 +130,7 @@ fn row<'a>(report: &'a TableReport, row: &'a RowReport) -> Row<'a> {
             low: difference.low,
             high: difference.high,
             pairs: difference.pairs,
-            verdict: difference.verdict().words(),
+            verdict: difference.direction().words(),
         }),
         firing_rate: row.firing_rate(),
         seconds: row.seconds(),

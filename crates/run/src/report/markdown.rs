@@ -1,5 +1,8 @@
 //! A report as Markdown, one sentence per line.
 
+mod claims;
+mod maps;
+
 use std::fmt::Write;
 
 use crate::report::cells::{
@@ -7,7 +10,7 @@ use crate::report::cells::{
 };
 use crate::report::diagnostics;
 use crate::report::direction::Directions;
-use crate::table::TableReport;
+use crate::table::{RowReport, TableReport};
 
 /// Renders the report as Markdown that ends with a line break.
 pub fn markdown(report: &TableReport) -> String {
@@ -21,7 +24,30 @@ pub(crate) fn sections(report: &TableReport, level: &str) -> String {
     if let Some(network) = &report.network {
         let _ = writeln!(out, "Network: `{network}`.");
     }
-    let _ = writeln!(out, "{}\n", scale_note(report).replace(". ", ".\n"));
+    claims::push(&mut out, level, report);
+    if !report.rows.is_empty() {
+        if !report.claims.is_empty() {
+            let _ = write!(out, "\n{level} Accuracy\n\n");
+        }
+        let _ = writeln!(out, "{}\n", scale_note(report).replace(". ", ".\n"));
+        out.push_str(&accuracies(report, &report.rows.iter().collect::<Vec<_>>()));
+        let directions = Directions::of(report).sentences(report);
+        push_list(&mut out, level, "Direction", &directions);
+        push_diagnostics(&mut out, level, report);
+    }
+    maps::push(&mut out, level, &report.maps);
+    push_list(&mut out, level, "Protocol", &protocol(report));
+    push_list(&mut out, level, "Deviations", &report.deviations);
+    let environment: Vec<String> =
+        report.environment.iter().map(|fact| format!("{}: {}", fact.name, fact.value)).collect();
+    push_list(&mut out, level, "Environment", &environment);
+    let _ = write!(out, "\n{level} Again\n\n```sh\n{}\n```\n", command(report));
+    out
+}
+
+/// The table of accuracies, of some rows of the report.
+pub(crate) fn accuracies(report: &TableReport, rows: &[&RowReport]) -> String {
+    let mut out = String::new();
     let header = [
         "Method".to_owned(),
         accuracy_header(report),
@@ -32,7 +58,7 @@ pub(crate) fn sections(report: &TableReport, level: &str) -> String {
     ];
     push_cells(&mut out, &header.map(|cell| escape(&cell)));
     out.push_str("|---|---:|---:|---:|---:|---|\n");
-    for row in &report.rows {
+    for row in rows {
         let cells = Cells::of(report, row);
         let note = row.note.clone().into_iter();
         let method: Vec<String> = cells.method.into_iter().chain(note).collect();
@@ -48,15 +74,6 @@ pub(crate) fn sections(report: &TableReport, level: &str) -> String {
             ],
         );
     }
-    let directions = Directions::of(report).sentences(report);
-    push_list(&mut out, level, "Direction", &directions);
-    push_diagnostics(&mut out, level, report);
-    push_list(&mut out, level, "Protocol", &protocol(report));
-    push_list(&mut out, level, "Deviations", &report.deviations);
-    let environment: Vec<String> =
-        report.environment.iter().map(|fact| format!("{}: {}", fact.name, fact.value)).collect();
-    push_list(&mut out, level, "Environment", &environment);
-    let _ = write!(out, "\n{level} Again\n\n```sh\n{}\n```\n", command(report));
     out
 }
 
@@ -117,6 +134,11 @@ mod tests {
     #[test]
     fn the_small_example_as_a_whole() {
         example::assert_golden("report.md", &markdown(&example::report()));
+    }
+
+    #[test]
+    fn claims_and_maps_as_a_whole() {
+        example::assert_golden("claims.md", &markdown(&example::claims::report()));
     }
 
     #[test]

@@ -83,6 +83,25 @@ impl Canvas {
         );
     }
 
+    /// A rectangle as [`Canvas::rectangle`], of a color that is the same on any paper.
+    pub(crate) fn filled(
+        &mut self,
+        [red, green, blue]: [u8; 3],
+        (x, y): (f64, f64),
+        (width, height): (f64, f64),
+        tooltip: &str,
+    ) {
+        let _ = write!(
+            self.body,
+            "<rect fill=\"#{red:02x}{green:02x}{blue:02x}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\">{}</rect>",
+            number(x),
+            number(y),
+            number(width),
+            number(height),
+            title(tooltip)
+        );
+    }
+
     pub(crate) fn dot(&mut self, class: &str, (x, y): (f64, f64), radius: f64, tooltip: &str) {
         let _ = write!(
             self.body,

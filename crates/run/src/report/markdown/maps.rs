@@ -1,0 +1,35 @@
+//! Maps as Markdown tables, one per panel.
+
+use std::fmt::Write;
+
+use crate::map::MapReport;
+use crate::report::maps::{heading, heatmap};
+use crate::report::markdown::escape;
+
+pub(super) fn push(out: &mut String, level: &str, maps: &[MapReport]) {
+    for map in maps {
+        let _ = writeln!(out, "\n{level} {}\n", escape(&heading(map)));
+        let _ = writeln!(out, "Map `{}`.\n{}", map.id, escape(&map.caption));
+        let heatmap = heatmap(map);
+        for panel in &heatmap.panels {
+            let label = if panel.label.is_empty() { "" } else { ": " };
+            let _ =
+                writeln!(out, "\n{}{label}{}\n", escape(&panel.label), escape(&panel.scale.label));
+            let _ = write!(out, "| {} by {} |", escape(&heatmap.down), escape(&heatmap.across));
+            for column in &panel.columns {
+                let _ = write!(out, " {} |", escape(column));
+            }
+            let _ = writeln!(out, "\n|---|{}", "---:|".repeat(panel.columns.len()));
+            for (name, cells) in panel.rows.iter().zip(&panel.cells) {
+                let _ = write!(out, "| {} |", escape(name));
+                for cell in cells {
+                    let _ = write!(out, " {} |", escape(&cell.text));
+                }
+                out.push('\n');
+            }
+        }
+        if let Some(note) = &heatmap.note {
+            let _ = writeln!(out, "\n{}", escape(note));
+        }
+    }
+}
