@@ -257,7 +257,7 @@ impl RawClaim {
         let margin = match (test.margin.or(self.margin), identity) {
             (None, true) => 0.0,
             (Some(margin), false) if margin > metric.unit().neutral() => {
-                metric.unit().difference(margin)
+                metric.unit().margin(margin)
             }
             _ => return Err(wrong("margin", "a margin, unless the claim is an identity".into())),
         };

@@ -74,8 +74,8 @@ impl Unit {
         if self == Self::Ratio { 1.0 } else { 0.0 }
     }
 
-    /// A difference as it is compared, from one as it is written: the common logarithm of a factor.
-    pub fn difference(self, written: f64) -> f64 {
+    /// A margin as it is compared, from one as it is written: the common logarithm of a factor.
+    pub fn margin(self, written: f64) -> f64 {
         if self == Self::Ratio { written.log10() } else { written }
     }
 }
