@@ -9,6 +9,7 @@ mod claims;
 mod compare;
 mod diagnostics;
 mod direction;
+mod excerpt;
 mod figures;
 mod html;
 mod json;
@@ -25,6 +26,7 @@ use crate::error::Result;
 use crate::table::TableReport;
 
 pub use compare::{comparison_html, comparison_text};
+pub use excerpt::{ExcerptError, excerpt};
 pub use figures::files as figures;
 pub use html::html;
 pub use json::json;

@@ -1,7 +1,7 @@
 //! A report as Markdown, one sentence per line.
 
-mod claims;
-mod maps;
+pub(super) mod claims;
+pub(super) mod maps;
 
 use std::fmt::Write;
 
