@@ -54,7 +54,12 @@ pub fn read_results(text: &str, path: &Path) -> Result<TableReport, RunError> {
         .map_err(|source| RunError::Malformed { path: path.to_path_buf(), source })
 }
 
+/// The folder of figures, as seen from the page.
+const FIGURES: &str = "results";
+
 /// The page of all reports, numbered tables first, as Markdown that ends with a line break.
+///
+/// It shows the [maps](super::map_figures) of each report as files `results/TABLE/SCALE-NAME` beside the page.
 pub fn results_page(reports: &[TableReport]) -> String {
     let mut reports: Vec<&TableReport> = reports.iter().collect();
     let scales = ["demo", "reduced", "full"];
@@ -74,7 +79,12 @@ pub fn results_page(reports: &[TableReport]) -> String {
     push_claims(&mut out, &reports);
     push_accuracies(&mut out, &reports);
     for report in reports {
-        let _ = write!(out, "\n## {}\n\n{}", escape(&report.title), sections(report, "###"));
+        let _ = write!(
+            out,
+            "\n## {}\n\n{}",
+            escape(&report.title),
+            sections(report, "###", &format!("{FIGURES}/{}/{}-", report.id, report.scale))
+        );
     }
     out
 }
@@ -184,6 +194,23 @@ mod tests {
         assert_eq!(page.matches("\n## A small example\n").count(), 2);
         assert_eq!(page.matches("\n### Protocol\n").count(), 2);
         assert!(results_page(&[]).ends_with("\nNo table has been measured yet.\n"));
+    }
+
+    /// `golden/verdicts.py` computes them by scipy from the file alone.
+    #[test]
+    fn verdicts_can_be_computed_from_the_file() {
+        let text = results(&example::claims::report());
+        example::assert_golden("claims.json", &text);
+        let report = read_results(&text, Path::new("claims.json")).unwrap();
+        let verdicts: Vec<String> = found(&report.claims)
+            .iter()
+            .map(|(claim, finding)| {
+                format!("{} {}", claim.id, finding.verdict.words().replace(' ', "-"))
+            })
+            .collect();
+        let golden: Vec<&str> = include_str!("golden/verdicts.txt").lines().collect();
+        assert_eq!(verdicts, golden);
+        assert_eq!(golden.len(), 8);
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use std::fmt::Write;
 
 use crate::map::MapReport;
-use crate::report::maps::{heading, heatmap};
+use crate::report::maps::{file_name, heading, heatmap};
 use crate::report::markdown::escape;
 
-pub(super) fn push(out: &mut String, level: &str, maps: &[MapReport]) {
+pub(super) fn push(out: &mut String, level: &str, maps: &[MapReport], figures: &str) {
     for map in maps {
         let _ = writeln!(out, "\n{level} {}\n", escape(&heading(map)));
         let _ = writeln!(out, "Map `{}`.\n{}\n", map.id, escape(&map.caption));
+        let _ = writeln!(out, "![{}]({figures}{})\n", escape(&map.title), file_name(map));
         out.push_str(&tables(map));
     }
 }
