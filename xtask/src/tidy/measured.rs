@@ -1,11 +1,13 @@
 //! Measured numbers are those of the committed files: the page of tables, what other pages quote, and no interval by hand.
 
 use crate::excerpts::{Part, filled, parts};
-use crate::results::{FOLDER, PAGE, page};
+use crate::results::{FOLDER, PAGE, figures, page};
+use crate::tidy::tree::has_extension;
 use crate::tidy::{Tree, Violation};
 
 pub(crate) fn check(tree: &Tree) -> Vec<Violation> {
     let mut violations = page_of_tables(tree);
+    violations.extend(figures_of_page(tree));
     for (path, text) in tree.markdown().filter(|(path, _)| is_page(path)) {
         violations.extend(quoted(path, text, tree));
         violations.extend(by_hand(path, text));
@@ -28,6 +30,22 @@ fn page_of_tables(tree: &Tree) -> Vec<Violation> {
         },
     };
     vec![Violation::new(PAGE, 1, message)]
+}
+
+/// Figures that are missing, or not what the files give, or of nothing.
+fn figures_of_page(tree: &Tree) -> Vec<Violation> {
+    // Files that cannot be read are named with the page.
+    let Ok(figures) = figures(tree) else { return Vec::new() };
+    let stale = figures.iter().filter(|(path, figure)| tree.text(path) != Some(figure.as_str()));
+    let violation = |path: &str, message: &str| Violation::new(path, 1, message);
+    let mut violations: Vec<Violation> = stale
+        .map(|(path, _)| violation(path, "not what the files give: run `cargo xtask results`"))
+        .collect();
+    let is_figure = |path: &str| path.starts_with(FOLDER) && has_extension(path, "svg");
+    let left = tree.paths().filter(|path| is_figure(path) && !figures.contains_key(*path));
+    violations
+        .extend(left.map(|path| violation(path, "a figure of no committed table: delete it")));
+    violations
 }
 
 /// The first line that differs from what the files give, or the first mistake.
@@ -80,6 +98,36 @@ mod tests {
         assert!(stale[0].message.contains("run `cargo xtask results`"), "{stale:?}");
         let damaged = check(&Tree::of(&[(PAGE, &empty), ("docs/results/a/demo.json", "{")]));
         assert!(damaged[0].message.contains("docs/results/a/demo.json"), "{damaged:?}");
+    }
+
+    #[test]
+    fn figures_of_maps_are_checked() {
+        const FILE: &str = "docs/results/a/demo.json";
+        const FIGURE: &str = "docs/results/a/demo-map-a-grid.svg";
+        let report = r#"{ "id": "a", "title": "A", "scale": "demo", "dataset": "digits",
+            "selection": "final", "rows": [], "maps": [{ "id": "a/grid", "title": "Grid", "caption": "",
+            "quantity": { "metric": "m", "words": "m", "unit": "plain" },
+            "axes": [{ "label": "down", "values": [{ "label": "1" }] },
+                     { "label": "across", "values": [{ "label": "1" }] }],
+            "cells": [{ "at": [0, 0], "values": [[1, 0.5]] }] }] }"#;
+        let (results, _) = page(&Tree::of(&[(FILE, report)])).unwrap();
+        assert!(results.contains("(results/a/demo-map-a-grid.svg)"), "{results}");
+        let made = figures(&Tree::of(&[(FILE, report)])).unwrap();
+        let tree = |figure: &str| {
+            Tree::of(&[
+                (FILE, report),
+                (PAGE, &results),
+                (FIGURE, figure),
+                ("docs/results/b.svg", ""),
+            ])
+        };
+        let found = |figure: &str| -> Vec<String> {
+            check(&tree(figure)).iter().map(ToString::to_string).collect()
+        };
+        let left = "docs/results/b.svg:1: a figure of no committed table: delete it";
+        assert_eq!(found(&made[FIGURE]), [left]);
+        let stale = format!("{FIGURE}:1: not what the files give: run `cargo xtask results`");
+        assert_eq!(found("<svg/>"), [stale.as_str(), left]);
     }
 
     /// A right page, then one digit of what it quotes changed.
