@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
 
 mod ci;
+mod excerpts;
 mod golden;
 mod new;
 mod process;
@@ -27,8 +28,8 @@ cargo xtask reproduce [--features LIST] ARGS...
     `cargo xtask reproduce --help` lists the arguments.
 
 cargo xtask results [FILE]...
-    Takes each FILE, a `results.json` that `reproduce` left, into docs/results, and writes
-    docs/results.md of all that is there.
+    Takes each FILE, a `results.json` that `reproduce` left, into docs/results, writes
+    docs/results.md of all that is there, and fills in what other pages quote of it.
 
 cargo xtask tidy
     Checks what compilers do not: arrows between crates, registration, prose, links.

@@ -1,13 +1,16 @@
-//! `cargo xtask results`: takes in measured tables, and writes the page that is made of all of them.
+//! `cargo xtask results`: takes in measured tables, and writes the page that is made of all of them, its figures, and what
+//! other pages quote.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use candlewick_run::TableReport;
-use candlewick_run::report::{read_results, results, results_page};
+use candlewick_run::report::{map_figures, read_results, results, results_page};
 
+use crate::excerpts::filled;
 use crate::tidy::Tree;
 use crate::workspace::Workspace;
 
@@ -16,15 +19,29 @@ pub(crate) const FOLDER: &str = "docs/results/";
 /// The page that is made of them.
 pub(crate) const PAGE: &str = "docs/results.md";
 
-/// Copies `files`, each a `results.json`, to where tables are kept, and writes the page.
+/// Copies `files`, each a `results.json`, to where tables are kept, and writes the page and what others quote.
 pub(crate) fn run(workspace: &Workspace, files: &[String]) -> Result<ExitCode> {
     for file in files {
         let place = take(&workspace.root, Path::new(file))?;
         println!("{file} is now {place}");
     }
-    let (page, count) = page(&Tree::read(&workspace.root)?)?;
+    let tree = Tree::read(&workspace.root)?;
+    let (page, count) = page(&tree)?;
     fs::write(workspace.root.join(PAGE), page).with_context(|| format!("cannot write {PAGE}"))?;
     println!("{PAGE}: {count} tables");
+    for (path, figure) in figures(&tree)? {
+        fs::write(workspace.root.join(&path), figure)
+            .with_context(|| format!("cannot write {path}"))?;
+    }
+    for (path, text) in tree.markdown().filter(|(path, _)| *path != PAGE) {
+        let filled = filled(text, &tree)
+            .map_err(|mistake| anyhow!("{path}:{}: {}", mistake.line, mistake.message))?;
+        if filled != text {
+            fs::write(workspace.root.join(path), filled)
+                .with_context(|| format!("cannot write {path}"))?;
+            println!("{path}: what it quotes");
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -54,17 +71,33 @@ fn take(root: &Path, file: &Path) -> Result<String> {
     Ok(place)
 }
 
-/// The page of all tables in the tree, and how many there are.
-pub(crate) fn page(tree: &Tree) -> Result<(String, usize)> {
+/// All committed tables.
+fn reports(tree: &Tree) -> Result<Vec<TableReport>> {
     let is_one = |path: &str| {
         path.starts_with(FOLDER) && Path::new(path).extension().is_some_and(|end| end == "json")
     };
-    let reports: Vec<TableReport> = tree
-        .texts()
+    tree.texts()
         .filter(|(path, _)| is_one(path))
         .map(|(path, text)| Ok(read_results(text, Path::new(path))?))
-        .collect::<Result<_>>()?;
+        .collect()
+}
+
+/// The page of all tables in the tree, and how many there are.
+pub(crate) fn page(tree: &Tree) -> Result<(String, usize)> {
+    let reports = reports(tree)?;
     Ok((results_page(&reports), reports.len()))
+}
+
+/// The figures that the page shows, by their paths.
+pub(crate) fn figures(tree: &Tree) -> Result<BTreeMap<String, String>> {
+    let mut figures = BTreeMap::new();
+    for report in reports(tree)? {
+        for (name, figure) in map_figures(&report) {
+            let path = format!("{FOLDER}{}/{}-{name}", report.id, report.scale);
+            figures.insert(path, figure.standalone());
+        }
+    }
+    Ok(figures)
 }
 
 #[cfg(test)]
@@ -72,7 +105,8 @@ mod tests {
     use super::*;
 
     const REPORT: &str = r#"{ "id": "paper/table", "title": "A table", "scale": "reduced",
-        "dataset": "digits", "selection": "final", "rows": [] }"#;
+        "dataset": "digits", "selection": "final",
+        "rows": [{ "id": "sdt", "label": "SDT", "runs": [] }] }"#;
 
     #[test]
     fn a_file_goes_where_its_table_belongs_and_into_the_page() -> Result<()> {

@@ -221,9 +221,10 @@ impl Tests {
 
     /// Every row that is needed, with its number of seeds.
     pub fn rows(&self) -> impl Iterator<Item = (&RowOf, u64)> {
-        let of_claims = self.claims.iter().flat_map(|claim| {
-            [(&claim.baseline, claim.seeds), (&claim.method, claim.seeds)]
-        });
+        let of_claims = self
+            .claims
+            .iter()
+            .flat_map(|claim| [(&claim.baseline, claim.seeds), (&claim.method, claim.seeds)]);
         let of_maps =
             self.maps.iter().flat_map(|map| map.points.iter().map(|point| (&point.row, map.seeds)));
         of_claims.chain(of_maps)
@@ -232,9 +233,10 @@ impl Tests {
 
 /// The table and its row of that id.
 fn row_of(table: &Table, id: &str) -> Result<RowOf> {
-    let row = table.rows.iter().find(|row| row.id == id).ok_or_else(|| {
-        Error::unknown("row", id, table.rows.iter().map(|row| row.id.as_str()))
-    })?;
+    let row =
+        table.rows.iter().find(|row| row.id == id).ok_or_else(|| {
+            Error::unknown("row", id, table.rows.iter().map(|row| row.id.as_str()))
+        })?;
     Ok(RowOf { table: table.id.clone(), row: row.clone() })
 }
 
@@ -318,11 +320,7 @@ impl ClaimTest {
 }
 
 fn quantity(metric: &AnyMetric, row: &Row) -> Quantity {
-    Quantity {
-        metric: metric.name().into(),
-        words: metric.words(&row.recipe),
-        unit: metric.unit(),
-    }
+    Quantity { metric: metric.name().into(), words: metric.words(&row.recipe), unit: metric.unit() }
 }
 
 impl RawMap {
@@ -338,8 +336,11 @@ impl RawMap {
         let grid = table.grids.iter().find(|grid| grid.id == test.grid).ok_or_else(|| {
             Error::unknown("grid", &test.grid, table.grids.iter().map(|grid| grid.id.as_str()))
         })?;
-        let axes = self.axes.iter().map(|axis| self.values(grid, axis)).collect::<Result<Vec<_>>>()?;
-        if !(2..=3).contains(&axes.len()) || axes.len() != grid.axes.len() + usize::from(self.metrics.is_some()) {
+        let axes =
+            self.axes.iter().map(|axis| self.values(grid, axis)).collect::<Result<Vec<_>>>()?;
+        if !(2..=3).contains(&axes.len())
+            || axes.len() != grid.axes.len() + usize::from(self.metrics.is_some())
+        {
             return Err(Error::Field {
                 name: id,
                 field: "axes".into(),
@@ -366,11 +367,16 @@ impl RawMap {
         let axes = self.axes.iter().zip(&axes).enumerate().map(|(number, (name, values))| {
             let value = |value: &AxisValue<'_>| MapValue {
                 label: value.label.into(),
-                quantity: value.metric.filter(|_| number == 2).zip(points.first()).map(
-                    |(metric, point)| quantity(metric, &point.row.row),
-                ),
+                quantity: value
+                    .metric
+                    .filter(|_| number == 2)
+                    .zip(points.first())
+                    .map(|(metric, point)| quantity(metric, &point.row.row)),
             };
-            MapAxis { label: self.label(grid, name).into(), values: values.iter().map(value).collect() }
+            MapAxis {
+                label: self.label(grid, name).into(),
+                values: values.iter().map(value).collect(),
+            }
         });
         let axes = axes.collect();
         Ok(Some(MapTest { axes, against, points, seeds: test.seeds, id, raw: self }))
@@ -395,7 +401,11 @@ impl RawMap {
             return Ok(axis.values.iter().map(value).collect());
         }
         let known = grid.axes.iter().map(|axis| axis.id.as_str());
-        Err(Error::unknown("axis", name, known.chain(self.metrics.iter().map(|axis| axis.id.as_str()))))
+        Err(Error::unknown(
+            "axis",
+            name,
+            known.chain(self.metrics.iter().map(|axis| axis.id.as_str())),
+        ))
     }
 
     fn label<'a>(&'a self, grid: &'a Grid, name: &'a str) -> &'a str {
@@ -415,7 +425,10 @@ struct AxisValue<'a> {
 fn every(lengths: &[usize]) -> Vec<Vec<usize>> {
     lengths.iter().fold(vec![Vec::new()], |choices, &length| {
         let longer = |choice: &Vec<usize>, next| choice.iter().copied().chain([next]).collect();
-        choices.iter().flat_map(|choice| (0..length).map(move |next| longer(choice, next))).collect()
+        choices
+            .iter()
+            .flat_map(|choice| (0..length).map(move |next| longer(choice, next)))
+            .collect()
     })
 }
 

@@ -101,7 +101,8 @@ fn along(
     let all = directions * distances.iter().filter(|distance| **distance != 0.0).count() + 1;
     let mut done = 1;
     heard(done, all);
-    let point = |&distance: &f64| FlatnessPoint { distance, loss: Vec::new(), accuracy: Vec::new() };
+    let point =
+        |&distance: &f64| FlatnessPoint { distance, loss: Vec::new(), accuracy: Vec::new() };
     let mut points: Vec<FlatnessPoint> = distances.iter().map(point).collect();
     for number in 0..directions {
         let key = Key::new(recipe.seed).named("flatness").at(number as u64);

@@ -102,9 +102,11 @@ impl Point<'_> {
 
     /// Id of the row that this one is compared with; its own if it is a baseline or has none.
     pub(crate) fn baseline_id(&self) -> String {
-        self.grid.row_id(self.grid.axes.iter().zip(&self.values).map(|(axis, value)| {
-            axis.baseline.as_ref().map_or(value.id.as_str(), String::as_str)
-        }))
+        self.grid.row_id(
+            self.grid.axes.iter().zip(&self.values).map(|(axis, value)| {
+                axis.baseline.as_ref().map_or(value.id.as_str(), String::as_str)
+            }),
+        )
     }
 
     pub(crate) fn label(&self) -> String {

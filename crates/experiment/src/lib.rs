@@ -25,9 +25,9 @@ mod table;
 mod trained;
 mod watch;
 
+pub use claims::Tests;
 pub use error::{Error, Result};
 pub use experiment::{Experiment, Machine, parts};
-pub use claims::Tests;
 pub use flatness::flatness;
 pub use grid::Grid;
 pub use input::{Data, Input};

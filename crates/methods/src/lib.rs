@@ -42,9 +42,7 @@ pub use method_settings::MethodSettings;
 pub use methods::Methods;
 pub use outputs::Outputs;
 pub use parametric_surrogate::{ParameterSearch, ParameterUpdate, ParametricSurrogate};
-pub use potential_distribution::{
-    PotentialDistribution, PotentialObjective, symmetric_divergence,
-};
+pub use potential_distribution::{PotentialDistribution, PotentialObjective, symmetric_divergence};
 pub use scores::Scores;
 pub use shortcut::{Shortcut, ShortcutSchedule};
 pub use temporally_weighted_output::{OutputWeights, TemporallyWeightedOutput, WeightDecision};

@@ -9,6 +9,7 @@ mod claims;
 mod compare;
 mod diagnostics;
 mod direction;
+mod excerpt;
 mod figures;
 mod html;
 mod json;
@@ -25,15 +26,17 @@ use crate::error::Result;
 use crate::table::TableReport;
 
 pub use compare::{comparison_html, comparison_text};
+pub use excerpt::{ExcerptError, excerpt};
 pub use figures::files as figures;
 pub use html::html;
 pub use json::json;
+pub use maps::map_figures;
 pub use markdown::markdown;
 pub use results::{read_results, results, results_page};
 pub use text::text;
 
 /// Writes `report.txt`, `report.md`, `report.json`, `report.html` and `results.json`, which is what
-/// the page of results is made of, into an existing directory, each whole.
+/// the page of results is made of, and each map as `map-NAME.svg` into an existing directory, each whole.
 ///
 /// # Errors
 ///
@@ -49,6 +52,9 @@ pub fn write(report: &TableReport, directory: &Path) -> Result<()> {
     for (name, form) in forms {
         replace_file(&directory.join(name), form.as_bytes())?;
     }
+    for (name, figure) in map_figures(report) {
+        replace_file(&directory.join(name), figure.standalone().as_bytes())?;
+    }
     Ok(())
 }
 
@@ -62,7 +68,7 @@ mod tests {
     #[test]
     fn every_form_is_written() {
         let directory = tempfile::tempdir().unwrap();
-        let report = example::report();
+        let report = example::claims::report();
         write(&report, directory.path()).unwrap();
         let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
         assert_eq!(read("report.txt"), text(&report));
@@ -70,6 +76,7 @@ mod tests {
         assert_eq!(read("report.json"), json(&report));
         assert_eq!(read("report.html"), html(&report));
         assert_eq!(read("results.json"), results(&report));
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 5);
+        assert!(read("map-tet-steps.svg").starts_with("<svg"));
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 7);
     }
 }

@@ -54,7 +54,8 @@ fn rows(table: &Table) {
 fn claims(scale: Scale) -> Result<()> {
     let tests = Tests::at(scale)?;
     outln!("Claims at the {scale} scale");
-    let ids = tests.claims.iter().map(|claim| &claim.id).chain(tests.maps.iter().map(|map| &map.id));
+    let ids =
+        tests.claims.iter().map(|claim| &claim.id).chain(tests.maps.iter().map(|map| &map.id));
     let width = ids.map(String::len).max().unwrap_or(0);
     for claim in &tests.claims {
         outln!("  --claim {:width$}  {}", claim.id, claim.claim());

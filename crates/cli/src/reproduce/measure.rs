@@ -29,9 +29,9 @@ pub(super) fn measure(
     let of_claims = claims.iter().flat_map(|claim| {
         [(&claim.baseline, &claim.metric, claim.seeds), (&claim.method, &claim.metric, claim.seeds)]
     });
-    let of_maps = maps.iter().flat_map(|map| {
-        map.points.iter().map(|point| (&point.row, &point.metric, map.seeds))
-    });
+    let of_maps = maps
+        .iter()
+        .flat_map(|map| map.points.iter().map(|point| (&point.row, &point.metric, map.seeds)));
     for (row, metric, seeds) in of_claims.chain(of_maps) {
         for seed in 1..=seeds {
             wanted.insert(key(row, metric, seed), metric);

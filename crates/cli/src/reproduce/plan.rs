@@ -31,7 +31,8 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(id: &str, arguments: &ReproduceArguments) -> Result<Self> {
         let scale: Scale = arguments.scale.parse()?;
-        let mut table = if id == CLAIMS { Table::of_claims(scale) } else { Table::open(id, scale)? };
+        let mut table =
+            if id == CLAIMS { Table::of_claims(scale) } else { Table::open(id, scale)? };
         table.keep_rows(&arguments.rows)?;
         if let Some(epochs) = arguments.epochs {
             shorten(&mut table, epochs);
@@ -81,7 +82,8 @@ impl Plan {
     pub(super) fn words(&self, open: usize, complete: usize) -> String {
         let mut what = Vec::new();
         if !self.rows.is_empty() {
-            let seeds = if self.seeds == 1 { "1 seed".into() } else { format!("{} seeds", self.seeds) };
+            let seeds =
+                if self.seeds == 1 { "1 seed".into() } else { format!("{} seeds", self.seeds) };
             what.push(format!("{} rows × {seeds}", self.rows.len()));
         }
         if !self.tests.claims.is_empty() {

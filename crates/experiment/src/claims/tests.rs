@@ -10,7 +10,8 @@ fn every_claim_names_two_rows_of_the_same_data_at_every_scale() {
     for scale in Scale::ALL {
         let tests = Tests::at(scale).unwrap();
         let claims = tests.claims.iter().map(|claim| claim.id.as_str());
-        let ids: BTreeSet<&str> = claims.chain(tests.maps.iter().map(|map| map.id.as_str())).collect();
+        let ids: BTreeSet<&str> =
+            claims.chain(tests.maps.iter().map(|map| map.id.as_str())).collect();
         assert_eq!(ids.len(), tests.claims.len() + tests.maps.len(), "the same id twice");
         for claim in &tests.claims {
             let [method, baseline] = [&claim.method.row.recipe, &claim.baseline.row.recipe];

@@ -72,8 +72,7 @@ impl<'a> Finished<'a> {
     /// # Errors
     /// If the data cannot be read, or the checkpoint is damaged.
     pub fn experiment(&self) -> Result<Experiment> {
-        let mut experiment =
-            Experiment::prepare(self.recipe.clone(), &self.name(), self.machine)?;
+        let mut experiment = Experiment::prepare(self.recipe.clone(), &self.name(), self.machine)?;
         experiment.load(&self.checkpoint())?;
         Ok(experiment)
     }

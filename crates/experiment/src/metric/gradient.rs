@@ -9,7 +9,8 @@ use crate::{Recipe, Result};
 
 /// Whether a parameter belongs to a side head, which is in front of no other layer.
 pub(super) fn is_side_head(name: &str) -> bool {
-    name.strip_prefix("side").is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()))
+    name.strip_prefix("side")
+        .is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()))
 }
 
 /// Whether a parameter is the weight of a synaptic layer of the main branch.
@@ -55,7 +56,8 @@ impl Metric for GradientNorm {
 
     fn measure(&self, run: &Finished<'_>) -> Result<f64> {
         let norms = run.last_epoch()?.gradient_norms.iter();
-        let mut norms = norms.filter(|norm| is_synaptic(&norm.name)).map(|norm| f64::from(norm.norm));
+        let mut norms =
+            norms.filter(|norm| is_synaptic(&norm.name)).map(|norm| f64::from(norm.norm));
         let lacks = || run.lacks("norms of the weight gradients");
         let first = norms.next().ok_or_else(lacks)?;
         let last = norms.next_back().unwrap_or(first);

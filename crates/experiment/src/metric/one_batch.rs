@@ -24,14 +24,20 @@ pub(super) fn gradients(run: &Finished<'_>) -> Result<Vec<(String, Option<Tensor
 /// of the coincidences, as a share of the largest of the layer, weighted by the size of the gradient.
 /// One value for each layer whose ends ever fire together.
 pub(super) fn coincident_shares(run: &Finished<'_>) -> Result<Vec<f64>> {
-    let observer = Arc::new(Observer { inner: run.recipe().training_methods().weight_rule(), shares: Mutex::default() });
+    let observer = Arc::new(Observer {
+        inner: run.recipe().training_methods().weight_rule(),
+        shares: Mutex::default(),
+    });
     backward(run, Some(observer.clone()))?;
     let shares = observer.shares.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(shares.clone())
 }
 
 /// One backward pass, in which `observer`, if there is one, stands in for the weight rule of the methods.
-fn backward(run: &Finished<'_>, observer: Option<Arc<Observer>>) -> Result<Vec<(String, Option<Tensor>)>> {
+fn backward(
+    run: &Finished<'_>,
+    observer: Option<Arc<Observer>>,
+) -> Result<Vec<(String, Option<Tensor>)>> {
     let recipe = run.recipe();
     let experiment = Experiment::prepare(recipe.clone(), &run.name(), run.machine())?;
     let checkpoint = Checkpoint::open(&run.checkpoint())?;
@@ -89,9 +95,8 @@ impl WeightGradientRule for Observer {
         let mut of_steps = vec![0.0; gradient.len() * steps];
         (site.coincide)(Side::Post, &rows, &mut of_steps);
         let mut together = vec![0.0; gradient.len()];
-        for (sums, steps) in together
-            .chunks_exact_mut(site.outputs)
-            .zip(of_steps.chunks_exact(site.outputs * steps))
+        for (sums, steps) in
+            together.chunks_exact_mut(site.outputs).zip(of_steps.chunks_exact(site.outputs * steps))
         {
             for step in steps.chunks_exact(site.outputs) {
                 sums.iter_mut().zip(step).for_each(|(sum, count)| *sum += f64::from(*count));

@@ -36,9 +36,11 @@ impl Metric for EpochsTo {
     }
 
     fn measure(&self, run: &Finished<'_>) -> Result<f64> {
-        let tested = run.record().epochs.iter().filter_map(|epoch| {
-            Some((f64::from(epoch.epoch), epoch.test.as_ref()?.accuracy))
-        });
+        let tested = run
+            .record()
+            .epochs
+            .iter()
+            .filter_map(|epoch| Some((f64::from(epoch.epoch), epoch.test.as_ref()?.accuracy)));
         let mut before: Option<(f64, f64)> = None;
         for (epoch, accuracy) in tested {
             if accuracy >= self.accuracy {

@@ -34,7 +34,13 @@ impl Metric for SurrogateParameter {
             .find(|method| method.name == "parametric_surrogate.parameter");
         let logarithms: Vec<f64> = match learned {
             Some(learned) => learned.values.iter().map(|value| f64::from(*value).ln()).collect(),
-            None => run.recipe().surrogate.parameter().map(|value| f64::from(value).ln()).into_iter().collect(),
+            None => run
+                .recipe()
+                .surrogate
+                .parameter()
+                .map(|value| f64::from(value).ln())
+                .into_iter()
+                .collect(),
         };
         Ok(mean(&logarithms).ok_or_else(|| run.lacks("a parameter of the surrogate"))?.exp())
     }

@@ -109,9 +109,14 @@ fn verdict(claim: &ClaimReport, finding: &Finding) -> Vec<String> {
 /// A claim with what was found of it.
 pub(crate) type Found<'a> = (&'a ClaimReport, Finding);
 
+/// All claims of a table with what was found of them.
+pub(crate) fn found(claims: &[ClaimReport]) -> Vec<Found<'_>> {
+    claims.iter().zip(findings(claims)).collect()
+}
+
 /// The claims of each paper under a heading, papers in the order in which they first appear.
 pub(crate) fn by_paper(claims: &[ClaimReport]) -> Vec<(String, Vec<Found<'_>>)> {
-    let all: Vec<Found<'_>> = claims.iter().zip(findings(claims)).collect();
+    let all = found(claims);
     papers(claims)
         .into_iter()
         .map(|paper| {

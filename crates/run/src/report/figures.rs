@@ -2,7 +2,7 @@
 
 use crate::metrics::EpochMetrics;
 use crate::report::charts::{Section, bars, in_charts};
-use crate::report::maps::heatmap;
+use crate::report::maps::map_figures;
 use crate::report::minimum;
 use crate::snapshot::{LayerSnapshot, Snapshot};
 use crate::statistics::mean;
@@ -228,9 +228,7 @@ fn rasters(report: &TableReport) -> Vec<Figure> {
 
 /// All figures as files: a name that tells section and title, and the figure.
 pub fn files(report: &TableReport) -> Vec<(String, Figure)> {
-    let of_maps =
-        report.maps.iter().map(|map| (format!("map-{}.svg", slug(&map.id)), heatmap(map).draw()));
-    let mut files: Vec<(String, Figure)> = of_maps.collect();
+    let mut files = map_figures(report);
     for Section { heading, figures, .. } in sections(report) {
         let alone = figures.len() == 1;
         for figure in figures {
@@ -246,7 +244,7 @@ pub fn files(report: &TableReport) -> Vec<(String, Figure)> {
 }
 
 /// Lower-case letters and digits, everything else as single dashes.
-fn slug(text: &str) -> String {
+pub(crate) fn slug(text: &str) -> String {
     let words = text.split(|character: char| !character.is_alphanumeric());
     let words: Vec<String> = words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
     words.join("-")

@@ -4,8 +4,10 @@ use crate::claim::words::{counted, paper, paper_name};
 use crate::claim::{LEVEL, Pair, Quantity, Unit};
 use crate::format::short;
 use crate::map::{MapAxis, MapCell, MapReport};
+use crate::report::figures::slug;
 use crate::statistics::holm;
-use crate::svg::{ColorScale, HeatCell, HeatPanel, Heatmap};
+use crate::svg::{ColorScale, Figure, HeatCell, HeatPanel, Heatmap};
+use crate::table::TableReport;
 
 /// The map as rows and columns; a single column lies down as a row.
 pub(crate) fn heatmap(map: &MapReport) -> Heatmap {
@@ -52,6 +54,16 @@ pub(crate) fn heatmap(map: &MapReport) -> Heatmap {
 /// The map with its paper: `TET: Accuracy after fewer steps`.
 pub(crate) fn heading(map: &MapReport) -> String {
     format!("{}: {}", paper_name(paper(&map.id)), map.title)
+}
+
+/// The name of the map's file: `map-tet-steps.svg`.
+pub(crate) fn file_name(map: &MapReport) -> String {
+    format!("map-{}.svg", slug(&map.id))
+}
+
+/// The maps of a report as files: a name, and the figure.
+pub fn map_figures(report: &TableReport) -> Vec<(String, Figure)> {
+    report.maps.iter().map(|map| (file_name(map), heatmap(map).draw())).collect()
 }
 
 fn labels(axis: Option<&MapAxis>) -> Vec<String> {
@@ -185,4 +197,65 @@ fn note(map: &MapReport, marks: &[(usize, char)]) -> Option<String> {
     } else {
         format!("▲ above, ▼ below {} (paired, corrected, 5 %)", against.trim())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::map::MapValue;
+    use crate::report::example;
+
+    #[test]
+    fn the_maps_of_the_small_example() {
+        let files = map_figures(&example::claims::report());
+        for (name, figure) in &files {
+            example::assert_golden(name, &figure.standalone());
+        }
+        assert_eq!(files.len(), 2);
+    }
+
+    fn axis(label: &str, values: &[&str]) -> MapAxis {
+        let value = |value: &&str| MapValue { label: (*value).to_owned(), quantity: None };
+        MapAxis { label: label.to_owned(), values: values.iter().map(value).collect() }
+    }
+
+    #[test]
+    fn a_single_column_lies_down() {
+        let mut map = example::claims::report().maps.remove(1);
+        map.axes = vec![axis("start", &["0.1", "1", "10"]), axis("end", &["PSG"])];
+        map.cells = vec![MapCell { at: vec![1, 0], values: vec![(1, 0.5)] }];
+        let heatmap = heatmap(&map);
+        assert_eq!((heatmap.down.as_str(), heatmap.across.as_str()), ("end", "start"));
+        let texts: Vec<&str> =
+            heatmap.panels[0].cells[0].iter().map(|cell| cell.text.as_str()).collect();
+        assert_eq!(texts, ["–", "50.0", "–"]);
+    }
+
+    /// Marks need two seeds of both cells, the same quantity, and a difference that outlasts the correction.
+    #[test]
+    fn marks_are_earned() {
+        let map = example::claims::report().maps.remove(1);
+        assert_eq!(marks(&map).len(), 4);
+        assert!(
+            marks(&map).iter().all(|(index, mark)| map.cells[*index].at[0] == 1 && *mark == '▲')
+        );
+        let mut single = map.clone();
+        for cell in &mut single.cells {
+            cell.values.truncate(1);
+        }
+        assert_eq!(marks(&single), []);
+        assert!(heatmap(&single).note.unwrap().starts_with("No cell"));
+        let mut falling = map.clone();
+        falling.against = Some((0, 1));
+        assert!(marks(&falling).iter().all(|(_, mark)| *mark == '▼'));
+        assert_eq!(heatmap(&MapReport { against: None, ..map }).note, None);
+    }
+
+    #[test]
+    fn a_failed_run_leaves_a_cell_without_color() {
+        let mut map = example::claims::report().maps.remove(1);
+        map.cells[0].values[2].1 = f64::NAN;
+        let cell = &heatmap(&map).panels[0].cells[0][0];
+        assert_eq!((cell.value, cell.text.as_str()), (None, "none"));
+    }
 }

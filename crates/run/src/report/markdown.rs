@@ -1,7 +1,7 @@
 //! A report as Markdown, one sentence per line.
 
-mod claims;
-mod maps;
+pub(super) mod claims;
+pub(super) mod maps;
 
 use std::fmt::Write;
 
@@ -12,13 +12,13 @@ use crate::report::diagnostics;
 use crate::report::direction::Directions;
 use crate::table::{RowReport, TableReport};
 
-/// Renders the report as Markdown that ends with a line break.
+/// Renders the report as Markdown that ends with a line break; its [maps](super::map_figures) are files beside it.
 pub fn markdown(report: &TableReport) -> String {
-    format!("# {}\n\n{}", escape(&report.title), sections(report, "##"))
+    format!("# {}\n\n{}", escape(&report.title), sections(report, "##", ""))
 }
 
-/// Everything below the title, with `level` before the headings.
-pub(crate) fn sections(report: &TableReport, level: &str) -> String {
+/// Everything below the title, with `level` before the headings, and `figures` before the names of the maps' files.
+pub(crate) fn sections(report: &TableReport, level: &str, figures: &str) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "Table `{}` at the {} scale.", report.id, report.scale);
     if let Some(network) = &report.network {
@@ -35,7 +35,7 @@ pub(crate) fn sections(report: &TableReport, level: &str) -> String {
         push_list(&mut out, level, "Direction", &directions);
         push_diagnostics(&mut out, level, report);
     }
-    maps::push(&mut out, level, &report.maps);
+    maps::push(&mut out, level, &report.maps, figures);
     push_list(&mut out, level, "Protocol", &protocol(report));
     push_list(&mut out, level, "Deviations", &report.deviations);
     let environment: Vec<String> =
