@@ -2,7 +2,7 @@
 
 use crate::claim::paragraph::papers;
 use crate::claim::words::{counted, paper_name};
-use crate::claim::{ClaimReport, Expectation, Finding, LEVEL, Verdict, findings};
+use crate::claim::{ClaimReport, Expectation, Finding, LEVEL, Pair, Verdict, findings};
 use crate::report::cells::NOTHING;
 
 /// Headers of the columns.
@@ -57,11 +57,14 @@ fn values(claim: &ClaimReport) -> Vec<String> {
     let Some((baseline, method)) = claim.means() else {
         return vec!["not run".to_owned()];
     };
-    vec![
-        format!("{baseline} → {method}"),
-        format!("{} → {}", claim.baseline, claim.method),
-        counted(claim.pairs.len(), "seed"),
-    ]
+    let whose = format!("{} → {}", claim.baseline, claim.method);
+    let seeds = counted(claim.pairs.len(), "seed");
+    if claim.expected == Expectation::Identical {
+        let equal = |pair: &&Pair| pair.method.to_bits() == pair.baseline.to_bits();
+        let equal = claim.pairs.iter().filter(equal).count();
+        return vec![format!("equal in {equal} of {seeds}"), whose];
+    }
+    vec![format!("{baseline} → {method}"), whose, seeds]
 }
 
 fn difference(claim: &ClaimReport, finding: &Finding) -> Vec<String> {
