@@ -4,6 +4,7 @@ mod finding;
 #[cfg(test)]
 mod laws;
 pub(crate) mod paragraph;
+pub(crate) mod sentence;
 pub(crate) mod words;
 
 use serde::{Deserialize, Serialize};

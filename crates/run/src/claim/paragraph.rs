@@ -1,9 +1,9 @@
 //! The findings of a table in plain words, for a reader who reads nothing else.
 
 use crate::claim::words::{counted, paper_name};
-use crate::claim::{ClaimReport, Expectation, Finding, LEVEL, Verdict, findings};
+use crate::claim::{ClaimReport, Expectation, Finding, LEVEL, Pair, Verdict, findings};
 
-/// What the claims of a table came to: a line on all of them, a line per paper with a sentence per claim, and a line on
+/// What the claims of a table came to: a line on all of them, a line per paper with its claims by verdict, and a line on
 /// what the verdicts mean. The empty text for no claims.
 pub fn paragraph(claims: &[ClaimReport]) -> String {
     let findings = findings(claims);
@@ -15,7 +15,7 @@ pub fn paragraph(claims: &[ClaimReport]) -> String {
     let mut lines = vec![opening(&all, papers.len())];
     for paper in papers {
         let its: Vec<_> = all.iter().copied().filter(|(claim, _)| claim.paper() == paper).collect();
-        lines.push(format!("{}: {}", paper_name(paper), of_paper(&its)));
+        lines.push(format!("{}. {}", paper_name(paper), of_paper(&its)));
     }
     lines.push(
         "All of this is said of the small networks and data that were measured here: what shows no effect, or cannot be told, may be otherwise on those of the papers."
@@ -85,65 +85,65 @@ fn listed(parts: &[String]) -> String {
     }
 }
 
-/// A sentence per claim, those that hold first.
+/// The claims under the words for their verdicts, those that hold first.
 fn of_paper(claims: &[(&ClaimReport, &Finding)]) -> String {
-    let order = [Verdict::Holds, Verdict::Contradicted, Verdict::NoEffect, Verdict::CannotTell];
-    let sentences: Vec<String> = order
+    let groups = [
+        (Verdict::Holds, "Holds"),
+        (Verdict::Contradicted, "Contradicted"),
+        (Verdict::NoEffect, "No effect"),
+        (Verdict::CannotTell, "Cannot be told"),
+    ];
+    let sentences: Vec<String> = groups
         .into_iter()
-        .flat_map(|verdict| claims.iter().filter(move |(_, finding)| finding.verdict == verdict))
-        .map(|(claim, finding)| sentence(claim, finding))
+        .filter_map(|(verdict, words)| {
+            let its = claims.iter().filter(|(_, finding)| finding.verdict == verdict);
+            let its: Vec<String> = its
+                .map(|(claim, finding)| format!("{} ({})", quoted(claim), ground(claim, finding)))
+                .collect();
+            (!its.is_empty()).then(|| format!("{words}: {}.", its.join("; ")))
+        })
         .collect();
     sentences.join(" ")
 }
 
-/// What was found of one claim, as a sentence.
-pub(crate) fn sentence(claim: &ClaimReport, finding: &Finding) -> String {
-    let said = format!("“{}”", claim.claim.trim_end_matches('.'));
+/// The claim without its period, in quotation marks.
+pub(crate) fn quoted(claim: &ClaimReport) -> String {
+    format!("“{}”", claim.claim.trim_end_matches('.'))
+}
+
+/// What the verdict rests on, in a few words.
+fn ground(claim: &ClaimReport, finding: &Finding) -> String {
     let words = &claim.quantity.words;
-    let unit = claim.quantity.unit;
     let identity = claim.expected == Expectation::Identical;
-    let means = || match claim.means() {
-        Some((baseline, method)) => {
-            format!(
-                "{words}: {method} under {} and {baseline} under {}",
-                claim.method, claim.baseline
-            )
+    match (finding.verdict, claim.means()) {
+        (Verdict::Holds, _) if identity => format!("{words}, to the bit"),
+        (Verdict::Contradicted, _) if identity => broken(claim),
+        (Verdict::Holds | Verdict::Contradicted, Some((baseline, method))) => {
+            format!("{words} {method} instead of {baseline}")
         }
-        None => words.clone(),
-    };
-    let change = match (&finding.difference, finding.sees) {
-        (Some(difference), Some(_)) => {
-            format!(", {} {}", unit.change(difference.mean), unit.interval(difference))
-        }
-        _ => String::new(),
-    };
-    match finding.verdict {
-        Verdict::Holds if identity => format!("{said} holds to the bit ({words})."),
-        Verdict::Contradicted if identity => {
-            format!("{said} fails ({}), which is a mistake in the code.", means())
-        }
-        Verdict::Holds => format!("{said} holds ({}{change}).", means()),
-        Verdict::Contradicted => format!("{said} is contradicted ({}{change}).", means()),
-        Verdict::NoEffect => {
-            let claimed =
-                if claim.expected == Expectation::Unchanged { ", as claimed" } else { "" };
-            let margin = unit.size(claim.margin);
-            format!(
-                "{said} shows no effect{claimed} ({words} changes by less than {margin}{change})."
-            )
-        }
-        Verdict::CannotTell => {
-            let reason = reason(claim, finding);
-            match finding.sees {
-                Some(_) => format!("{said} cannot be told ({}{change}; {reason}).", means()),
-                None => format!("{said} cannot be told ({words}: {reason})."),
-            }
-        }
+        (Verdict::NoEffect, _) => unchanged(claim),
+        _ => format!("{words}: {}", reason(claim, finding)),
     }
 }
 
+/// How an identity fails.
+pub(crate) fn broken(claim: &ClaimReport) -> String {
+    let differ = |pair: &&Pair| pair.method.to_bits() != pair.baseline.to_bits();
+    let differing = claim.pairs.iter().filter(differ).count();
+    let seeds = counted(claim.pairs.len(), "seed");
+    let words = &claim.quantity.words;
+    format!("{words} differs in {differing} of {seeds}, which is a mistake in the code")
+}
+
+/// How little changes.
+pub(crate) fn unchanged(claim: &ClaimReport) -> String {
+    let claimed = if claim.expected == Expectation::Unchanged { ", as claimed" } else { "" };
+    let margin = claim.quantity.unit.size(claim.margin);
+    format!("{} changes by less than {margin}{claimed}", claim.quantity.words)
+}
+
 /// Why the runs do not tell.
-fn reason(claim: &ClaimReport, finding: &Finding) -> String {
+pub(crate) fn reason(claim: &ClaimReport, finding: &Finding) -> String {
     let seeds = counted(claim.pairs.len(), "seed");
     match (finding.obstacle(claim), finding.differs, finding.sees) {
         (Some(obstacle), ..) => obstacle.to_owned(),
@@ -162,7 +162,6 @@ fn reason(claim: &ClaimReport, finding: &Finding) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claim::Pair;
     use crate::report::example;
 
     #[test]
@@ -195,8 +194,7 @@ mod tests {
         assert_eq!(alone.verdict, Verdict::Holds);
         let among = findings(&vec![claim.clone(); 20])[0];
         assert_eq!(among.verdict, Verdict::CannotTell);
-        let sentence = sentence(&claim, &among);
-        let reason = "p is 0.020 for this claim alone, and 0.404 among all of them";
-        assert!(sentence.contains(reason), "{sentence}");
+        let expected = "p is 0.020 for this claim alone, and 0.404 among all of them";
+        assert_eq!(reason(&claim, &among), expected);
     }
 }

@@ -40,7 +40,7 @@ impl Canvas {
     /// A canvas with the title at the top left, which takes 26 units.
     pub(crate) fn titled(title: &str) -> Self {
         let mut canvas = Self::default();
-        canvas.text("cw-title", 0.0, 16.0, &fitted(title, WIDTH * 0.88));
+        canvas.text("cw-title", 0.0, 16.0, &fitted(title, WIDTH * 0.76));
         canvas
     }
 

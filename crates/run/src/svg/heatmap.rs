@@ -97,6 +97,15 @@ impl Heatmap {
         canvas.finish(&self.title, y - 14.0)
     }
 
+    /// What stands in the corner of the map as a table: what varies down and across.
+    pub(crate) fn corner(&self) -> String {
+        let names: Vec<&str> = [self.down.as_str(), &self.across]
+            .into_iter()
+            .filter(|name| !name.is_empty())
+            .collect();
+        names.join(" by ")
+    }
+
     /// Draws a grid whose first line of text stands at `top`; returns where it ends.
     fn grid(&self, canvas: &mut Canvas, panel: &HeatPanel, top: f64) -> f64 {
         let mut y = top;
@@ -169,6 +178,17 @@ fn legend(canvas: &mut Canvas, scale: &ColorScale, y: f64) -> f64 {
     }
     canvas.text("cw-soft", 0.0, y + 17.0, &fitted(&scale.label, WIDTH));
     y + 17.0
+}
+
+impl HeatPanel {
+    /// What stands above the panel as a table: which it is, and what its values are.
+    pub(crate) fn heading(&self) -> String {
+        let parts: Vec<&str> = [self.label.as_str(), &self.scale.label]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect();
+        parts.join(": ")
+    }
 }
 
 impl ColorScale {

@@ -33,8 +33,8 @@ fn push_found(out: &mut String, claims: &[ClaimReport]) {
         prose(first)
     );
     for paper in papers {
-        let (name, found) = paper.split_once(": ").unwrap_or(("", paper));
-        let _ = writeln!(out, "<li><strong>{}</strong>: {}</li>", prose(name), prose(found));
+        let (name, found) = paper.split_once(". ").unwrap_or(("", paper));
+        let _ = writeln!(out, "<li><strong>{}</strong>. {}</li>", prose(name), prose(found));
     }
     let _ = write!(out, "</ul>\n<p>{}</p>\n</div>\n</section>\n", prose(last));
 }
@@ -100,7 +100,7 @@ fn picture(claim: &ClaimReport, finding: &Finding) -> Option<Figure> {
     };
     let difference_text: fn(f64) -> String = match unit {
         Unit::Fraction | Unit::Plain => signed_short,
-        Unit::Ratio => |value| format!("×{}", short(10.0_f64.powf(value))),
+        Unit::Ratio => |value| Unit::Ratio.change(value),
     };
     let difference_label = match unit {
         Unit::Fraction => "points",

@@ -32,16 +32,11 @@ pub(super) fn push(out: &mut String, maps: &[MapReport]) {
 
 fn push_tables(out: &mut String, heatmap: &Heatmap) {
     for panel in &heatmap.panels {
-        let label: Vec<&str> = [panel.label.as_str(), panel.scale.label.as_str()]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .collect();
         let _ = write!(
             out,
-            "<p>{}</p>\n<div class=\"scroll\"><table class=\"plain\"><thead><tr><th scope=\"col\">{} by {}</th>",
-            prose(&label.join(": ")),
-            prose(&heatmap.down),
-            prose(&heatmap.across)
+            "<p>{}</p>\n<div class=\"scroll\"><table class=\"plain\"><thead><tr><th scope=\"col\">{}</th>",
+            prose(&panel.heading()),
+            prose(&heatmap.corner())
         );
         for column in &panel.columns {
             let _ = write!(out, "<th scope=\"col\">{}</th>", prose(column));

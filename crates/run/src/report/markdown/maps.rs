@@ -20,11 +20,9 @@ pub(crate) fn tables(map: &MapReport) -> String {
     let mut out = String::new();
     let heatmap = heatmap(map);
     for (index, panel) in heatmap.panels.iter().enumerate() {
-        let label = if panel.label.is_empty() { "" } else { ": " };
         let gap = if index == 0 { "" } else { "\n" };
-        let _ =
-            writeln!(out, "{gap}{}{label}{}\n", escape(&panel.label), escape(&panel.scale.label));
-        let _ = write!(out, "| {} by {} |", escape(&heatmap.down), escape(&heatmap.across));
+        let _ = writeln!(out, "{gap}{}\n", escape(&panel.heading()));
+        let _ = write!(out, "| {} |", escape(&heatmap.corner()));
         for column in &panel.columns {
             let _ = write!(out, " {} |", escape(column));
         }

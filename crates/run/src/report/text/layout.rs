@@ -89,12 +89,13 @@ pub(super) fn push_paragraph(out: &mut String, bullet: &str, text: &str) {
     }
 }
 
-/// Breaks at spaces into lines of at most `limit` characters; a longer word is cut.
+/// Breaks at spaces into lines of at most `limit` characters, but not before a percent sign; a longer word is cut.
 pub(super) fn wrap(text: &str, limit: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut length = 0;
-    for word in text.split_whitespace() {
-        let mut rest: Vec<char> = word.chars().collect();
+    let text = text.replace(" %", "\u{a0}%");
+    for word in text.split_ascii_whitespace() {
+        let mut rest: Vec<char> = word.replace('\u{a0}', " ").chars().collect();
         while !rest.is_empty() {
             let gap = usize::from(length > 0);
             if length + gap + rest.len() > limit && length > 0 {
@@ -122,6 +123,7 @@ mod tests {
     fn wrapping_cuts_only_words_that_are_too_long() {
         assert_eq!(wrap("a bb ccc", 4), ["a bb", "ccc"]);
         assert_eq!(wrap("abcdefgh i", 3), ["abc", "def", "gh", "i"]);
+        assert_eq!(wrap("at 95 % it", 5), ["at", "95 %", "it"]);
         assert_eq!(wrap("", 3), [""]);
     }
 }

@@ -16,12 +16,8 @@ pub(super) fn push(out: &mut String, maps: &[MapReport]) {
         push_paragraph(out, "", &map.caption);
         let heatmap = heatmap(map);
         for panel in &heatmap.panels {
-            let heading: Vec<&str> = [panel.label.as_str(), panel.scale.label.as_str()]
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .collect();
-            push_paragraph(out, "", &heading.join(": "));
-            push_panel(out, &format!("{} by {}", heatmap.down, heatmap.across), panel);
+            push_paragraph(out, "", &panel.heading());
+            push_panel(out, &heatmap.corner(), panel);
         }
         if let Some(note) = &heatmap.note {
             push_paragraph(out, "", note);
