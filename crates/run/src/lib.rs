@@ -16,7 +16,9 @@ mod lines;
 pub mod manifest;
 pub mod metrics;
 pub mod operations;
+pub mod origin;
 pub mod report;
+mod seal;
 pub mod snapshot;
 pub mod statistics;
 pub mod summary;
@@ -35,6 +37,7 @@ pub use metrics::{
     EpochMetrics, EvaluationMetrics, GradientNorm, LayerMetrics, MethodValues, TrainMetrics,
 };
 pub use operations::SynapticOperations;
+pub use origin::Origin;
 pub use snapshot::{LayerSnapshot, Snapshot};
 pub use summary::{Accuracies, Selection, Summary};
 pub use table::{Fact, Published, RowReport, RunRecord, Source, TableReport};
