@@ -32,6 +32,9 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     let machine =
         machine::named(&wanted.device, wanted.data_dir.clone(), wanted.cache_dir.clone())?;
     let bars = Bars::new();
+    for run in plans.iter().flatten() {
+        run.mend(&bars)?;
+    }
     let open = plans.iter().flatten().filter(|run| !run.is_complete()).count();
     let all: usize = plans.iter().map(Vec::len).sum();
     bars.say(&format!(

@@ -8,6 +8,7 @@ use candlewick::experiment::{Experiment, Machine, Recipe};
 use candlewick::run::hash::sha256_hex;
 use candlewick::run::{RunDirectory, RunState};
 use candlewick::train::Ended;
+use candlewick::train::trainer::LAST;
 
 use crate::arguments::MachineArguments;
 use crate::bars::Bars;
@@ -63,6 +64,17 @@ impl Planned {
         RunDirectory::inspect(&self.path) == RunState::Complete
     }
 
+    /// Writes the recipes of the run again if it is there and they are damaged, and says so.
+    pub(crate) fn mend(&self, bars: &Bars) -> Result<()> {
+        if RunDirectory::inspect(&self.path) != RunState::Absent {
+            for name in RunDirectory::mend(&self.path, &self.text, &self.recipe.to_toml()?)? {
+                let path = self.path.join(name);
+                bars.say(&format!("{} was damaged, and is written again", path.display()));
+            }
+        }
+        Ok(())
+    }
+
     /// Trains or resumes the run; `false` if it was stopped.
     pub(crate) fn train(
         &self,
@@ -74,11 +86,16 @@ impl Planned {
         let mut experiment = Experiment::prepare(self.recipe.clone(), &self.name, machine)?;
         let mut directory = match RunDirectory::inspect(&self.path) {
             RunState::Complete => return Ok(true),
-            RunState::Unfinished => RunDirectory::resume(&self.path)?,
+            RunState::Unfinished => {
+                let run = RunDirectory::resume(&self.path)?;
+                if !run.checkpoints().join(LAST).is_file() {
+                    bars.say(&format!("{}: has no checkpoint yet, and begins anew", self.label));
+                }
+                run
+            }
             RunState::Absent => {
                 let resolved = self.recipe.to_toml()?;
-                let hash = sha256_hex(resolved.as_bytes());
-                let manifest = machine::manifest(&experiment, hash, &wanted.device, threads);
+                let manifest = machine::manifest(&experiment, &wanted.device, threads);
                 RunDirectory::create(&self.path, manifest, &self.text, &resolved)?
             }
         };

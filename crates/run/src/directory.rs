@@ -19,6 +19,7 @@
 //! The files are bound together by hashes, so that a damaged or edited one, or one of another run, is named when it is read:
 //! the manifest has those of both recipes, a checkpoint those of its [`Origin`](crate::Origin), and the other JSON documents
 //! that of the recipe, the summary also that of `metrics.jsonl`; each document and checkpoint has one of itself.
+//! `timing.jsonl` and the event file are not bound: what a run learned does not depend on them.
 
 mod documents;
 mod mend;
@@ -78,7 +79,10 @@ impl RunDirectory {
         let mut checkpoints = fs::read_dir(path.join(CHECKPOINTS)).into_iter().flatten();
         if has(Summary::FILE) {
             RunState::Complete
-        } else if has(METRICS) || checkpoints.next().is_some() || has(Manifest::FILE) && has(RESOLVED) {
+        } else if has(METRICS)
+            || checkpoints.next().is_some()
+            || has(Manifest::FILE) && has(RESOLVED)
+        {
             RunState::Unfinished
         } else {
             RunState::Absent

@@ -351,11 +351,17 @@ fn an_origin_is_of_its_run_and_of_its_epochs() {
     let lines = root.path().join("metrics.jsonl");
     let text = fs::read_to_string(&lines).unwrap();
     // A digit of the third epoch does not concern the second.
-    fs::write(&lines, text.replacen("\"epoch\":3,\"time_steps\":4", "\"epoch\":3,\"time_steps\":5", 1))
-        .unwrap();
+    fs::write(
+        &lines,
+        text.replacen("\"epoch\":3,\"time_steps\":4", "\"epoch\":3,\"time_steps\":5", 1),
+    )
+    .unwrap();
     origin.check(&run, file).unwrap();
-    fs::write(&lines, text.replacen("\"epoch\":2,\"time_steps\":4", "\"epoch\":2,\"time_steps\":5", 1))
-        .unwrap();
+    fs::write(
+        &lines,
+        text.replacen("\"epoch\":2,\"time_steps\":4", "\"epoch\":2,\"time_steps\":5", 1),
+    )
+    .unwrap();
     let message = refused(origin);
     assert!(message.contains("metrics.jsonl: damaged or edited: expected SHA-256 "), "{message}");
 }
@@ -367,7 +373,9 @@ fn damaged_recipes_are_mended_from_their_texts_and_from_no_others() {
     drop(begin(path));
     assert!(RunDirectory::mend(path, RECIPE, RESOLVED).unwrap().is_empty());
     let mut visited = 0;
-    for damaged in [vec!["resolved.toml"], vec!["recipe.toml"], vec!["resolved.toml", "recipe.toml"]] {
+    for damaged in
+        [vec!["resolved.toml"], vec!["recipe.toml"], vec!["resolved.toml", "recipe.toml"]]
+    {
         for (index, name) in damaged.iter().enumerate() {
             if index == 0 {
                 fs::write(path.join(name), "seed = 9\n").unwrap();

@@ -1,6 +1,5 @@
 //! Evaluation: loss, accuracy per time step and firing rates over a data set, without gradients.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candlewick_encode::Loader;
@@ -76,13 +75,12 @@ pub fn evaluate(
 /// # Errors
 /// If the checkpoint does not fit the network, and as [`evaluate`].
 pub fn evaluate_checkpoint(
-    path: &Path,
+    checkpoint: &Checkpoint,
     model: &dyn Model,
     methods: &mut Methods,
     data: &[Loader],
     time_steps: &[usize],
 ) -> Result<Vec<Evaluation>> {
-    let checkpoint = Checkpoint::open(path)?;
     checkpoint.load_parameters(model.parameters())?;
     checkpoint.load_methods(methods)?;
     let never = AtomicBool::new(false);

@@ -60,13 +60,15 @@ impl Training<'_> {
     /// Resumes the run from its last checkpoint, if it has one.
     pub(super) fn resume(&mut self) -> Result<()> {
         let Some(run) = &mut self.run else { return Ok(()) };
-        let path = run.checkpoints().join(LAST);
-        if path.is_file() {
-            let (checkpoint, parameters) = (Checkpoint::open(&path)?, self.model.parameters());
+        if run.checkpoints().join(LAST).is_file() {
+            let parameters = self.model.parameters();
+            let checkpoint = Checkpoint::open_in(run, LAST)?;
             self.place = checkpoint.place()?;
             checkpoint.load_parameters(parameters)?;
             checkpoint.load_optimizer(&mut self.optimizer, parameters)?;
             checkpoint.load_methods(self.methods)?;
+        } else {
+            lost_checkpoint(run)?;
         }
         run.rewind(self.place.epoch)?;
         self.history = History::read(run)?;
@@ -266,6 +268,24 @@ impl Training<'_> {
         let progress = epochs / f64::from(self.settings.epochs());
         Moment { epoch, step, progress, training: true }
     }
+}
+
+/// Refuses to begin anew, without a word, a run that must have had a checkpoint.
+fn lost_checkpoint(run: &RunDirectory) -> Result<()> {
+    let epochs = run.metrics()?.len();
+    // Before the first checkpoint, a run that was killed has at most the line of its first epoch.
+    if epochs > 1 || matches!(run.manifest().status, Status::Interrupted | Status::Complete) {
+        return Err(Error::Checkpoint {
+            path: run.checkpoints().join(LAST),
+            field: "file".into(),
+            what: format!(
+                "it is missing, so that the run, of which {epochs} epochs are recorded, cannot go on; remove {} \
+                 to begin anew",
+                run.path().display()
+            ),
+        });
+    }
+    Ok(())
 }
 
 /// How the values of each parameter are distributed.
