@@ -8,6 +8,7 @@ use candlewick_network::{Census, Context, LayerObservation};
 use candlewick_run::{EvaluationMetrics, LayerMetrics, SynapticOperations};
 
 use crate::checkpoint::Checkpoint;
+use crate::divergence::Symptom;
 use crate::error::{Error, Result};
 use crate::loaders;
 use crate::model::Model;
@@ -141,6 +142,7 @@ impl Evaluation {
         if self.metrics.loss.is_finite() {
             return Ok(self);
         }
-        Err(Error::Diverged { quantity, layer: None, epoch, step })
+        let symptom = Symptom::NotFinite { quantity, layer: None };
+        Err(Error::Diverged { symptom, epoch, step })
     }
 }

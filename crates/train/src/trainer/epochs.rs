@@ -13,6 +13,7 @@ use candlewick_run::{EpochMetrics, Histogram, MethodValues, RunDirectory, Status
 use super::{Cadence, Ended, LAST, in_words};
 use crate::checkpoint::Checkpoint;
 use crate::data::Loaders;
+use crate::divergence::symptom;
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, evaluate};
 use crate::history::History;
@@ -95,11 +96,27 @@ impl Training<'_> {
         self.announce()?;
         while self.place.epoch < epochs {
             let span = self.settings.span(self.place.epoch);
-            if !self.train_epoch(span)? || !self.finish_epoch(span)? {
+            if !self.train_epoch(span)? {
+                return self.interrupt();
+            }
+            self.check_divergence()?;
+            if !self.finish_epoch(span)? {
                 return self.interrupt();
             }
         }
         self.summarize()
+    }
+
+    /// Ends the training, or warns if it shall go on, when the steps of this epoch show that it has diverged.
+    fn check_divergence(&self) -> Result<()> {
+        let Place { epoch, step, sums } = &self.place;
+        let Some(symptom) = symptom(sums) else { return Ok(()) };
+        let diverged = Error::Diverged { symptom, epoch: epoch + 1, step: *step };
+        if self.settings.stop_when_diverged {
+            return Err(diverged);
+        }
+        tracing::warn!("{diverged}");
+        Ok(())
     }
 
     /// The remaining steps of an epoch; `false` if the training was stopped.
@@ -165,12 +182,9 @@ impl Training<'_> {
         let report = step(self.model, self.methods, &mut self.optimizer, batch, &settings)?;
         let labels = loaders::main_labels(batch)?;
         let weights = self.methods.output_weights(report.scores.time_steps());
-        let right = report.scores.right_up_to(&weights, &labels).last().copied().unwrap_or(0);
         let learning_rate = self.settings.optimizer.learning_rate() * factor;
         let layers = self.model.take_observations();
-        let samples = labels.len() as u64;
-        let sums = &mut self.place.sums;
-        sums.add(report.loss, right, samples, learning_rate, &report.squared_norms, &layers);
+        self.place.sums.add(&report, &labels, &weights, learning_rate, &layers);
         if number + 1 == steps {
             let (model, optimizer) = (self.model, &mut self.optimizer);
             let mut halves = Halves::new(model, self.methods, optimizer, batch, &settings)?;
