@@ -8,7 +8,6 @@ use candlewick::experiment::{Experiment, Machine, Recipe};
 use candlewick::run::hash::sha256_hex;
 use candlewick::run::{RunDirectory, RunState};
 use candlewick::train::Ended;
-use candlewick::train::trainer::LAST;
 
 use crate::arguments::MachineArguments;
 use crate::bars::Bars;
@@ -84,15 +83,10 @@ impl Planned {
         bars: &Bars,
     ) -> Result<bool> {
         let mut experiment = Experiment::prepare(self.recipe.clone(), &self.name, machine)?;
-        let mut directory = match RunDirectory::inspect(&self.path) {
+        let state = RunDirectory::inspect(&self.path);
+        let mut directory = match state {
             RunState::Complete => return Ok(true),
-            RunState::Unfinished => {
-                let run = RunDirectory::resume(&self.path)?;
-                if !run.checkpoints().join(LAST).is_file() {
-                    bars.say(&format!("{}: has no checkpoint yet, and begins anew", self.label));
-                }
-                run
-            }
+            RunState::Unfinished => RunDirectory::resume(&self.path)?,
             RunState::Absent => {
                 let resolved = self.recipe.to_toml()?;
                 let manifest = machine::manifest(&experiment, &wanted.device, threads);
@@ -102,7 +96,7 @@ impl Planned {
         if wanted.tensorboard {
             directory.record_events()?;
         }
-        let mut bar = bars.run(self.label.clone());
+        let mut bar = bars.run(self.label.clone(), state == RunState::Unfinished);
         match experiment.train(Some(&mut directory), &mut bar, &STOP)? {
             Ended::Complete(_) => {
                 figures::take(&experiment, &directory)?;

@@ -293,8 +293,8 @@ fn lost_checkpoint(run: &RunDirectory) -> Result<()> {
             path: run.checkpoints().join(LAST),
             field: "file".into(),
             what: format!(
-                "it is missing, so that the run, of which {epochs} epochs are recorded, cannot go on; remove {} \
-                 to begin anew",
+                "missing; the run, of which {epochs} epochs are recorded, cannot go on without it; remove \
+                 {} to begin anew",
                 run.path().display()
             ),
         });

@@ -104,7 +104,7 @@ fn a_lost_checkpoint_is_not_replaced_by_a_new_beginning() -> Result<()> {
     for status in [Status::Interrupted, Status::Running] {
         RunDirectory::resume(&path)?.set_status(status)?;
         let message = refusal(&path)?;
-        let start = format!("{}: file: it is missing", file.display());
+        let start = format!("{}: file: missing; the run", file.display());
         assert!(message.starts_with(&start), "{message}");
         assert!(message.contains("2 epochs are recorded"), "{message}");
         assert_eq!(fs::read(path.join("metrics.jsonl"))?, metrics);
