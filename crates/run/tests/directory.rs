@@ -280,19 +280,19 @@ fn files_of_another_version_are_refused_by_name() {
 }
 
 /// A complete run of three epochs.
-fn complete(path: &Path) {
+fn complete(path: &Path) -> Result<(), RunError> {
     let mut run = begin(path);
     for epoch in 1..=3 {
-        run.append_metrics(&metrics(epoch)).unwrap();
-        run.append_timing(&timing(epoch)).unwrap();
+        run.append_metrics(&metrics(epoch))?;
+        run.append_timing(&timing(epoch))?;
     }
-    run.complete(&summary()).unwrap();
+    run.complete(&summary())
 }
 
 #[test]
 fn a_changed_character_anywhere_in_a_run_is_noticed_and_its_file_named() {
     let root = tempfile::tempdir().unwrap();
-    complete(root.path());
+    complete(root.path()).unwrap();
     let mut visited = 0;
     for name in ["manifest.json", "recipe.toml", "resolved.toml", "summary.json", "metrics.jsonl"] {
         let file = root.path().join(name);
@@ -317,7 +317,7 @@ fn a_changed_character_anywhere_in_a_run_is_noticed_and_its_file_named() {
 fn a_document_of_another_run_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let (mine, other) = (root.path().join("mine"), root.path().join("other"));
-    complete(&mine);
+    complete(&mine).unwrap();
     RunDirectory::create(&other, manifest(), RECIPE, "seed = 8\n")
         .unwrap()
         .complete(&summary())
