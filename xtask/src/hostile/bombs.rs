@@ -1,5 +1,6 @@
 //! Small files that unpack, nest or announce far more than they hold.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -155,12 +156,13 @@ fn safetensors(ground: &Ground, random: &mut Rng, folder: &Path) -> Result<Opene
 /// A recipe that is nested deep, or very long.
 fn toml(_: &Ground, random: &mut Rng, folder: &Path) -> Result<Opened> {
     let count = random.usize(1_000..1_000_000);
-    let text = match random.u8(..4) {
-        0 => format!("a = {}", "[".repeat(count)),
-        1 => format!("a = {}", "{ a = ".repeat(count)),
-        2 => format!("a{} = 1", ".a".repeat(count)),
-        _ => format!("a = [{}]", "1, ".repeat(count)),
-    };
+    let mut text = String::new();
+    match random.u8(..4) {
+        0 => write!(text, "a = {}", "[".repeat(count))?,
+        1 => write!(text, "a = {}", "{ a = ".repeat(count))?,
+        2 => write!(text, "a{} = 1", ".a".repeat(count))?,
+        _ => (0..count).try_for_each(|key| writeln!(text, "key-{key} = [1, 2, 3]"))?,
+    }
     fs::write(folder.join("recipe.toml"), text)?;
     Ok(("a recipe that is deep or long", "recipe check recipe.toml"))
 }
