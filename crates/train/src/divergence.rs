@@ -24,9 +24,7 @@ pub enum Symptom {
         layer: Option<String>,
     },
     /// The mean over an epoch of the cross-entropy is more than 100 times that of a constant answer.
-    #[error(
-        "the mean cross-entropy is {found:.3e}, where a constant answer has {constant:.2}; {HINT}"
-    )]
+    #[error("the mean cross-entropy is {found:.3e}, where a constant answer has {constant:.2}")]
     Loss {
         /// Mean over the epoch's training samples, in nats.
         found: f64,
@@ -34,11 +32,19 @@ pub enum Symptom {
         constant: f64,
     },
     /// All gradients were exactly 0 throughout an epoch, although not all answers were right.
-    #[error("all gradients are 0, so nothing is learned; {HINT}")]
+    #[error("all gradients are 0, so nothing is learned")]
     NoGradient,
 }
 
-const HINT: &str = "with `stop_when_diverged = false` the training goes on";
+impl Symptom {
+    /// The tail of a message about a training that it ended.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::NotFinite { .. } => "",
+            _ => "; with `stop_when_diverged = false` the training goes on",
+        }
+    }
+}
 
 /// The tail of a message about a parameter.
 fn in_layer(layer: Option<&str>) -> String {

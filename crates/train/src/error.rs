@@ -33,7 +33,7 @@ pub enum Error {
         got: u64,
     },
     /// The training does not lead anywhere any more.
-    #[error("epoch {epoch}, step {step}: {symptom}")]
+    #[error("epoch {epoch}, step {step}: {symptom}{}", symptom.advice())]
     Diverged {
         /// What shows it.
         symptom: Symptom,

@@ -111,11 +111,10 @@ impl Training<'_> {
     fn check_divergence(&self) -> Result<()> {
         let Place { epoch, step, sums } = &self.place;
         let Some(symptom) = symptom(sums) else { return Ok(()) };
-        let diverged = Error::Diverged { symptom, epoch: epoch + 1, step: *step };
         if self.settings.stop_when_diverged {
-            return Err(diverged);
+            return Err(Error::Diverged { symptom, epoch: epoch + 1, step: *step });
         }
-        tracing::warn!("{diverged}");
+        tracing::warn!("epoch {}: {symptom}", epoch + 1);
         Ok(())
     }
 
