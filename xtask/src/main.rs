@@ -1,4 +1,4 @@
-//! Development tasks of the workspace: `cargo xtask reproduce | results | tidy | ci | golden | new`.
+//! Development tasks of the workspace: `cargo xtask reproduce | results | tidy | ci | golden | hostile | new`.
 //!
 //! It starts cargo and the `candlewick` binary and never links candle, so that it builds in seconds.
 
@@ -7,6 +7,7 @@
 mod ci;
 mod excerpts;
 mod golden;
+mod hostile;
 mod new;
 mod process;
 mod reproduce;
@@ -41,6 +42,10 @@ cargo xtask ci [--only STEP]... [--skip STEP]...
 cargo xtask golden [--python PATH] [--run] [NAME]...
     Lists the scripts that make golden values; with --run, runs those whose path contains a NAME.
 
+cargo xtask hostile [--seconds N] [--seed N]
+    Attacks the command with damaged, mixed and malicious inputs, for five minutes or N seconds, and
+    keeps in target/hostile what it does not survive; --seed repeats the attacks of another time.
+
 cargo xtask new KIND NAME [--like COMPONENT]
     Writes the file of a component as a copy of another, and registers it. Kinds: surrogate, neuron,
     loss, method, layer, encoder, augmentation, optimizer, schedule, table.
@@ -68,7 +73,7 @@ fn run(task: &str, arguments: &[String]) -> Result<ExitCode> {
     let wants_help = arguments.iter().any(|argument| argument == "--help");
     match task {
         "reproduce" => reproduce::run(&Workspace::find()?, arguments),
-        "results" | "tidy" | "ci" | "golden" | "new" if wants_help => Ok(usage()),
+        "results" | "tidy" | "ci" | "golden" | "hostile" | "new" if wants_help => Ok(usage()),
         "results" => results::run(&Workspace::find()?, arguments),
         "tidy" if arguments.is_empty() => tidy::run(&Workspace::find()?),
         "tidy" => Ok(misuse("tidy takes no arguments")),
@@ -78,6 +83,10 @@ fn run(task: &str, arguments: &[String]) -> Result<ExitCode> {
         },
         "golden" => match golden::Request::parse(arguments) {
             Ok(request) => golden::run(&Workspace::find()?, &request),
+            Err(problem) => Ok(misuse(&problem)),
+        },
+        "hostile" => match hostile::Request::parse(arguments) {
+            Ok(request) => hostile::run(&Workspace::find()?, &request),
             Err(problem) => Ok(misuse(&problem)),
         },
         "new" => match new::Request::parse(arguments) {

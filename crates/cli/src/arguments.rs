@@ -18,8 +18,8 @@ Exit codes:
   1    failed for another reason
   2    a recipe, a name or an argument is wrong
   3    data is missing or damaged
-  4    a loss or a gradient was not finite
-  5    a checkpoint or a run directory is damaged
+  4    the training diverged, or a loss is not finite
+  5    a checkpoint or a file of a run directory is damaged, lost or of another run
   130  stopped by Ctrl-C; the same command resumes from there";
 
 /// Trains deep spiking neural networks directly, and reproduces published training methods.

@@ -17,8 +17,8 @@ impl Bars {
         Self { all: MultiProgress::new(), terminal: std::io::stderr().is_terminal() }
     }
 
-    /// The bar of a run.
-    pub(crate) fn run(&self, label: String) -> Bar {
+    /// The bar of a run that begins, or resumes.
+    pub(crate) fn run(&self, label: String, resumes: bool) -> Bar {
         let bar = self.terminal.then(|| {
             let style = ProgressStyle::with_template("{prefix:24} {bar:24} {pos:>3}% {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -26,7 +26,7 @@ impl Bars {
             bar.set_prefix(label.clone());
             bar
         });
-        Bar { label, drawn: bar, all: self.all.clone() }
+        Bar { label, resumes, drawn: bar, all: self.all.clone() }
     }
 
     /// A line above the bars.
@@ -46,6 +46,7 @@ fn say(all: &MultiProgress, terminal: bool, line: &str) {
 #[derive(Debug)]
 pub(crate) struct Bar {
     label: String,
+    resumes: bool,
     drawn: Option<ProgressBar>,
     all: MultiProgress,
 }
@@ -55,6 +56,10 @@ impl Progress for Bar {
         match (event, &self.drawn) {
             (Event::Started { epoch, step, .. }, _) if epoch + *step as u32 > 0 => {
                 let line = format!("{}: goes on after epoch {epoch}, step {step}", self.label);
+                say(&self.all, self.drawn.is_some(), &line);
+            }
+            (Event::Started { .. }, _) if self.resumes => {
+                let line = format!("{}: has no checkpoint yet, and begins anew", self.label);
                 say(&self.all, self.drawn.is_some(), &line);
             }
             (Event::Step(report), Some(bar)) => {

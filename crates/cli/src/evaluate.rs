@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use candlewick::experiment::{Experiment, Recipe};
 use candlewick::run::RunDirectory;
+use candlewick::train::Checkpoint;
 use candlewick::train::trainer::{BEST, LAST};
 use serde_json::json;
 
@@ -21,10 +22,11 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> Result<ExitCode> {
         arguments.time_steps.clone()
     };
     let machine = machine::named(&arguments.device, arguments.data_dir.clone(), None)?;
-    let checkpoint = directory.checkpoints().join(match arguments.checkpoint {
+    let checkpoint = match arguments.checkpoint {
         CheckpointChoice::Last => LAST,
         CheckpointChoice::Best => BEST,
-    });
+    };
+    let checkpoint = Checkpoint::open_in(&directory, checkpoint)?;
     let threads = machine::threads(arguments.threads);
     machine::limit(threads)?;
     let pool = machine::pool(threads)?;

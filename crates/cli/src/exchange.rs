@@ -9,7 +9,6 @@ use anyhow::{Result, bail};
 use candlewick::datasets::{file, visible};
 use candlewick::exchange::{self, NameMap, StateDict};
 use candlewick::experiment::{Error, RawRecipe, Trained};
-use candlewick::run::hash::sha256_hex;
 use candlewick::run::{RunDirectory, Status, replace_file};
 use candlewick::train::trainer::{BEST, LAST};
 
@@ -48,10 +47,9 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
         bail!("{} exists already", out.display());
     }
     let resolved = trained.recipe().to_toml()?;
-    let hash = sha256_hex(resolved.as_bytes());
-    let manifest = machine::manifest_without_data(trained.recipe().seed, hash);
+    let manifest = machine::manifest_without_data(trained.recipe().seed);
     let mut run = RunDirectory::create(out, manifest, &text, &resolved)?;
-    trained.save(&run.checkpoints().join(LAST))?;
+    trained.save_in(&run)?;
     run.set_status(Status::Imported)?;
     let tensors = trained.network().parameters().iter().count();
     outln!("{tensors} tensors imported into {}", out.display());

@@ -9,6 +9,7 @@ use candlewick::experiment::{self, Experiment, Recipe};
 use candlewick::run::{
     RowReport, RunDirectory, RunRecord, Selection, Snapshot, TableReport, replace_file, report,
 };
+use candlewick::train::Checkpoint;
 use candlewick::train::trainer::LAST;
 
 use crate::arguments::FiguresArguments;
@@ -27,7 +28,7 @@ pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
         let recipe = Recipe::parse(&directory.resolved()?, &name)?;
         let machine = machine::named("cpu", arguments.data_dir.clone(), None)?;
         if let Some(directions) = flatness {
-            let checkpoint = directory.checkpoints().join(LAST);
+            let checkpoint = Checkpoint::open_in(&directory, LAST)?;
             let found = experiment::flatness(&recipe, &machine, &checkpoint, directions, tell)?;
             directory.write_flatness(&found)?;
             record.flatness = Some(found);
@@ -57,7 +58,7 @@ fn tell(done: usize, all: usize) {
 
 /// Looks into the trained network of a run and keeps what was seen in its directory.
 pub(crate) fn take(experiment: &Experiment, directory: &RunDirectory) -> Result<Snapshot> {
-    let snapshot = experiment.snapshot(&directory.checkpoints().join(LAST))?;
+    let snapshot = experiment.snapshot(&Checkpoint::open_in(directory, LAST)?)?;
     directory.write_snapshot(&snapshot)?;
     Ok(snapshot)
 }

@@ -70,29 +70,24 @@ pub(crate) fn commit() -> (Option<String>, Option<bool>) {
 }
 
 /// The manifest of a run of `experiment` that starts now.
-pub(crate) fn manifest(
-    experiment: &Experiment,
-    recipe_hash: String,
-    device: &str,
-    threads: usize,
-) -> Manifest {
-    let seed = experiment.recipe().seed;
+pub(crate) fn manifest(experiment: &Experiment, device: &str, threads: usize) -> Manifest {
     Manifest {
         device: device.to_owned(),
         threads,
         data: experiment.data().to_vec(),
-        ..manifest_without_data(seed, recipe_hash)
+        ..manifest_without_data(experiment.recipe().seed)
     }
 }
 
-/// The manifest of a run that starts now and has seen no data.
-pub(crate) fn manifest_without_data(seed: u64, recipe_hash: String) -> Manifest {
+/// The manifest of a run that starts now and has seen no data; its hashes are set with its directory.
+pub(crate) fn manifest_without_data(seed: u64) -> Manifest {
     let (git_commit, git_dirty) = commit();
     Manifest {
         schema: manifest::SCHEMA,
         status: Status::Running,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        recipe_hash,
+        recipe_hash: String::new(),
+        source_hash: String::new(),
         git_commit,
         git_dirty,
         features: features(),

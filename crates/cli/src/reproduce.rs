@@ -29,6 +29,9 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
         machine::named(&wanted.device, wanted.data_dir.clone(), wanted.cache_dir.clone())?;
     let bars = Bars::new();
     let runs = plan.runs();
+    for run in &runs {
+        run.mend(&bars)?;
+    }
     let open = runs.iter().filter(|run| !run.is_complete()).count();
     bars.say(&plan.words(open, runs.len() - open));
     let sharing = sharing(&plan.table, open, arguments);

@@ -63,6 +63,17 @@ impl Planned {
         RunDirectory::inspect(&self.path) == RunState::Complete
     }
 
+    /// Writes the recipes of the run again if it is there and they are damaged, and says so.
+    pub(crate) fn mend(&self, bars: &Bars) -> Result<()> {
+        if RunDirectory::inspect(&self.path) != RunState::Absent {
+            for name in RunDirectory::mend(&self.path, &self.text, &self.recipe.to_toml()?)? {
+                let path = self.path.join(name);
+                bars.say(&format!("{} was damaged, and is written again", path.display()));
+            }
+        }
+        Ok(())
+    }
+
     /// Trains or resumes the run; `false` if it was stopped.
     pub(crate) fn train(
         &self,
@@ -72,20 +83,20 @@ impl Planned {
         bars: &Bars,
     ) -> Result<bool> {
         let mut experiment = Experiment::prepare(self.recipe.clone(), &self.name, machine)?;
-        let mut directory = match RunDirectory::inspect(&self.path) {
+        let state = RunDirectory::inspect(&self.path);
+        let mut directory = match state {
             RunState::Complete => return Ok(true),
             RunState::Unfinished => RunDirectory::resume(&self.path)?,
             RunState::Absent => {
                 let resolved = self.recipe.to_toml()?;
-                let hash = sha256_hex(resolved.as_bytes());
-                let manifest = machine::manifest(&experiment, hash, &wanted.device, threads);
+                let manifest = machine::manifest(&experiment, &wanted.device, threads);
                 RunDirectory::create(&self.path, manifest, &self.text, &resolved)?
             }
         };
         if wanted.tensorboard {
             directory.record_events()?;
         }
-        let mut bar = bars.run(self.label.clone());
+        let mut bar = bars.run(self.label.clone(), state == RunState::Unfinished);
         match experiment.train(Some(&mut directory), &mut bar, &STOP)? {
             Ended::Complete(_) => {
                 figures::take(&experiment, &directory)?;

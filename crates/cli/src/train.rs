@@ -30,6 +30,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
         Planned::new(&arguments.machine.runs_dir, "train", &row, name, Some(text), recipe)?;
     let bars = Bars::new();
     listen_to_ctrl_c()?;
+    planned.mend(&bars)?;
     if planned.is_complete() {
         bars.say(&format!("{} is complete already", planned.path.display()));
     } else {

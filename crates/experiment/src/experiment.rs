@@ -1,6 +1,6 @@
 //! A prepared recipe: its data opened, its network built.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -11,7 +11,8 @@ use candlewick_datasets::{Dataset, Shape, Split};
 use candlewick_encode::{Augmentation, Batch, ImageInput, Loader, Settings as LoaderSettings};
 use candlewick_methods::{Methods, Moment};
 use candlewick_network::{Context, Network, Parts};
-use candlewick_run::{DataHash, RunDirectory, Snapshot};
+use candlewick_run::hash::sha256_hex;
+use candlewick_run::{DataHash, RunDirectory, RunError, Snapshot};
 use candlewick_train::data::features;
 use candlewick_train::{
     Checkpoint, Ended, Evaluation, Loaders, Progress, Trainer, evaluate_checkpoint,
@@ -131,12 +132,11 @@ impl Experiment {
         })??)
     }
 
-    /// Reads the weights of a checkpoint, and the state of its methods.
+    /// Takes the weights of a checkpoint, and the state of its methods.
     ///
     /// # Errors
-    /// If the checkpoint is damaged or of another network.
-    pub fn load(&mut self, checkpoint: &Path) -> Result<()> {
-        let checkpoint = Checkpoint::open(checkpoint)?;
+    /// If the checkpoint is of another network.
+    pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         checkpoint.load_parameters(self.network.parameters())?;
         Ok(checkpoint.load_methods(&mut self.methods)?)
     }
@@ -155,16 +155,24 @@ impl Experiment {
         })
     }
 
-    /// Trains in the run directory, from its last checkpoint if there is one.
+    /// Trains in the run directory, which was created with this recipe, from its last checkpoint if there is one.
     ///
     /// # Errors
-    /// As [`Trainer::fit`].
+    /// As [`Trainer::fit`], and if the directory is of another recipe.
     pub fn train(
         &mut self,
         run: Option<&mut RunDirectory>,
         progress: &mut dyn Progress,
         stop: &AtomicBool,
     ) -> Result<Ended> {
+        if let Some(run) = &run {
+            let expected = sha256_hex(self.recipe.to_toml()?.as_bytes());
+            let found = run.manifest().recipe_hash.clone();
+            if found != expected {
+                let path = run.path().to_path_buf();
+                return Err(RunError::Foreign { path, what: "recipe", expected, found }.into());
+            }
+        }
         let trainer = Trainer::new(&self.network, &mut self.methods)
             .settings(self.recipe.train.clone())
             .key(Key::new(self.recipe.seed))
@@ -180,8 +188,12 @@ impl Experiment {
     /// Evaluates a checkpoint on the test data at each of `time_steps`.
     ///
     /// # Errors
-    /// If the checkpoint is damaged or of another network.
-    pub fn evaluate(&mut self, checkpoint: &Path, time_steps: &[usize]) -> Result<Vec<Evaluation>> {
+    /// If the checkpoint is of another network.
+    pub fn evaluate(
+        &mut self,
+        checkpoint: &Checkpoint,
+        time_steps: &[usize],
+    ) -> Result<Vec<Evaluation>> {
         let Self { network, methods, loaders, .. } = self;
         Ok(evaluate_checkpoint(checkpoint, network, methods, &loaders.test, time_steps)?)
     }
@@ -221,14 +233,13 @@ impl Experiment {
     /// first test samples, at the time steps of the last stage. Nothing is changed.
     ///
     /// # Errors
-    /// If the checkpoint is damaged or of another network, or the data cannot be read.
-    pub fn snapshot(&self, checkpoint: &Path) -> Result<Snapshot> {
+    /// If the checkpoint is of another network, or the data cannot be read.
+    pub fn snapshot(&self, checkpoint: &Checkpoint) -> Result<Snapshot> {
         let time_steps = self.recipe.train.time_steps();
         let loader = self.test_loader()?;
         let watch = Arc::new(Watch::default());
         let device = self.network.parameters().device();
         let mut methods = self.recipe.training_methods();
-        let checkpoint = Checkpoint::open(checkpoint)?;
         checkpoint.load_methods(&mut methods)?;
         methods.push(Box::new(Watching(watch.clone())));
         let failed = |source| Error::Network { name: "snapshot".into(), source };
@@ -352,8 +363,8 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("checkpoint.safetensors");
         let parameters = experiment.network.parameters();
-        checkpoint::save(&path, parameters, None, &experiment.methods, &0)?;
-        let snapshot = experiment.snapshot(&path)?;
+        checkpoint::save(&path, parameters, None, &experiment.methods, &0, None)?;
+        let snapshot = experiment.snapshot(&Checkpoint::open(&path)?)?;
         Ok((experiment, snapshot))
     }
 

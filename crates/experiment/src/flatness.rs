@@ -5,7 +5,6 @@
 //! filter, and 0 in all else. Without that scale a network with larger weights would look flatter,
 //! though behind a normalization it computes the same.
 
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use candle_core::Tensor;
@@ -27,11 +26,11 @@ const POINTS: i32 = 10;
 /// they are prepared for an evaluation. `heard` receives the number of points done, and of all points.
 ///
 /// # Errors
-/// If the checkpoint is damaged or of another network, or the data cannot be read.
+/// If the checkpoint is of another network, or the data cannot be read.
 pub fn flatness(
     recipe: &Recipe,
     machine: &Machine,
-    checkpoint: &Path,
+    checkpoint: &Checkpoint,
     directions: usize,
     heard: impl FnMut(usize, usize),
 ) -> Result<Flatness> {
@@ -51,7 +50,7 @@ pub fn flatness(
 pub(crate) fn loss_rise(
     recipe: &Recipe,
     machine: &Machine,
-    checkpoint: &Path,
+    checkpoint: &Checkpoint,
     distance: f64,
     directions: usize,
 ) -> Result<f64> {
@@ -66,7 +65,7 @@ pub(crate) fn loss_rise(
 fn along(
     recipe: &Recipe,
     machine: &Machine,
-    checkpoint: &Path,
+    checkpoint: &Checkpoint,
     directions: usize,
     distances: &[f64],
     mut heard: impl FnMut(usize, usize),
@@ -76,13 +75,12 @@ fn along(
     hold_out(&mut chosen, training.labels(), recipe.data.validation_per_class);
     let samples = spread(&chosen, SAMPLES);
     let loaders = loaders(recipe, &training, &samples, false, machine)?;
-    let failed = |source| Error::Network { name: checkpoint.display().to_string(), source };
+    let failed = |source| Error::Network { name: checkpoint.path().display().to_string(), source };
     let classes = training.info().classes.len();
     let mut methods = recipe.training_methods();
     let network =
         network(recipe, &methods, &loaders[0], classes, &machine.device).map_err(failed)?;
     let parameters = network.parameters();
-    let checkpoint = Checkpoint::open(checkpoint)?;
     checkpoint.load_parameters(parameters)?;
     checkpoint.load_methods(&mut methods)?;
 
@@ -227,10 +225,11 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("checkpoint.safetensors");
         let methods = recipe.training_methods();
-        checkpoint::save(&path, experiment.network().parameters(), None, &methods, &0)?;
+        checkpoint::save(&path, experiment.network().parameters(), None, &methods, &0, None)?;
+        let checkpoint = Checkpoint::open(&path)?;
         let mut heard = Vec::new();
         let measure = |heard: &mut Vec<_>| {
-            flatness(&recipe, &machine, &path, 2, |done, all| heard.push((done, all)))
+            flatness(&recipe, &machine, &checkpoint, 2, |done, all| heard.push((done, all)))
         };
         let found = measure(&mut heard)?;
         assert_eq!((found.samples, found.directions, found.points.len()), (80, 2, 21));

@@ -9,7 +9,7 @@ use candlewick_datasets::{Dataset, Image, Info, Sample, Shape, Split, find};
 use candlewick_encode::Loader;
 use candlewick_methods::Methods;
 use candlewick_network::{Context, Network};
-use candlewick_run::RunDirectory;
+use candlewick_run::{Origin, RunDirectory};
 use candlewick_train::trainer::LAST;
 use candlewick_train::{Checkpoint, checkpoint};
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,8 @@ impl Trained {
     /// the data set that it was trained on is not needed.
     ///
     /// # Errors
-    /// If it is neither, or its weights are missing, damaged or of another network.
+    /// If it is neither, its weights are missing, damaged or of another network, or a file of the run is damaged
+    /// or of another run.
     pub fn open(path: &Path) -> Result<Self> {
         if path.is_file() {
             let checkpoint = Checkpoint::open(path)?;
@@ -58,7 +59,7 @@ impl Trained {
         let directory = RunDirectory::open(run)?;
         let name = run.join("resolved.toml").display().to_string();
         let mut trained = Self::untrained_of(&directory.resolved()?, &name)?;
-        trained.load(&Checkpoint::open(&directory.checkpoints().join(checkpoint))?)?;
+        trained.load(&Checkpoint::open_in(&directory, checkpoint)?)?;
         Ok(trained)
     }
 
@@ -120,9 +121,22 @@ impl Trained {
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
+        self.save_as_of(path, None)
+    }
+
+    /// Writes the weights as the last checkpoint of `run`, which was created with this recipe and has trained
+    /// nothing.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save_in(&self, run: &RunDirectory) -> Result<()> {
+        self.save_as_of(&run.checkpoints().join(LAST), Some(&Origin::of(run, 0)?))
+    }
+
+    fn save_as_of(&self, path: &Path, origin: Option<&Origin>) -> Result<()> {
         let saved = Saved { recipe: self.recipe.to_toml()? };
         let parameters = self.network.parameters();
-        Ok(checkpoint::save(path, parameters, None, &self.methods, &saved)?)
+        Ok(checkpoint::save(path, parameters, None, &self.methods, &saved, origin)?)
     }
 
     /// The recipe that it was trained by.

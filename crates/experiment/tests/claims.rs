@@ -9,10 +9,10 @@ use candlewick_experiment::claims::RowOf;
 use candlewick_experiment::metric::{AnyMetric, Finished};
 use candlewick_experiment::{Experiment, Machine, Recipe, Scale, Table, Tests};
 use candlewick_run::claim::{Verdict, findings};
-use candlewick_run::hash::sha256_hex;
 use candlewick_run::manifest::SCHEMA;
 use candlewick_run::{Manifest, RunDirectory, Status, Unit};
-use candlewick_train::Silent;
+use candlewick_train::trainer::LAST;
+use candlewick_train::{Checkpoint, Silent};
 
 type Checked<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -31,7 +31,8 @@ fn train(folder: &Path, name: &str, recipe: &Recipe) -> Checked<PathBuf> {
         schema: SCHEMA,
         status: Status::Running,
         version: "0".into(),
-        recipe_hash: sha256_hex(resolved.as_bytes()),
+        recipe_hash: String::new(),
+        source_hash: String::new(),
         git_commit: None,
         git_dirty: None,
         features: Vec::new(),
@@ -46,7 +47,7 @@ fn train(folder: &Path, name: &str, recipe: &Recipe) -> Checked<PathBuf> {
     let mut run = RunDirectory::create(&path, manifest, &resolved, &resolved)?;
     let mut experiment = Experiment::prepare(recipe.clone(), name, &machine())?;
     experiment.train(Some(&mut run), &mut Silent, &AtomicBool::new(false))?;
-    let snapshot = experiment.snapshot(&run.checkpoints().join("last.safetensors"))?;
+    let snapshot = experiment.snapshot(&Checkpoint::open_in(&run, LAST)?)?;
     run.write_snapshot(&snapshot)?;
     Ok(path)
 }

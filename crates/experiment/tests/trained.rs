@@ -63,7 +63,8 @@ fn a_saved_network_classifies_as_it_was_evaluated() -> Checked {
             schema: SCHEMA,
             status: Status::Running,
             version: "0".into(),
-            recipe_hash: "ab".into(),
+            recipe_hash: String::new(),
+            source_hash: String::new(),
             git_commit: None,
             git_dirty: None,
             features: Vec::new(),
@@ -105,6 +106,18 @@ fn a_saved_network_classifies_as_it_was_evaluated() -> Checked {
         let (sample, loaded) = (set.read(0)?, Trained::open(&file)?);
         assert_eq!(loaded.scores(&sample)?, trained.scores(&sample)?);
         assert_eq!(loaded.recipe(), trained.recipe());
+
+        // What was edited since is not evaluated.
+        let resolved = path.join("resolved.toml");
+        let whole = std::fs::read_to_string(&resolved)?;
+        std::fs::write(&resolved, whole.replacen("v_threshold = 1.0", "v_threshold = 2.0", 1))?;
+        let error = Trained::open(&path).err().ok_or("an edited recipe was read")?.to_string();
+        assert!(error.contains("resolved.toml: damaged or edited: expected SHA-256"), "{error}");
+        std::fs::write(&resolved, whole)?;
+        // A network of the same shape, but not of this run.
+        std::fs::copy(&file, run.checkpoints().join("last.safetensors"))?;
+        let error = Trained::open(&path).err().ok_or("a foreign file was read")?.to_string();
+        assert!(error.ends_with("origin: it was not written in a run"), "{error}");
 
         let pixels = vec![0; 15].into();
         let other = Sample::Image(Image { channels: 1, height: 5, width: 3, pixels });

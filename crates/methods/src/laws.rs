@@ -274,6 +274,31 @@ fn gradient_scaling_stays_in_its_range() {
     assert_eq!(visited, 4);
 }
 
+/// On weights too, what a mask leaves is divided by the share that it really leaves, in steps of 2⁻¹⁶.
+#[test]
+fn a_mask_on_weights_rescales_by_its_own_probability() {
+    let mut visited = 0;
+    for p in [0.1_f32, 0.3, 2.2e-5, 0.9999] {
+        let rule = MaskedSurrogate { p, rescale: true, site: MaskSite::Weight };
+        let site = WeightSite {
+            time_steps: 1,
+            outputs: 1,
+            same_shape: true,
+            coincide: &|_, _, _| {},
+            of_step: &|_, _| {},
+            plain: &|gradient| gradient.fill(1.0),
+            key: Key::new(3),
+        };
+        let mut gradient = vec![0.0; 100_000];
+        rule.weight_gradient(site, &mut gradient);
+        let left = 1.0 - (p * 65_536.0).round() / 65_536.0;
+        let kept = gradient.iter().filter(|&&value| value != 0.0);
+        assert!(kept.clone().count() > 0 && kept.clone().all(|&value| value == 1.0 / left), "{p}");
+        visited += 1;
+    }
+    assert_eq!(visited, 4);
+}
+
 /// Settings with which a rule would change nothing make no rule, so that the bits are those of the
 /// baseline.
 #[test]

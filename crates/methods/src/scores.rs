@@ -39,6 +39,33 @@ impl Scores {
         self.samples
     }
 
+    /// Classes K.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Mean over the samples of the cross-entropy of their labels, in nats, where the scores of a sample are
+    /// the weighted mean over time: ln K if all are equal.
+    ///
+    /// # Panics
+    /// If the numbers of weights or labels are not T and B, or a label is not below K.
+    pub fn cross_entropy(&self, weights: &[f32], labels: &[u32]) -> f64 {
+        assert_eq!(weights.len(), self.time_steps, "weights of the time steps");
+        assert_eq!(labels.len(), self.samples, "labels of the batch");
+        let mut means = vec![0.0_f64; self.samples * self.classes];
+        for (step, &weight) in self.values.chunks(means.len().max(1)).zip(weights) {
+            for (mean, &score) in means.iter_mut().zip(step) {
+                *mean += f64::from(weight) * f64::from(score) / self.time_steps as f64;
+            }
+        }
+        let losses = means.chunks(self.classes.max(1)).zip(labels).map(|(scores, &label)| {
+            let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = scores.iter().map(|score| (score - largest).exp()).sum();
+            sum.ln() + largest - scores[label as usize]
+        });
+        losses.sum::<f64>() / self.samples.max(1) as f64
+    }
+
     /// Whether each sample's class is right at time step `t` alone, without the steps before.
     ///
     /// # Panics
@@ -110,6 +137,13 @@ mod tests {
         assert_eq!(scores.right_up_to(&[4.0, 1.0], &labels), [1, 0]);
         // With weights 1 and 0 the first step decides.
         assert_eq!(scores.right_up_to(&[1.0, 0.0], &labels), [1, 1]);
+        // Means (0.5, 1.5) and (1, 1.5) of two classes: ln(1 + e) − 1 and ln(1 + e^0.5).
+        let expected = f64::midpoint(1.0_f64.exp().ln_1p() - 1.0, 0.5_f64.exp().ln_1p());
+        assert!((scores.cross_entropy(&[1.0, 1.0], &labels) - expected).abs() < 1e-12);
+        assert!((scores.cross_entropy(&[0.0, 0.0], &labels) - 2.0_f64.ln()).abs() < 1e-12);
+        // Far apart, without an overflow: half of 1e30 · (1.5 − 1), of the wrong one alone.
+        let far = scores.cross_entropy(&[1e30, 1e30], &labels);
+        assert!((far / 2.5e29 - 1.0).abs() < 1e-6, "{far}");
         let message = Scores::new(&logits.sum(0)?).unwrap_err().to_string();
         assert_eq!(message, "output of the network: expected [T, B, K], got [2, 2]");
         Ok(())

@@ -327,5 +327,39 @@ fn shapes_that_do_not_fit_are_refused_in_words() -> Result<()> {
     assert!(wrong.contains("expected [1, 2, 4], got [1, 2, 5]"), "{wrong}");
     let none = MultiStep { parameters: None, ..call(3) }.run().unwrap_err().to_string();
     assert!(none.contains("expected 1 values, got 0"), "{none}");
+    let two = Tensor::new(&[1.0_f32, 2.0], &Device::Cpu)?;
+    let wrong = MultiStep { surrogate_parameter: Some(&two), ..call(3) }.run();
+    let wrong = wrong.unwrap_err().to_string();
+    assert!(wrong.contains("surrogate parameter: expected 1 value, got 2"), "{wrong}");
+    Ok(())
+}
+
+/// Whoever learns a parameter that does not exist would get a gradient of 0.
+#[test]
+fn a_parameter_is_refused_for_every_surrogate_that_has_none() -> Result<()> {
+    let model = AnyNeuron::named("lif")?.model();
+    let input = normal("x", &[3, 2, 4], 1.0)?;
+    let parameter = Tensor::new(&[1.0_f32], &Device::Cpu)?;
+    let (mut refused, mut visited) = (0, 0);
+    for surrogate in AnySurrogate::all() {
+        let surrogate = surrogate.shared();
+        let has_one = surrogate.parameter().is_some();
+        let outcome = MultiStep {
+            surrogate_parameter: Some(&parameter),
+            ..MultiStep::new(model.clone(), surrogate, &input, 3)
+        }
+        .run();
+        match outcome {
+            Ok(_) => assert!(has_one),
+            Err(error) => {
+                let words = error.to_string();
+                assert!(!has_one && words.contains("has no parameter"), "{words}");
+                refused += 1;
+            }
+        }
+        visited += 1;
+    }
+    assert_eq!(visited, AnySurrogate::NAMES.len());
+    assert!(refused > 0 && refused < visited, "{refused} of {visited}");
     Ok(())
 }

@@ -32,7 +32,7 @@ pub struct MultiStep<'a> {
     pub time_steps: usize,
     /// The learned scalars `[P]`; required if the neuron has any.
     pub parameters: Option<&'a Tensor>,
-    /// The surrogate's learned parameter (one element); `surrogate` must have its value.
+    /// The surrogate's learned parameter (one element); `surrogate` must have one, with its value.
     pub surrogate_parameter: Option<&'a Tensor>,
     /// State before the first step `[S, …]`; the neuron's initial state if absent.
     pub state: Option<&'a Tensor>,
@@ -63,7 +63,7 @@ impl<'a> MultiStep<'a> {
     /// Runs all time steps.
     ///
     /// # Errors
-    /// If a shape does not fit, or candle fails.
+    /// If a shape does not fit, a parameter is given for a surrogate that has none, or candle fails.
     pub fn run(self) -> Result<Output> {
         let steps_in = self.input.dim(0)?;
         if self.time_steps == 0 || (steps_in != self.time_steps && steps_in != 1) {
@@ -84,6 +84,20 @@ impl<'a> MultiStep<'a> {
             expected[0] = self.model.states();
             if state.dims() != expected {
                 candle_core::bail!("neuron state: expected {expected:?}, got {:?}", state.dims());
+            }
+        }
+        if let Some(parameter) = self.surrogate_parameter {
+            if self.surrogate.parameter().is_none() {
+                candle_core::bail!(
+                    "surrogate parameter: expected none, as {:?} has no parameter",
+                    self.surrogate
+                );
+            }
+            if parameter.elem_count() != 1 {
+                candle_core::bail!(
+                    "surrogate parameter: expected 1 value, got {}",
+                    parameter.elem_count()
+                );
             }
         }
         if host::is_reachable(self.input.device()) { self.fused() } else { self.composed() }

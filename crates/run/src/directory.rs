@@ -15,6 +15,14 @@
 //!
 //! The trainer appends the lines of an epoch first and writes its checkpoint after them.
 //! A run that was killed therefore has at least the lines up to its checkpoint; resuming removes what follows.
+//!
+//! The files are bound together by hashes, so that a damaged or edited one, or one of another run, is named when it is read:
+//! the manifest has those of both recipes, a checkpoint those of its [`Origin`](crate::Origin), and the other JSON documents
+//! that of the recipe, the summary also that of `metrics.jsonl`; each document and checkpoint has one of itself.
+//! `timing.jsonl` and the event file are not bound: what a run learned does not depend on them.
+
+mod documents;
+mod mend;
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -24,11 +32,10 @@ use crate::atomic::{replace_file, sync_parent};
 use crate::document::{self, Document};
 use crate::error::{Result, RunError};
 use crate::events::{self, Histogram};
-use crate::flatness::Flatness;
+use crate::hash::sha256_hex;
 use crate::lines;
 use crate::manifest::{Manifest, Status};
 use crate::metrics::EpochMetrics;
-use crate::snapshot::Snapshot;
 use crate::summary::Summary;
 use crate::timing::Timing;
 
@@ -42,7 +49,7 @@ const LOCK: &str = ".lock";
 /// What a path holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunState {
-    /// No run: nothing, or a run that was killed before its recipe was written.
+    /// No run: nothing, or a run that was killed before its recipe was written, and so has measured nothing.
     Absent,
     /// A run that was started and has no summary.
     Unfinished,
@@ -68,16 +75,22 @@ impl RunDirectory {
 
     /// What `path` holds, without opening it.
     pub fn inspect(path: &Path) -> RunState {
-        if !path.join(Manifest::FILE).is_file() || !path.join(RESOLVED).is_file() {
-            RunState::Absent
-        } else if path.join(Summary::FILE).is_file() {
+        let has = |name: &str| path.join(name).is_file();
+        let mut checkpoints = fs::read_dir(path.join(CHECKPOINTS)).into_iter().flatten();
+        if has(Summary::FILE) {
             RunState::Complete
-        } else {
+        } else if has(METRICS)
+            || checkpoints.next().is_some()
+            || has(Manifest::FILE) && has(RESOLVED)
+        {
             RunState::Unfinished
+        } else {
+            RunState::Absent
         }
     }
 
-    /// Starts a run: creates the directory, then writes the manifest and after it both recipes.
+    /// Starts a run: creates the directory, then writes the manifest, with the hashes of both recipes, and after
+    /// it the recipes.
     ///
     /// # Errors
     ///
@@ -91,6 +104,11 @@ impl RunDirectory {
         if Self::inspect(path) != RunState::Absent {
             return Err(RunError::Exists { path: path.to_path_buf() });
         }
+        let manifest = Manifest {
+            recipe_hash: sha256_hex(resolved.as_bytes()),
+            source_hash: sha256_hex(recipe.as_bytes()),
+            ..manifest
+        };
         let directory = Self { path: path.to_path_buf(), manifest, lock: Some(lock) };
         directory.write_manifest()?;
         replace_file(&path.join(RECIPE), recipe.as_bytes())?;
@@ -103,13 +121,19 @@ impl RunDirectory {
     ///
     /// # Errors
     ///
-    /// [`RunError::NotARun`], [`RunError::Malformed`] or [`RunError::Schema`] if the directory is not a run of this version.
+    /// [`RunError::NotARun`], [`RunError::Malformed`] or [`RunError::Schema`] if the directory is not a run of this version,
+    /// [`RunError::Damaged`] if the manifest or a recipe is not as it was written.
     pub fn open(path: &Path) -> Result<Self> {
-        let missing = |missing| RunError::NotARun { path: path.to_path_buf(), missing };
-        let manifest = document::read(path)?.ok_or_else(|| missing(Manifest::FILE))?;
-        if !path.join(RESOLVED).is_file() {
-            return Err(missing(RESOLVED));
-        }
+        let run = Self::of_manifest(path)?;
+        run.resolved()?;
+        run.recipe()?;
+        Ok(run)
+    }
+
+    /// A run whose recipes are not checked.
+    fn of_manifest(path: &Path) -> Result<Self> {
+        let missing = || RunError::NotARun { path: path.to_path_buf(), missing: Manifest::FILE };
+        let manifest = document::read(&[], path)?.ok_or_else(missing)?;
         Ok(Self { path: path.to_path_buf(), manifest, lock: None })
     }
 
@@ -151,18 +175,34 @@ impl RunDirectory {
     ///
     /// # Errors
     ///
-    /// [`RunError::Io`] if the file cannot be read.
+    /// [`RunError::Damaged`] if it is not what the run was created with, [`RunError::NotARun`] if it is missing.
     pub fn recipe(&self) -> Result<String> {
-        read_text(&self.path.join(RECIPE))
+        self.text(RECIPE, &self.manifest.source_hash)
     }
 
     /// The recipe with every default filled in, from which the run can be repeated.
     ///
     /// # Errors
     ///
-    /// [`RunError::Io`] if the file cannot be read.
+    /// As [`recipe`](Self::recipe).
     pub fn resolved(&self) -> Result<String> {
-        read_text(&self.path.join(RESOLVED))
+        self.text(RESOLVED, &self.manifest.recipe_hash)
+    }
+
+    /// The text of a file that has this hash.
+    fn text(&self, name: &'static str, expected: &str) -> Result<String> {
+        let path = self.path.join(name);
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(RunError::NotARun { path: self.path.clone(), missing: name });
+            }
+            outcome => outcome.map_err(|source| RunError::io("read", &path, source))?,
+        };
+        let found = sha256_hex(&bytes);
+        if found != expected {
+            return Err(RunError::Damaged { path, expected: expected.to_owned(), found });
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Rewrites the manifest with another status.
@@ -256,6 +296,16 @@ impl RunDirectory {
         lines::read(&self.path.join(METRICS))
     }
 
+    /// The file of [`metrics`](Self::metrics).
+    pub(crate) fn metrics_path(&self) -> PathBuf {
+        self.path.join(METRICS)
+    }
+
+    /// SHA-256 of the lines of the first `epochs` epochs.
+    pub(crate) fn metrics_hash(&self, epochs: u32) -> Result<String> {
+        lines::hash(&self.metrics_path(), epochs)
+    }
+
     /// What the epochs cost, a torn last line left out.
     ///
     /// # Errors
@@ -291,63 +341,8 @@ impl RunDirectory {
         self.set_status(Status::Running)
     }
 
-    /// Writes the summary, which completes the run, and then the manifest's status.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Unwritable`] if a number is not finite, [`RunError::Io`] if a file cannot be written.
-    pub fn complete(&mut self, summary: &Summary) -> Result<()> {
-        document::write(summary, &self.path)?;
-        self.set_status(Status::Complete)
-    }
-
-    /// The summary of a complete run; `None` while it is unfinished.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Malformed`] or [`RunError::Schema`] if the file is not a summary of this version.
-    pub fn summary(&self) -> Result<Option<Summary>> {
-        document::read(&self.path)
-    }
-
-    /// Writes the snapshot of a trained network.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Unwritable`] if a number is not finite, [`RunError::Io`] if the file cannot be written.
-    pub fn write_snapshot(&self, snapshot: &Snapshot) -> Result<()> {
-        document::write(snapshot, &self.path)
-    }
-
-    /// The snapshot, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Malformed`] or [`RunError::Schema`] if the file is not a snapshot of this version.
-    pub fn snapshot(&self) -> Result<Option<Snapshot>> {
-        document::read(&self.path)
-    }
-
-    /// Writes how flat the minimum is.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Unwritable`] if a number is not finite, [`RunError::Io`] if the file cannot be written.
-    pub fn write_flatness(&self, flatness: &Flatness) -> Result<()> {
-        document::write(flatness, &self.path)
-    }
-
-    /// How flat the minimum is, if that was measured.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Malformed`] or [`RunError::Schema`] if the file is not of this version.
-    pub fn flatness(&self) -> Result<Option<Flatness>> {
-        document::read(&self.path)
-    }
-
     fn write_manifest(&self) -> Result<()> {
-        document::write(&self.manifest, &self.path)
+        document::write(&self.manifest, &[], &self.path)
     }
 }
 
@@ -362,8 +357,4 @@ fn take_lock(path: &Path) -> Result<File> {
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(lock),
         Err(TryLockError::Error(source)) => Err(RunError::io("lock", &file, source)),
     }
-}
-
-fn read_text(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(|source| RunError::io("read", path, source))
 }

@@ -37,6 +37,28 @@ pub enum RunError {
         /// The run directory.
         path: PathBuf,
     },
+    /// A file is not the one that was written.
+    #[error("{}: damaged or edited: expected SHA-256 {}, found {}", path.display(), short(expected), short(found))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The hash that was recorded when it was written, in hexadecimal.
+        expected: String,
+        /// The hash of what is there, in hexadecimal.
+        found: String,
+    },
+    /// A file is whole, but was written in another run.
+    #[error("{}: written with another {what}: expected {}, found {}", path.display(), short(expected), short(found))]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What is another: `recipe`, `seed` or `metrics.jsonl`.
+        what: &'static str,
+        /// The one of this run: a hash in hexadecimal, or the seed.
+        expected: String,
+        /// The one that the file was written with.
+        found: String,
+    },
     /// A file does not hold what its name promises.
     #[error("{}: {source}", path.display())]
     Malformed {
@@ -105,6 +127,11 @@ impl RunError {
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         Self::Io { action, path: path.to_path_buf(), source }
     }
+}
+
+/// The first digits of a hash, enough to tell two apart.
+fn short(hash: &str) -> String {
+    hash.get(..12).map_or_else(|| hash.to_owned(), |start| format!("{start}…"))
 }
 
 /// Result of this crate.

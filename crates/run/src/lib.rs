@@ -18,7 +18,9 @@ pub mod manifest;
 pub mod map;
 pub mod metrics;
 pub mod operations;
+pub mod origin;
 pub mod report;
+mod seal;
 pub mod snapshot;
 pub mod statistics;
 pub mod summary;
@@ -42,6 +44,7 @@ pub use metrics::{
     EpochMetrics, EvaluationMetrics, GradientNorm, LayerMetrics, MethodValues, TrainMetrics,
 };
 pub use operations::SynapticOperations;
+pub use origin::Origin;
 pub use snapshot::{LayerSnapshot, Snapshot};
 pub use summary::{Accuracies, Selection, Summary};
 pub use table::{Fact, Published, RowReport, RunRecord, Source, TableReport};

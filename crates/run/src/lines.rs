@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Result, RunError};
+use crate::hash::sha256_hex;
 use crate::json;
 use crate::metrics::EpochMetrics;
 use crate::timing::Timing;
@@ -47,6 +48,17 @@ pub(crate) fn append<T: EpochRecord>(path: &Path, record: &T) -> Result<()> {
         .map_err(|source| RunError::io("append to", path, source))
 }
 
+/// SHA-256 of the first `epochs` lines; an absent file holds none.
+pub(crate) fn hash(path: &Path, epochs: u32) -> Result<String> {
+    let bytes = bytes(path)?;
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    let (found, length) = (1..=epochs).zip(ends).last().unwrap_or((0, 0));
+    if found < epochs {
+        return Err(RunError::MissingEpochs { path: path.to_path_buf(), wanted: epochs, found });
+    }
+    Ok(sha256_hex(&bytes[..length]))
+}
+
 /// All whole records, which must count up by one from epoch 1; an absent file holds none.
 pub(crate) fn read<T: EpochRecord>(path: &Path) -> Result<Vec<T>> {
     Ok(scan(path)?.into_iter().map(|(record, _)| record).collect())
@@ -70,11 +82,7 @@ pub(crate) fn rewind<T: EpochRecord>(path: &Path, epoch: u32) -> Result<u32> {
 
 /// Every whole record with the byte offset at which its line ends.
 fn scan<T: EpochRecord>(path: &Path) -> Result<Vec<(T, u64)>> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(RunError::io("read", path, error)),
-    };
+    let bytes = bytes(path)?;
     let mut records = Vec::new();
     let mut end = 0;
     for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
@@ -104,4 +112,12 @@ fn scan<T: EpochRecord>(path: &Path) -> Result<Vec<(T, u64)>> {
         records.push((record, end as u64));
     }
     Ok(records)
+}
+
+/// The content of the file; nothing if it is absent.
+pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        outcome => outcome.map_err(|source| RunError::io("read", path, source)),
+    }
 }

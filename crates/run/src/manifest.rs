@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of the files of a run directory; a reader refuses any other.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// How far a run has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,9 +13,9 @@ pub enum Status {
     Running,
     /// Stopped by the user and ready to be resumed.
     Interrupted,
-    /// Stopped because a loss or gradient was not finite.
+    /// Stopped because a loss or gradient was not finite, or because nothing could be learned any more.
     Diverged {
-        /// Which quantity, layer and step.
+        /// What was found, and in which epoch and step.
         reason: String,
     },
     /// Stopped by another error.
@@ -54,8 +54,10 @@ pub struct Manifest {
     pub status: Status,
     /// Version of candlewick.
     pub version: String,
-    /// SHA-256 of `resolved.toml`, in hexadecimal.
+    /// SHA-256 of `resolved.toml`, in hexadecimal; set when the run is created.
     pub recipe_hash: String,
+    /// SHA-256 of `recipe.toml`, in hexadecimal; set when the run is created.
+    pub source_hash: String,
     /// Commit of the source tree, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_commit: Option<String>,

@@ -3,18 +3,24 @@
 use std::fs;
 use std::path::Path;
 
+use candlewick_run::hash::sha256_hex;
+use candlewick_run::manifest::SCHEMA;
 use candlewick_run::{
     Accuracies, DataHash, EpochMetrics, EvaluationMetrics, GradientNorm, LayerMetrics, Manifest,
-    MethodValues, RunDirectory, RunError, RunRecord, RunState, Status, Summary, Timing,
+    MethodValues, Origin, RunDirectory, RunError, RunRecord, RunState, Status, Summary, Timing,
     TrainMetrics,
 };
 
+const RECIPE: &str = "# mine\nseed = 7\n";
+const RESOLVED: &str = "seed = 7\n";
+
 fn manifest() -> Manifest {
     Manifest {
-        schema: 1,
+        schema: SCHEMA,
         status: Status::Running,
         version: "0.1.0".to_owned(),
-        recipe_hash: "ab".repeat(32),
+        recipe_hash: sha256_hex(RESOLVED.as_bytes()),
+        source_hash: sha256_hex(RECIPE.as_bytes()),
         git_commit: None,
         git_dirty: None,
         features: Vec::new(),
@@ -70,7 +76,7 @@ fn timing(epoch: u32) -> Timing {
 
 fn summary() -> Summary {
     Summary {
-        schema: 1,
+        schema: SCHEMA,
         dataset: "digits".to_owned(),
         seed: 7,
         recipe_hash: "ab".repeat(32),
@@ -89,7 +95,8 @@ fn summary() -> Summary {
 }
 
 fn begin(path: &Path) -> RunDirectory {
-    RunDirectory::create(path, manifest(), "# mine\nseed = 7\n", "seed = 7\n")
+    let unknown = Manifest { recipe_hash: String::new(), source_hash: String::new(), ..manifest() };
+    RunDirectory::create(path, unknown, RECIPE, RESOLVED)
         .expect("a temporary directory can be written")
 }
 
@@ -114,8 +121,8 @@ fn a_run_from_its_beginning_to_its_summary() {
     let run = RunDirectory::open(&path).unwrap();
     assert!(run.is_complete());
     assert_eq!(*run.manifest(), Manifest { status: Status::Complete, ..manifest() });
-    assert_eq!(run.recipe().unwrap(), "# mine\nseed = 7\n");
-    assert_eq!(run.resolved().unwrap(), "seed = 7\n");
+    assert_eq!(run.recipe().unwrap(), RECIPE);
+    assert_eq!(run.resolved().unwrap(), RESOLVED);
     assert_eq!(run.metrics().unwrap(), [metrics(1), metrics(2), metrics(3)]);
     assert_eq!(run.timings().unwrap(), [timing(1), timing(2), timing(3)]);
     assert_eq!(run.summary().unwrap(), Some(summary()));
@@ -263,18 +270,143 @@ fn a_run_killed_between_manifest_and_recipe_is_as_if_never_begun() {
 }
 
 #[test]
-fn files_of_another_version_or_with_unknown_keys_are_refused_by_name() {
+fn files_of_another_version_are_refused_by_name() {
     let root = tempfile::tempdir().unwrap();
     drop(begin(root.path()));
-    let file = root.path().join("manifest.json");
-    let text = fs::read_to_string(&file).unwrap();
-    fs::write(&file, text.replace("\"schema\": 1", "\"schema\": 9")).unwrap();
+    fs::write(root.path().join("manifest.json"), "{\n  \"schema\": 1\n}\n").unwrap();
     let message = RunDirectory::open(root.path()).unwrap_err().to_string();
-    assert!(
-        message.ends_with("manifest.json: schema 9, but this version reads schema 1"),
-        "{message}"
-    );
-    fs::write(&file, text.replace("\"threads\"", "\"treads\"")).unwrap();
-    let message = RunDirectory::open(root.path()).unwrap_err().to_string();
-    assert!(message.contains("unknown field `treads`"), "{message}");
+    let expected = format!("manifest.json: schema 1, but this version reads schema {SCHEMA}");
+    assert!(message.ends_with(&expected), "{message}");
+}
+
+/// A complete run of three epochs.
+fn complete(path: &Path) -> Result<(), RunError> {
+    let mut run = begin(path);
+    for epoch in 1..=3 {
+        run.append_metrics(&metrics(epoch))?;
+        run.append_timing(&timing(epoch))?;
+    }
+    run.complete(&summary())
+}
+
+#[test]
+fn a_changed_character_anywhere_in_a_run_is_noticed_and_its_file_named() {
+    let root = tempfile::tempdir().unwrap();
+    complete(root.path()).unwrap();
+    let mut visited = 0;
+    for name in ["manifest.json", "recipe.toml", "resolved.toml", "summary.json", "metrics.jsonl"] {
+        let file = root.path().join(name);
+        let whole = fs::read(&file).unwrap();
+        for at in (0..whole.len()).step_by(7) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1;
+            fs::write(&file, damaged).unwrap();
+            let outcome = RunDirectory::open(root.path()).and_then(|run| RunRecord::read(&run));
+            let message = outcome.expect_err(name).to_string();
+            assert!(message.contains(name), "{name}, byte {at}: {message}");
+            visited += 1;
+        }
+        fs::write(&file, whole).unwrap();
+    }
+    assert!(visited > 200, "{visited}");
+    let run = RunDirectory::open(root.path()).unwrap();
+    assert!(RunRecord::read(&run).unwrap().is_some());
+}
+
+#[test]
+fn a_document_of_another_run_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let (mine, other) = (root.path().join("mine"), root.path().join("other"));
+    complete(&mine).unwrap();
+    RunDirectory::create(&other, manifest(), RECIPE, "seed = 8\n")
+        .unwrap()
+        .complete(&summary())
+        .unwrap();
+    fs::copy(other.join("summary.json"), mine.join("summary.json")).unwrap();
+    let message = RunDirectory::open(&mine).unwrap().summary().unwrap_err().to_string();
+    assert!(message.contains("summary.json: written with another recipe: expected "), "{message}");
+}
+
+#[test]
+fn an_origin_is_of_its_run_and_of_its_epochs() {
+    let root = tempfile::tempdir().unwrap();
+    let run = begin(root.path());
+    let start = Origin::of(&run, 0).unwrap();
+    for epoch in 1..=3 {
+        run.append_metrics(&metrics(epoch)).unwrap();
+    }
+    let file = Path::new("last.safetensors");
+    let origin = Origin::of(&run, 2).unwrap();
+    for known in [&start, &origin, &Origin::of(&run, 3).unwrap()] {
+        known.check(&run, file).unwrap();
+    }
+    let refused = |origin: Origin| origin.check(&run, file).unwrap_err().to_string();
+    let seed = refused(Origin { seed: 8, ..origin.clone() });
+    assert_eq!(seed, "last.safetensors: written with another seed: expected 7, found 8");
+    let recipe = refused(Origin { recipe_hash: "ab".into(), ..origin.clone() });
+    assert!(recipe.starts_with("last.safetensors: written with another recipe"), "{recipe}");
+    let ahead = refused(Origin { epochs: 4, ..origin.clone() });
+    assert!(ahead.ends_with("is of epoch 4, but only 3 epochs are recorded"), "{ahead}");
+
+    let lines = root.path().join("metrics.jsonl");
+    let text = fs::read_to_string(&lines).unwrap();
+    // A digit of the third epoch does not concern the second.
+    fs::write(
+        &lines,
+        text.replacen("\"epoch\":3,\"time_steps\":4", "\"epoch\":3,\"time_steps\":5", 1),
+    )
+    .unwrap();
+    origin.check(&run, file).unwrap();
+    fs::write(
+        &lines,
+        text.replacen("\"epoch\":2,\"time_steps\":4", "\"epoch\":2,\"time_steps\":5", 1),
+    )
+    .unwrap();
+    let message = refused(origin);
+    assert!(message.contains("metrics.jsonl: damaged or edited: expected SHA-256 "), "{message}");
+}
+
+#[test]
+fn damaged_recipes_are_mended_from_their_texts_and_from_no_others() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path();
+    drop(begin(path));
+    assert!(RunDirectory::mend(path, RECIPE, RESOLVED).unwrap().is_empty());
+    let mut visited = 0;
+    for damaged in
+        [vec!["resolved.toml"], vec!["recipe.toml"], vec!["resolved.toml", "recipe.toml"]]
+    {
+        for (index, name) in damaged.iter().enumerate() {
+            if index == 0 {
+                fs::write(path.join(name), "seed = 9\n").unwrap();
+            } else {
+                fs::remove_file(path.join(name)).unwrap();
+            }
+        }
+        assert!(RunDirectory::open(path).is_err());
+        assert!(RunDirectory::mend(path, RECIPE, "seed = 9\n").unwrap().is_empty());
+        assert!(RunDirectory::open(path).is_err());
+        assert_eq!(RunDirectory::mend(path, RECIPE, RESOLVED).unwrap(), damaged);
+        assert_eq!(*RunDirectory::open(path).unwrap().manifest(), manifest());
+        visited += 1;
+    }
+    assert_eq!(visited, 3);
+    // The recipe may have got another comment since the start.
+    fs::write(path.join("recipe.toml"), "").unwrap();
+    RunDirectory::mend(path, "# yours\nseed = 7\n", RESOLVED).unwrap();
+    assert_eq!(RunDirectory::open(path).unwrap().recipe().unwrap(), "# yours\nseed = 7\n");
+}
+
+#[test]
+fn what_was_measured_is_not_overwritten_when_the_manifest_is_lost() {
+    let root = tempfile::tempdir().unwrap();
+    let run = begin(root.path());
+    run.append_metrics(&metrics(1)).unwrap();
+    drop(run);
+    fs::remove_file(root.path().join("manifest.json")).unwrap();
+    assert_eq!(RunDirectory::inspect(root.path()), RunState::Unfinished);
+    let again = RunDirectory::create(root.path(), manifest(), RECIPE, RESOLVED);
+    assert!(matches!(again, Err(RunError::Exists { .. })));
+    let message = RunDirectory::resume(root.path()).unwrap_err().to_string();
+    assert!(message.ends_with("is not a run directory: it has no manifest.json"), "{message}");
 }

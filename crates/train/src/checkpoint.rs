@@ -2,8 +2,8 @@
 //!
 //! Parameters stand under their own names, so that other tools can read the weights; the rest is
 //! below `optimizer/` and `method/`.
-//! The header's entry `candlewick` holds the place, and shape and SHA-256 of every tensor, so that a
-//! damaged file is noticed and the damage is named.
+//! The header's entry `candlewick` holds the place, the origin, and shape and SHA-256 of every tensor, so
+//! that a damaged file, or one of another run, is noticed and the reason is named.
 //! The bytes are a function of the state alone: two runs with the same state write the same file.
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,7 +13,7 @@ use candle_core::Tensor;
 use candlewick_core::parameters::Parameters;
 use candlewick_methods::Methods;
 use candlewick_run::hash::sha256_hex;
-use candlewick_run::{RunError, replace_file};
+use candlewick_run::{Origin, RunDirectory, RunError, replace_file};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -22,12 +22,12 @@ use crate::Optimizer;
 use crate::error::{Error, Result};
 
 /// Version of the format; it grows when the meaning of a field changes.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// The entry of the safetensors header. One entry only: the writer does not sort them.
 const ENTRY: &str = "candlewick";
 
 /// Writes a checkpoint of everything that the training consists of, atomically; `place` is where
-/// it is.
+/// it is, `origin` the run that the file is written in, if it is one.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -37,6 +37,7 @@ pub fn save(
     optimizer: Option<&Optimizer>,
     methods: &Methods,
     place: &impl Serialize,
+    origin: Option<&Origin>,
 ) -> Result<()> {
     let mut tensors = Vec::new();
     for entry in parameters.iter() {
@@ -56,6 +57,7 @@ pub fn save(
         schema: SCHEMA,
         tensors: tensors.iter().map(|tensor| (tensor.name.clone(), tensor.seal())).collect(),
         place: serde_json::to_value(place).map_err(|error| fail(error.to_string()))?,
+        origin: origin.cloned(),
     };
     let content = serde_json::to_string(&content).map_err(|error| fail(error.to_string()))?;
     let envelope = Envelope { sha256: sha256_hex(content.as_bytes()), content };
@@ -111,6 +113,7 @@ struct Content {
     schema: u32,
     tensors: BTreeMap<String, Seal>,
     place: serde_json::Value,
+    origin: Option<Origin>,
 }
 
 /// What a tensor must be.
@@ -126,9 +129,25 @@ pub struct Checkpoint {
     path: PathBuf,
     bytes: Vec<u8>,
     place: serde_json::Value,
+    origin: Option<Origin>,
 }
 
 impl Checkpoint {
+    /// Reads the checkpoint `name` of `run`, such as [`LAST`](crate::trainer::LAST), verifies every part
+    /// of it, and that it was written in this run, whose records are still those of then.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`Error::Run`] names the file of the run that does not fit.
+    pub fn open_in(run: &RunDirectory, name: &str) -> Result<Self> {
+        let checkpoint = Self::open(&run.checkpoints().join(name))?;
+        let path = &checkpoint.path;
+        match &checkpoint.origin {
+            Some(origin) => origin.check(run, path)?,
+            None => return Err(damage(path, "origin", "it was not written in a run")),
+        }
+        Ok(checkpoint)
+    }
+
     /// Reads a checkpoint and verifies every part of it.
     ///
     /// # Errors
@@ -171,7 +190,13 @@ impl Checkpoint {
         {
             return Err(damage(path, name, "a tensor that was not written with the others"));
         }
-        Ok(Self { path: path.into(), place: content.place, bytes })
+        let Content { place, origin, .. } = content;
+        Ok(Self { path: path.into(), bytes, place, origin })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where in the training it was written.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use candlewick_run::RunError;
 
+use crate::divergence::Symptom;
+
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -30,13 +32,11 @@ pub enum Error {
         /// Batches that it gave.
         got: u64,
     },
-    /// A loss or a gradient is infinite or not a number.
-    #[error("epoch {epoch}, step {step}: the {quantity} is not finite{}", in_layer(.layer.as_deref()))]
+    /// The training does not lead anywhere any more.
+    #[error("epoch {epoch}, step {step}: {symptom}{}", symptom.advice())]
     Diverged {
-        /// `loss` or `gradient`.
-        quantity: &'static str,
-        /// The first parameter that is not finite, or whose gradient is not, if there is one.
-        layer: Option<String>,
+        /// What shows it.
+        symptom: Symptom,
         /// Number of the epoch, from 1.
         epoch: u32,
         /// Number of the step in the epoch, from 1.
@@ -58,9 +58,4 @@ impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
         Self::Core(error.into())
     }
-}
-
-/// The tail of a message about a parameter.
-fn in_layer(layer: Option<&str>) -> String {
-    layer.map_or_else(String::new, |layer| format!(" in {layer}"))
 }

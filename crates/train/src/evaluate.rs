@@ -1,6 +1,5 @@
 //! Evaluation: loss, accuracy per time step and firing rates over a data set, without gradients.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candlewick_encode::Loader;
@@ -9,6 +8,7 @@ use candlewick_network::{Census, Context, LayerObservation};
 use candlewick_run::{EvaluationMetrics, LayerMetrics, SynapticOperations};
 
 use crate::checkpoint::Checkpoint;
+use crate::divergence::Symptom;
 use crate::error::{Error, Result};
 use crate::loaders;
 use crate::model::Model;
@@ -76,13 +76,12 @@ pub fn evaluate(
 /// # Errors
 /// If the checkpoint does not fit the network, and as [`evaluate`].
 pub fn evaluate_checkpoint(
-    path: &Path,
+    checkpoint: &Checkpoint,
     model: &dyn Model,
     methods: &mut Methods,
     data: &[Loader],
     time_steps: &[usize],
 ) -> Result<Vec<Evaluation>> {
-    let checkpoint = Checkpoint::open(path)?;
     checkpoint.load_parameters(model.parameters())?;
     checkpoint.load_methods(methods)?;
     let never = AtomicBool::new(false);
@@ -143,6 +142,7 @@ impl Evaluation {
         if self.metrics.loss.is_finite() {
             return Ok(self);
         }
-        Err(Error::Diverged { quantity, layer: None, epoch, step })
+        let symptom = Symptom::NotFinite { quantity, layer: None };
+        Err(Error::Diverged { symptom, epoch, step })
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod checkpoint;
 pub mod data;
+mod divergence;
 mod error;
 pub mod evaluate;
 pub mod gradients;
@@ -25,6 +26,7 @@ mod trial;
 
 pub use checkpoint::Checkpoint;
 pub use data::{Data, Loaders};
+pub use divergence::Symptom;
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, evaluate, evaluate_checkpoint};
 pub use gradients::Gradients;

@@ -5,6 +5,8 @@ use candlewick_network::LayerObservation;
 use candlewick_run::{GradientNorm, LayerMetrics, Selection, TrainMetrics};
 use serde::{Deserialize, Serialize};
 
+use crate::step::StepReport;
+
 /// Where a training is, and the sums of the epoch that it is in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +25,10 @@ pub(crate) struct Place {
 pub(crate) struct EpochSums {
     /// Σ loss · samples.
     pub(crate) loss: f64,
+    /// Σ cross-entropy of the scores · samples, whatever the loss is.
+    pub(crate) cross_entropy: f64,
+    /// Number of classes.
+    pub(crate) classes: usize,
     /// Samples that were classified correctly.
     pub(crate) right: u64,
     /// Samples seen.
@@ -51,20 +57,24 @@ pub(crate) struct LayerSums {
 }
 
 impl EpochSums {
-    /// Adds a step. The penalties that layers put on their potentials come to the loss.
+    /// Adds a step: what it reports on samples with these labels, with the output weights of the time steps.
+    /// The penalties that layers put on their potentials come to the loss.
     pub(crate) fn add(
         &mut self,
-        loss: f64,
-        right: u64,
-        samples: u64,
+        report: &StepReport,
+        labels: &[u32],
+        weights: &[f32],
         learning_rate: f64,
-        squared_norms: &[f64],
         layers: &[LayerObservation],
     ) {
+        let StepReport { loss, scores, squared_norms } = report;
         let penalty: f64 = layers.iter().map(|layer| layer.counts.penalty).sum();
-        self.loss += (loss + penalty) * samples as f64;
-        self.right += right;
-        self.samples += samples;
+        let samples = labels.len() as f64;
+        self.loss += (loss + penalty) * samples;
+        self.cross_entropy += scores.cross_entropy(weights, labels) * samples;
+        self.classes = scores.classes();
+        self.right += scores.right_up_to(weights, labels).last().copied().unwrap_or(0);
+        self.samples += labels.len() as u64;
         self.steps += 1;
         self.learning_rate = learning_rate;
         self.norms.resize(squared_norms.len(), 0.0);

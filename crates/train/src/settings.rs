@@ -39,6 +39,11 @@ fn is_no(value: &bool) -> bool {
     !value
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_yes(value: &bool) -> bool {
+    *value
+}
+
 impl Stage {
     /// A stage with the optimizer's own learning rate.
     pub fn new(epochs: u32, time_steps: usize) -> Self {
@@ -68,6 +73,11 @@ pub struct Settings {
     /// are the same to the bit. Default false.
     #[serde(skip_serializing_if = "is_no")]
     pub recompute: bool,
+    /// Whether the training ends, as diverged, with an epoch whose mean cross-entropy is over 100 times that
+    /// of a constant answer, or whose gradients are all 0. A number that is not finite always ends it.
+    /// Default true.
+    #[serde(skip_serializing_if = "is_yes")]
+    pub stop_when_diverged: bool,
 }
 
 impl Default for Settings {
@@ -80,6 +90,7 @@ impl Default for Settings {
             clip_norm: None,
             evaluate_every: 1,
             recompute: false,
+            stop_when_diverged: true,
         }
     }
 }
@@ -224,6 +235,7 @@ mod tests {
                     schedule,
                     clip_norm,
                     recompute: visited % 2 == 0,
+                    stop_when_diverged: visited % 2 == 0,
                     ..settings(false)
                 };
                 let text = toml::to_string(&written).unwrap();

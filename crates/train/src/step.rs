@@ -6,6 +6,7 @@ use candlewick_encode::Batch;
 use candlewick_methods::{Methods, Moment, Outputs, Scores};
 use candlewick_network::Context;
 
+use crate::divergence::Symptom;
 use crate::error::{Error, Result};
 use crate::gradients::{Gradients, is_finite};
 use crate::loaders;
@@ -79,7 +80,8 @@ pub(crate) fn update(
     let parameters = model.parameters();
     let diverged = |quantity, layer| {
         let Moment { epoch, step, .. } = *moment;
-        Error::Diverged { quantity, layer, epoch: epoch + 1, step: step + 1 }
+        let symptom = Symptom::NotFinite { quantity, layer };
+        Error::Diverged { symptom, epoch: epoch + 1, step: step + 1 }
     };
     let outputs = model.forward(&batch.input, context)?;
     let loss = mixed_loss(methods, &outputs, batch, moment)?;

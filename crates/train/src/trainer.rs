@@ -178,9 +178,10 @@ impl<'a> Trainer<'a> {
     /// Trains and tests on `data`, resuming from the run's last checkpoint if there is one.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if a loss or gradient is not finite, [`Error::Checkpoint`] if the
-    /// checkpoint is damaged or of another network, and those of settings, data and layers. The
-    /// manifest of the run then records the reason.
+    /// [`Error::Diverged`] if a loss or gradient is not finite, or, unless the settings say to go on, an epoch
+    /// shows that nothing can be learned any more; [`Error::Checkpoint`] if the checkpoint is damaged, lost or
+    /// of another network, [`Error::Run`] if it or a record is of another run; and those of settings, data and
+    /// layers. The manifest of the run then records why the training ended.
     pub fn fit(mut self, data: &Data) -> Result<Ended> {
         if self.settings.stages.is_empty() {
             self.settings.stages = vec![Stage::new(self.epochs, data.steps())];

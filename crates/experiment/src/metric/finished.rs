@@ -1,8 +1,9 @@
 //! A finished run, as metrics see it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candlewick_run::{EpochMetrics, RunDirectory, RunRecord, Snapshot};
+use candlewick_train::Checkpoint;
 use candlewick_train::trainer::LAST;
 
 use crate::{Error, Experiment, Machine, Recipe, Result};
@@ -10,7 +11,7 @@ use crate::{Error, Experiment, Machine, Recipe, Result};
 /// A finished run.
 #[derive(Debug)]
 pub struct Finished<'a> {
-    path: &'a Path,
+    directory: RunDirectory,
     recipe: &'a Recipe,
     machine: &'a Machine,
     record: RunRecord,
@@ -21,9 +22,10 @@ impl<'a> Finished<'a> {
     ///
     /// # Errors
     /// If its files are damaged.
-    pub fn read(path: &'a Path, recipe: &'a Recipe, machine: &'a Machine) -> Result<Option<Self>> {
-        let record = RunRecord::read(&RunDirectory::open(path)?)?;
-        Ok(record.map(|record| Self { path, recipe, machine, record }))
+    pub fn read(path: &Path, recipe: &'a Recipe, machine: &'a Machine) -> Result<Option<Self>> {
+        let directory = RunDirectory::open(path)?;
+        let record = RunRecord::read(&directory)?;
+        Ok(record.map(|record| Self { directory, recipe, machine, record }))
     }
 
     /// What it was trained by.
@@ -43,12 +45,15 @@ impl<'a> Finished<'a> {
 
     /// Name of the run in errors.
     pub fn name(&self) -> String {
-        self.path.display().to_string()
+        self.directory.path().display().to_string()
     }
 
-    /// The file with its last weights.
-    pub fn checkpoint(&self) -> PathBuf {
-        self.path.join("checkpoints").join(LAST)
+    /// Its last checkpoint.
+    ///
+    /// # Errors
+    /// If it is missing or damaged.
+    pub fn checkpoint(&self) -> Result<Checkpoint> {
+        Ok(Checkpoint::open_in(&self.directory, LAST)?)
     }
 
     /// What its last epoch recorded.
@@ -73,7 +78,7 @@ impl<'a> Finished<'a> {
     /// If the data cannot be read, or the checkpoint is damaged.
     pub fn experiment(&self) -> Result<Experiment> {
         let mut experiment = Experiment::prepare(self.recipe.clone(), &self.name(), self.machine)?;
-        experiment.load(&self.checkpoint())?;
+        experiment.load(&self.checkpoint()?)?;
         Ok(experiment)
     }
 

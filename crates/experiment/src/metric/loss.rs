@@ -83,6 +83,6 @@ impl Metric for LossRise {
 
     fn measure(&self, run: &Finished<'_>) -> Result<f64> {
         let Self { distance, directions } = *self;
-        loss_rise(run.recipe(), run.machine(), &run.checkpoint(), distance, directions)
+        loss_rise(run.recipe(), run.machine(), &run.checkpoint()?, distance, directions)
     }
 }

@@ -8,7 +8,7 @@ use candlewick_core::weight_rule::{Side, WeightGradientRule, WeightSite};
 use candlewick_encode::Loader;
 use candlewick_methods::{Method, Methods, Moment};
 use candlewick_network::Context;
-use candlewick_train::{Checkpoint, Gradients};
+use candlewick_train::Gradients;
 
 use super::Finished;
 use crate::experiment::network;
@@ -40,7 +40,7 @@ fn backward(
 ) -> Result<Vec<(String, Option<Tensor>)>> {
     let recipe = run.recipe();
     let experiment = Experiment::prepare(recipe.clone(), &run.name(), run.machine())?;
-    let checkpoint = Checkpoint::open(&run.checkpoint())?;
+    let checkpoint = run.checkpoint()?;
     let mut methods = Methods::new();
     for method in &recipe.methods.0 {
         if observer.is_none() || method.weight_rule().is_none() {

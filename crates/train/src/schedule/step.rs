@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::{Curve, Position};
 use crate::optimizer::in_range;
 
-/// Step decay: `factor^⌊epoch / every⌋`, PyTorch's `StepLR`; the epochs of the warm-up count.
+/// Step decay: `factor^⌊epoch / every⌋`, PyTorch's `StepLR`.
+///
+/// The epochs of the warm-up count: the first drop comes `every` epochs after the start of the training, where
+/// PyTorch's `SequentialLR` of `LinearLR` and `StepLR` has it `every` epochs after the end of the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StepDecay {

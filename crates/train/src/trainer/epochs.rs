@@ -13,6 +13,7 @@ use candlewick_run::{EpochMetrics, Histogram, MethodValues, RunDirectory, Status
 use super::{Cadence, Ended, LAST, in_words};
 use crate::checkpoint::Checkpoint;
 use crate::data::Loaders;
+use crate::divergence::symptom;
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, evaluate};
 use crate::history::History;
@@ -60,13 +61,15 @@ impl Training<'_> {
     /// Resumes the run from its last checkpoint, if it has one.
     pub(super) fn resume(&mut self) -> Result<()> {
         let Some(run) = &mut self.run else { return Ok(()) };
-        let path = run.checkpoints().join(LAST);
-        if path.is_file() {
-            let (checkpoint, parameters) = (Checkpoint::open(&path)?, self.model.parameters());
+        if run.checkpoints().join(LAST).is_file() {
+            let parameters = self.model.parameters();
+            let checkpoint = Checkpoint::open_in(run, LAST)?;
             self.place = checkpoint.place()?;
             checkpoint.load_parameters(parameters)?;
             checkpoint.load_optimizer(&mut self.optimizer, parameters)?;
             checkpoint.load_methods(self.methods)?;
+        } else {
+            lost_checkpoint(run)?;
         }
         run.rewind(self.place.epoch)?;
         self.history = History::read(run)?;
@@ -93,11 +96,26 @@ impl Training<'_> {
         self.announce()?;
         while self.place.epoch < epochs {
             let span = self.settings.span(self.place.epoch);
-            if !self.train_epoch(span)? || !self.finish_epoch(span)? {
+            if !self.train_epoch(span)? {
+                return self.interrupt();
+            }
+            self.check_divergence()?;
+            if !self.finish_epoch(span)? {
                 return self.interrupt();
             }
         }
         self.summarize()
+    }
+
+    /// Ends the training, or warns if it shall go on, when the steps of this epoch show that it has diverged.
+    fn check_divergence(&self) -> Result<()> {
+        let Place { epoch, step, sums } = &self.place;
+        let Some(symptom) = symptom(sums) else { return Ok(()) };
+        if self.settings.stop_when_diverged {
+            return Err(Error::Diverged { symptom, epoch: epoch + 1, step: *step });
+        }
+        tracing::warn!("epoch {}: {symptom}", epoch + 1);
+        Ok(())
     }
 
     /// The remaining steps of an epoch; `false` if the training was stopped.
@@ -163,12 +181,9 @@ impl Training<'_> {
         let report = step(self.model, self.methods, &mut self.optimizer, batch, &settings)?;
         let labels = loaders::main_labels(batch)?;
         let weights = self.methods.output_weights(report.scores.time_steps());
-        let right = report.scores.right_up_to(&weights, &labels).last().copied().unwrap_or(0);
         let learning_rate = self.settings.optimizer.learning_rate() * factor;
         let layers = self.model.take_observations();
-        let samples = labels.len() as u64;
-        let sums = &mut self.place.sums;
-        sums.add(report.loss, right, samples, learning_rate, &report.squared_norms, &layers);
+        self.place.sums.add(&report, &labels, &weights, learning_rate, &layers);
         if number + 1 == steps {
             let (model, optimizer) = (self.model, &mut self.optimizer);
             let mut halves = Halves::new(model, self.methods, optimizer, batch, &settings)?;
@@ -266,6 +281,24 @@ impl Training<'_> {
         let progress = epochs / f64::from(self.settings.epochs());
         Moment { epoch, step, progress, training: true }
     }
+}
+
+/// Refuses to begin anew, without a word, a run that must have had a checkpoint.
+fn lost_checkpoint(run: &RunDirectory) -> Result<()> {
+    let epochs = run.metrics()?.len();
+    // Before the first checkpoint, a run that was killed has at most the line of its first epoch.
+    if epochs > 1 || matches!(run.manifest().status, Status::Interrupted | Status::Complete) {
+        return Err(Error::Checkpoint {
+            path: run.checkpoints().join(LAST),
+            field: "file".into(),
+            what: format!(
+                "missing; the run, of which {epochs} epochs are recorded, cannot go on without it; remove \
+                 {} to begin anew",
+                run.path().display()
+            ),
+        });
+    }
+    Ok(())
 }
 
 /// How the values of each parameter are distributed.

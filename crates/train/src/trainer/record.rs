@@ -1,10 +1,9 @@
 //! What a training reports and leaves behind: progress, checkpoints, the summary.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use candlewick_encode::Loader;
-use candlewick_run::Status;
+use candlewick_run::{Origin, Status};
 
 use super::epochs::Training;
 use super::{BEST, Cadence, Ended, LAST};
@@ -72,26 +71,19 @@ impl Training<'_> {
 
     pub(super) fn save(&mut self) -> Result<()> {
         self.last_save = Instant::now();
-        let Some(path) = self.checkpoint_path(LAST) else {
-            return Ok(());
-        };
-        let parameters = self.model.parameters();
-        let optimizer = Some(&self.optimizer);
-        checkpoint::save(&path, parameters, optimizer, self.methods, &self.place)?;
+        let Some(run) = &self.run else { return Ok(()) };
+        let (path, origin) = (run.checkpoints().join(LAST), Origin::of(run, self.place.epoch)?);
+        let (parameters, optimizer) = (self.model.parameters(), Some(&self.optimizer));
+        let (methods, place) = (&*self.methods, &self.place);
+        checkpoint::save(&path, parameters, optimizer, methods, place, Some(&origin))?;
         self.progress.event(&Event::Checkpoint { path: &path });
         Ok(())
     }
 
     pub(super) fn save_best(&mut self, best: &BestPlace) -> Result<()> {
-        let Some(path) = self.checkpoint_path(BEST) else {
-            return Ok(());
-        };
-        let parameters = self.model.parameters();
-        checkpoint::save(&path, parameters, None, self.methods, best)
-    }
-
-    fn checkpoint_path(&self, name: &str) -> Option<PathBuf> {
-        self.run.as_ref().map(|run| run.checkpoints().join(name))
+        let Some(run) = &self.run else { return Ok(()) };
+        let (path, origin) = (run.checkpoints().join(BEST), Origin::of(run, best.epoch)?);
+        checkpoint::save(&path, self.model.parameters(), None, self.methods, best, Some(&origin))
     }
 
     pub(super) fn interrupt(&mut self) -> Result<Ended> {

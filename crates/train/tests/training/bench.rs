@@ -70,25 +70,32 @@ pub(crate) fn settings(stages: Vec<Stage>) -> Settings {
     Settings { stages, optimizer: AnyOptimizer::AdamW(adam), ..Settings::default() }
 }
 
-/// A new run directory at `path`.
+/// A new run directory at `path`, of a recipe whose only setting is the seed.
 pub(crate) fn run_directory(path: &Path) -> Result<RunDirectory> {
+    run_directory_of(path, 5)
+}
+
+/// The same with another seed.
+pub(crate) fn run_directory_of(path: &Path, seed: u64) -> Result<RunDirectory> {
     let manifest = Manifest {
         schema: SCHEMA,
         status: Status::Running,
         version: "0".into(),
-        recipe_hash: "ab".into(),
+        recipe_hash: String::new(),
+        source_hash: String::new(),
         git_commit: None,
         git_dirty: None,
         features: Vec::new(),
         target: "test".into(),
         device: "cpu".into(),
         threads: 1,
-        seed: 5,
+        seed,
         data: Vec::new(),
         command_line: Vec::new(),
         started_at: None,
     };
-    Ok(RunDirectory::create(path, manifest, "", "")?)
+    let recipe = format!("seed = {seed}\n");
+    Ok(RunDirectory::create(path, manifest, &recipe, &recipe)?)
 }
 
 /// Output weights that follow the training accuracy of each time step: a method with a state that
@@ -296,7 +303,7 @@ impl Progress for CopyAt {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;

@@ -1,4 +1,4 @@
-//! A loss or gradient that is not finite stops the training and says where.
+//! A loss or gradient that is not finite, or that leads nowhere, stops the training and says where.
 
 use std::sync::atomic::AtomicBool;
 
@@ -6,10 +6,11 @@ use candle_core::{Device, Tensor};
 use candlewick_core::Key;
 use candlewick_core::initializer::Initializer;
 use candlewick_core::parameters::{Parameters, Role, Scope, seeded};
-use candlewick_methods::{Loss, Method, Methods, Outputs};
+use candlewick_methods::{CrossEntropy, Loss, Method, Methods, Outputs};
 use candlewick_network::Context;
 use candlewick_run::Status;
 use candlewick_train::optimizer::Sgd;
+use candlewick_train::schedule::Constant;
 use candlewick_train::{AnyOptimizer, Error, Model, Settings, Silent, Stage, Trainer};
 
 use crate::bench::{Result, Training, network_with, run_directory, settings};
@@ -140,4 +141,107 @@ fn clipping_limits_the_step() -> Result<()> {
     training.settings.clip_norm = None;
     assert!(distance(&training)? > 0.1);
     Ok(())
+}
+
+#[test]
+fn a_learning_rate_that_explodes_ends_the_training_unless_it_shall_go_on() -> Result<()> {
+    let mut visited = 0;
+    for learning_rate in [1e6, 1e35] {
+        let directory = tempfile::tempdir()?;
+        let mut run = run_directory(&directory.path().join("run"))?;
+        let mut training = Training::small(settings(vec![Stage::new(2, 2)]))?;
+        training.settings.optimizer = Sgd { learning_rate, ..Sgd::default() }.into();
+        training.settings.schedule.curve = Constant {}.into();
+        let outcome = training.run(Some(&mut run), &mut Silent, &AtomicBool::new(false));
+        let error = outcome.err().ok_or_else(|| format!("{learning_rate:e} went on"))?;
+        assert!(matches!(error, Error::Diverged { epoch: 1, .. }), "{error}");
+        let Status::Diverged { reason } = &run.manifest().status else {
+            return Err(format!("{:?}", run.manifest().status).into());
+        };
+        assert_eq!(*reason, error.to_string());
+        if learning_rate == 1e6 {
+            let words = "where a constant answer has 2.30; with `stop_when_diverged = false`";
+            assert!(reason.contains(words), "{reason}");
+            training.settings.stop_when_diverged = false;
+            let ended = training.run(None, &mut Silent, &AtomicBool::new(false))?;
+            assert!(ended.summary().is_some_and(|summary| summary.epochs == 2), "{ended:?}");
+        }
+        visited += 1;
+    }
+    assert_eq!(visited, 2);
+    Ok(())
+}
+
+/// A constant answer, which does not depend on its parameter.
+struct Deaf(Parameters);
+
+impl Model for Deaf {
+    fn parameters(&self) -> &Parameters {
+        &self.0
+    }
+
+    fn forward(&self, input: &Tensor, context: &Context) -> candlewick_core::Result<Outputs> {
+        let [Some(weight)] = [self.0.get("weight")] else { unreachable!("one parameter") };
+        let shape = (context.time_steps, input.dim(1)?, 10);
+        let logits = (weight.variable.as_tensor() * 0.0)?.broadcast_as(shape)?.contiguous()?;
+        Ok(Outputs { logits, side: Vec::new() })
+    }
+}
+
+#[test]
+fn an_epoch_without_any_gradient_ends_the_training() -> Result<()> {
+    let root = Scope::from(seeded(&Device::Cpu, Key::new(1)));
+    root.create("weight", Role::Weight, &[1], Initializer::Constant(1.0))?;
+    let model = Deaf(root.parameters());
+    let mut training = Training::small(settings(vec![Stage::new(1, 2)]))?;
+    let run = |training: &Training| {
+        Trainer::new(&model, &mut Methods::new())
+            .settings(training.settings.clone())
+            .fit_loaders(&training.loaders)
+    };
+    let error = run(&training).err().ok_or("it went on")?.to_string();
+    let expected = "epoch 1, step 10: all gradients are 0, so nothing is learned; with \
+                    `stop_when_diverged = false` the training goes on";
+    assert_eq!(error, expected);
+    training.settings.stop_when_diverged = false;
+    assert!(run(&training)?.summary().is_some());
+    Ok(())
+}
+
+/// What is compared is the cross-entropy of the scores: a loss of any size, such as one with a penalty or of a
+/// side head, ends nothing.
+#[test]
+fn a_large_loss_of_another_kind_is_no_divergence() -> Result<()> {
+    let training = Training::small(settings(vec![Stage::new(1, 2)]))?;
+    let mut methods = Methods::new().with(Large);
+    let network = network_with(training.layers, 5, &methods)?;
+    let ended = Trainer::new(&network, &mut methods)
+        .settings(training.settings.clone())
+        .fit_loaders(&training.loaders)?;
+    assert!(ended.summary().is_some_and(|summary| summary.loss > 1e6), "{ended:?}");
+    Ok(())
+}
+
+/// A cross-entropy far from its zero.
+#[derive(Debug)]
+struct Large;
+
+impl Loss for Large {
+    fn loss(&self, logits: &Tensor, labels: &Tensor) -> candlewick_core::Result<Tensor> {
+        Ok((Loss::loss(&CrossEntropy::default(), logits, labels)? + 1e7)?)
+    }
+
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+}
+
+impl Method for Large {
+    fn name(&self) -> &'static str {
+        "large"
+    }
+
+    fn loss(&self) -> Option<&dyn Loss> {
+        Some(self)
+    }
 }

@@ -94,9 +94,9 @@ fn a_network_learns_digits_in_two_stages_of_time_steps() -> Result<()> {
     assert_eq!(visited, 8);
 
     let fresh = network("FC64-FC10", 99)?;
-    let file = run.checkpoints().join("last.safetensors");
+    let last = Checkpoint::open_in(&run, "last.safetensors")?;
     let test = &training.loaders.test;
-    let found = evaluate_checkpoint(&file, &fresh, &mut training.methods(), test, &[1, 4, 6])?;
+    let found = evaluate_checkpoint(&last, &fresh, &mut training.methods(), test, &[1, 4, 6])?;
     let time_steps: Vec<usize> = found.iter().map(|found| found.time_steps).collect();
     assert_eq!(time_steps, [1, 4, 6]);
     assert!(found.iter().all(|found| found.samples == 100));

@@ -1,6 +1,7 @@
 //! Whole trainings of a two-layer network on the embedded digits.
 
 mod bench;
+mod bound;
 mod damage;
 mod determinism;
 mod device;
