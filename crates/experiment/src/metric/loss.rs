@@ -45,7 +45,7 @@ impl Metric for LossUnder {
     }
 }
 
-/// Rise of the training loss at a distance from the trained weights along random directions, which are
+/// Rise of the training loss, under a given loss, at a distance from the trained weights along random directions, which are
 /// normalized filter by filter: small at a flat minimum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -54,17 +54,20 @@ pub struct LossRise {
     pub distance: f64,
     /// Number of directions, each of which is gone in both senses. Default 4.
     pub directions: usize,
+    /// The loss, whatever was trained with. Default cross-entropy of the mean output.
+    pub loss: AnyLoss,
 }
 
 impl Default for LossRise {
     fn default() -> Self {
-        Self { distance: 0.5, directions: 4 }
+        Self { distance: 0.5, directions: 4, loss: CrossEntropy::default().into() }
     }
 }
 
 impl Metric for LossRise {
     fn words(&self, _: &Recipe) -> String {
-        format!("rise of the training loss at a distance of {}, nats", self.distance)
+        let loss = self.loss.name();
+        format!("rise of the training loss under {loss} at a distance of {}, nats", self.distance)
     }
 
     fn unit(&self) -> Unit {
@@ -82,7 +85,7 @@ impl Metric for LossRise {
     }
 
     fn measure(&self, run: &Finished<'_>) -> Result<f64> {
-        let Self { distance, directions } = *self;
-        loss_rise(run.recipe(), run.machine(), &run.checkpoint()?, distance, directions)
+        let recipe = Recipe { loss: self.loss.clone(), ..run.recipe().clone() };
+        loss_rise(&recipe, run.machine(), &run.checkpoint()?, self.distance, self.directions)
     }
 }
