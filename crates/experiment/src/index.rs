@@ -35,6 +35,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     table!("shortcut/resnet-19"),
     table!("shortcut/imagenet"),
     table!("shortcut/cifar10-dvs"),
+    table!("plif/cifar-10"),
     table!("claims/events"),
     table!("claims/images"),
     table!("claims/chain"),
@@ -43,12 +44,13 @@ pub(crate) const FILES: &[(&str, &str)] = &[
 ];
 
 /// What stands before the slash of an id, and whose tables those are.
-const PAPERS: [(&str, &str); 6] = [
+const PAPERS: [(&str, &str); 7] = [
     ("tet", "TET (Deng et al., ICLR 2022, arXiv:2202.11946)"),
     ("msg", "MSG and TWO (Li et al., Neural Networks 2024, arXiv:2406.19645)"),
     ("gradient-scaling", "Gradient scaling (Park et al., ICML workshop 2023, arXiv:2308.00558)"),
     ("psg-pda", "PSG and PDA (Wang et al., Neurocomputing 2025, arXiv:2304.13289)"),
     ("shortcut", "Shortcut back-propagation (Guo et al., NeurIPS 2024, arXiv:2401.04486)"),
+    ("plif", "PLIF (Fang et al., ICCV 2021, arXiv:2007.05785)"),
     ("claims", "Conditions under which claims are tested"),
 ];
 
