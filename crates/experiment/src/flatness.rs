@@ -39,7 +39,8 @@ pub fn flatness(
     let mut chosen = first_of_each_class(training.labels(), recipe.data.train_per_class);
     hold_out(&mut chosen, training.labels(), recipe.data.validation_per_class);
     let samples = spread(&chosen, SAMPLES);
-    let loaders = loaders(recipe, &training, &samples, false, machine)?;
+    let loaders =
+        loaders(recipe, &checkpoint.display().to_string(), &training, &samples, false, machine)?;
     let failed = |source| Error::Network { name: checkpoint.display().to_string(), source };
     let classes = training.info().classes.len();
     let mut methods = recipe.training_methods();
