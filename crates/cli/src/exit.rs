@@ -16,9 +16,8 @@ const CHECKPOINT: u8 = 5;
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Prints what went wrong as one line and gives the exit code for it.
-#[expect(clippy::print_stderr, reason = "this is where the command speaks")]
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {}", in_words(error));
+    noteln!("error: {}", in_words(error));
     ExitCode::from(code(error))
 }
 

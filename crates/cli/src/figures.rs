@@ -1,7 +1,6 @@
 //! `candlewick figures RUN`.
 
 use std::fs;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -12,7 +11,7 @@ use candlewick::run::{
 use candlewick::train::trainer::LAST;
 
 use crate::arguments::FiguresArguments;
-use crate::machine;
+use crate::{machine, output};
 
 pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
     let directory = RunDirectory::open(&arguments.run)?;
@@ -48,11 +47,9 @@ pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
 }
 
 /// Says on standard error, if that is a terminal, how much of the flatness is measured.
-#[expect(clippy::print_stderr, reason = "this is where the command speaks")]
 fn tell(done: usize, all: usize) {
-    if std::io::stderr().is_terminal() {
-        eprint!("\rflatness: {done} of {all} points{}", if done == all { "\n" } else { "" });
-    }
+    let end = if done == all { "\n" } else { "" };
+    output::progress(format_args!("flatness: {done} of {all} points{end}"));
 }
 
 /// Looks into the trained network of a run and keeps what was seen in its directory.

@@ -9,7 +9,7 @@ use candlewick::experiment::Trained;
 use serde_json::json;
 
 use crate::arguments::{CheckpointChoice, Format, RunArguments};
-use crate::{events, machine};
+use crate::{events, machine, output};
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     let threads = machine::threads(arguments.threads);
@@ -75,6 +75,9 @@ fn stream(arguments: &RunArguments) -> Result<ExitCode> {
             ),
         }
         from = to;
+        if output::is_lost() {
+            break;
+        }
     }
     latencies.sort_unstable();
     if arguments.format == Format::Text {
