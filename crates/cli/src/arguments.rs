@@ -20,7 +20,8 @@ Exit codes:
   3    data is missing or damaged
   4    a loss or a gradient was not finite
   5    a checkpoint or a run directory is damaged
-  130  stopped by Ctrl-C; the same command resumes from there";
+  130  stopped by Ctrl-C; the same command resumes from there
+  129, 143  the same by SIGHUP, SIGTERM";
 
 /// Trains deep spiking neural networks directly, and reproduces published training methods.
 #[derive(Debug, Parser)]

@@ -12,7 +12,7 @@ const DATA: u8 = 3;
 const DIVERGED: u8 = 4;
 /// A checkpoint or a run directory is damaged or of something else.
 const CHECKPOINT: u8 = 5;
-/// Stopped by Ctrl-C; the same command resumes the run.
+/// Not started after a question; the code of Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Prints what went wrong as one line and gives the exit code for it.

@@ -19,6 +19,7 @@ mod machine;
 mod recipe;
 mod reproduce;
 mod runs;
+mod stop;
 mod stream;
 mod train;
 

@@ -14,7 +14,8 @@ use candlewick::train::Stage;
 use crate::arguments::{Format, ReproduceArguments};
 use crate::bars::Bars;
 use crate::estimate::Sharing;
-use crate::runs::{Planned, STOP, listen_to_ctrl_c};
+use crate::runs::Planned;
+use crate::stop::{self, STOP};
 use crate::{estimate, exit, machine};
 
 pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
@@ -50,11 +51,11 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
             return Ok(ExitCode::from(exit::INTERRUPTED));
         }
     }
-    listen_to_ctrl_c()?;
+    stop::listen()?;
     train_all(&plans, &machine, sharing, arguments, &bars)?;
     if STOP.load(Ordering::Relaxed) {
         bars.say("stopped; the same command resumes from here");
-        return Ok(ExitCode::from(exit::INTERRUPTED));
+        return Ok(ExitCode::from(stop::code()));
     }
     let report = collect(&table, &plans, seeds, arguments)?;
     let folder = arguments.machine.runs_dir.join(&table.id).join(table.scale.name());

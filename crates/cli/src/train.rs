@@ -9,8 +9,8 @@ use candlewick::run::RunDirectory;
 
 use crate::arguments::TrainArguments;
 use crate::bars::Bars;
-use crate::runs::{Planned, listen_to_ctrl_c};
-use crate::{exit, machine};
+use crate::runs::Planned;
+use crate::{machine, stop};
 
 pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     let path = &arguments.recipe;
@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     let planned =
         Planned::new(&arguments.machine.runs_dir, "train", &row, name, Some(text), recipe)?;
     let bars = Bars::new();
-    listen_to_ctrl_c()?;
+    stop::listen()?;
     if planned.is_complete() {
         bars.say(&format!("{} is complete already", planned.path.display()));
     } else {
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
         let pool = machine::pool(threads)?;
         if !pool.install(|| planned.train(&machine, wanted, threads, &bars))? {
             bars.say("stopped; the same command resumes from here");
-            return Ok(ExitCode::from(exit::INTERRUPTED));
+            return Ok(ExitCode::from(stop::code()));
         }
     }
     if let Some(summary) = RunDirectory::open(&planned.path)?.summary()? {

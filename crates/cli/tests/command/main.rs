@@ -4,6 +4,8 @@
 
 #[cfg(target_os = "linux")]
 mod printing;
+#[cfg(unix)]
+mod signals;
 
 use std::ffi::OsStr;
 use std::fs;
