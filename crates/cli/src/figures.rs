@@ -22,8 +22,8 @@ pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
     let measured = record.flatness.as_ref().map(|flatness| flatness.directions);
     let flatness = wanted.filter(|_| wanted != measured);
     if record.snapshot.is_none() || flatness.is_some() {
-        let name = arguments.run.join("resolved.toml").display().to_string();
-        let recipe = Recipe::parse(&directory.resolved()?, &name)?;
+        let name = arguments.run.display().to_string();
+        let recipe = Recipe::of_run(&directory)?;
         let machine = machine::named("cpu", arguments.data_dir.clone(), None)?;
         if let Some(directions) = flatness {
             let checkpoint = directory.checkpoints().join(LAST);

@@ -59,6 +59,7 @@ impl Planned {
         bars: &Bars,
     ) -> Result<bool> {
         let mut experiment = Experiment::prepare(self.recipe.clone(), &self.name, machine)?;
+        experiment.check_memory()?;
         let mut directory = match RunDirectory::inspect(&self.path) {
             RunState::Complete => return Ok(true),
             RunState::Unfinished => RunDirectory::resume(&self.path)?,

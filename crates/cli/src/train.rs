@@ -1,10 +1,9 @@
 //! `candlewick train RECIPE`.
 
-use std::fs;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use candlewick::experiment::{Error, RawRecipe};
+use candlewick::experiment::{RawRecipe, read_toml};
 use candlewick::run::RunDirectory;
 
 use crate::arguments::TrainArguments;
@@ -15,8 +14,7 @@ use crate::{machine, stop};
 pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     let path = &arguments.recipe;
     let name = path.display().to_string();
-    let text =
-        fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+    let text = read_toml(path)?;
     let mut recipe = RawRecipe::parse(&text, &name)?.resolve(&name)?;
     if let Some(seed) = arguments.seed {
         recipe.seed = seed;

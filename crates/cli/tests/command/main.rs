@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod arguments;
+mod codes;
 #[cfg(target_os = "linux")]
 mod printing;
+mod recipes;
 #[cfg(unix)]
 mod signals;
 
