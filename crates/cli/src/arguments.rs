@@ -15,12 +15,13 @@ pub(crate) use shared::{CheckpointChoice, Format, MachineArguments};
 const AFTER: &str = "\
 Exit codes:
   0    done
-  1    failed for another reason
+  1    failed for another reason, such as a file that cannot be written
   2    a recipe, a name or an argument is wrong
   3    data is missing or damaged
   4    the training diverged, or a loss is not finite
   5    a checkpoint or a file of a run directory is damaged, lost or of another run
-  130  stopped by Ctrl-C; the same command resumes from there";
+  130  stopped by Ctrl-C; the same command resumes from there
+  129, 143  the same by SIGHUP, SIGTERM";
 
 /// Trains deep spiking neural networks directly, and reproduces published training methods.
 #[derive(Debug, Parser)]
@@ -101,7 +102,7 @@ pub(crate) struct RunArguments {
     /// How to print: a line per window
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
-    /// Compute threads [default: all]
+    /// Compute threads, at most one per core [default: all]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
 }
@@ -119,8 +120,8 @@ pub(crate) struct EvaluateArguments {
     /// The run's directory
     pub(crate) run: PathBuf,
     /// Numbers of time steps, such as 1,2,4 [default: those of the training]
-    #[arg(long, value_name = "T,…", value_delimiter = ',')]
-    pub(crate) time_steps: Vec<usize>,
+    #[arg(long, value_name = "T,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) time_steps: Vec<u32>,
     /// The checkpoint
     #[arg(long, value_enum, default_value = "last")]
     pub(crate) checkpoint: CheckpointChoice,
@@ -133,7 +134,7 @@ pub(crate) struct EvaluateArguments {
     /// Folder of the data sets that are not embedded
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Compute threads; results do not depend on it [default: all]
+    /// Compute threads, at most one per core; results do not depend on it [default: all]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
 }

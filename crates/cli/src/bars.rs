@@ -5,6 +5,8 @@ use std::io::IsTerminal;
 use candlewick::train::{Event, Progress, health};
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::output;
+
 /// The bars of all runs; lines of text where standard error is not a terminal.
 #[derive(Clone, Debug)]
 pub(crate) struct Bars {
@@ -35,10 +37,10 @@ impl Bars {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "this is where the command speaks")]
 fn say(all: &MultiProgress, terminal: bool, line: &str) {
-    if !terminal || all.println(line).is_err() {
-        eprintln!("{line}");
+    // A line above the bars is drawn by them, and goes to a terminal for sure.
+    if !terminal || all.println(output::shown(format_args!("{line}"))).is_err() {
+        noteln!("{line}");
     }
 }
 

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use candlewick_bench::{self as bench, LayerTimes, StepBench, StepReport};
 
 use crate::arguments::{Format, Instructions, Phase, StepArguments};
-use crate::machine;
+use crate::{exit, machine};
 
 /// Times a step and prints what was found.
 pub(crate) fn step(arguments: &StepArguments) -> Result<ExitCode> {
@@ -35,10 +35,10 @@ fn measured(arguments: &StepArguments) -> Result<String> {
         },
     };
     if let Some(density) = arguments.density {
-        ensure!(
-            (0.0..=1.0).contains(&density),
-            "--density: expected a share from 0 to 1, got {density}"
-        );
+        if !(0.0..=1.0).contains(&density) {
+            let expected = "--density: expected a share from 0 to 1";
+            return Err(exit::usage(format!("{expected}, got {density}")));
+        }
         let layers = bench::measure_layers(&settings, density)?;
         return match arguments.format {
             Format::Json => Ok(serde_json::to_string(&layers)?),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use candlewick::experiment::settings;
+use candlewick::experiment::{Recipe, settings};
 use candlewick::run::{Comparison, RunDirectory, RunRecord, replace_file, report};
 
 use crate::arguments::CompareArguments;
@@ -28,8 +28,8 @@ fn read(path: &Path) -> Result<(RunRecord, Vec<(String, String)>)> {
     let Some(record) = RunRecord::read(&directory)? else {
         bail!("{}: the run is not complete", path.display());
     };
-    let name = path.join("resolved.toml").display().to_string();
-    let mut all = settings(&directory.resolved()?, &name)?;
+    let recipe = Recipe::of_run(&directory)?;
+    let mut all = settings(&recipe.to_toml()?, &path.display().to_string())?;
     let manifest = directory.manifest();
     let mut tell = |name: &str, value: String| all.push((format!("manifest: {name}"), value));
     for data in &manifest.data {

@@ -14,12 +14,11 @@ use crate::machine;
 
 pub(crate) fn run(arguments: &EvaluateArguments) -> Result<ExitCode> {
     let directory = RunDirectory::open(&arguments.run)?;
-    let name = arguments.run.join("resolved.toml").display().to_string();
-    let recipe = Recipe::parse(&directory.resolved()?, &name)?;
+    let recipe = Recipe::of_run(&directory)?;
     let time_steps = if arguments.time_steps.is_empty() {
         vec![recipe.train.time_steps()]
     } else {
-        arguments.time_steps.clone()
+        arguments.time_steps.iter().map(|&steps| steps as usize).collect()
     };
     let machine = machine::named(&arguments.device, arguments.data_dir.clone(), None)?;
     let checkpoint = match arguments.checkpoint {
@@ -31,7 +30,8 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> Result<ExitCode> {
     machine::limit(threads)?;
     let pool = machine::pool(threads)?;
     let evaluations = pool.install(|| -> Result<_> {
-        Ok(Experiment::prepare(recipe, &name, &machine)?.evaluate(&checkpoint, &time_steps)?)
+        Ok(Experiment::prepare(recipe, &arguments.run.display().to_string(), &machine)?
+            .evaluate(&checkpoint, &time_steps)?)
     })?;
     match arguments.format {
         Format::Text => {
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> Result<ExitCode> {
                     })
                 })
                 .collect();
-            outln!("{}", json!({ "run": arguments.run, "evaluations": all }));
+            outln!("{}", json!({ "run": arguments.run.display().to_string(), "evaluations": all }));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use candlewick::datasets::event::{
     Chunks, Format as FileFormat, Options, Summary, View, decode, detect, encode,
 };
@@ -12,6 +12,7 @@ use candlewick::datasets::{Error, Events, Picture, file, visible};
 use serde_json::{Number, Value, json};
 
 use crate::arguments::{EventsCommand, Format, RecordingArguments};
+use crate::exit;
 
 pub(crate) fn run(command: &EventsCommand) -> Result<ExitCode> {
     match command {
@@ -25,14 +26,17 @@ pub(crate) fn run(command: &EventsCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The names of all formats.
+fn known() -> String {
+    FileFormat::ALL.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ")
+}
+
 /// The format of a file, by its name on the command line or by its content.
 fn format_of(arguments: &RecordingArguments) -> Result<FileFormat> {
     let path = &arguments.file;
-    let known =
-        || FileFormat::ALL.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
     if let Some(name) = &arguments.decoder {
         return FileFormat::from_name(name)
-            .with_context(|| format!("unknown format `{name}`; known: {}", known()));
+            .ok_or_else(|| exit::usage(format!("unknown format `{name}`; known: {}", known())));
     }
     let mut start = Vec::new();
     file::open(path)?.take(4096).read_to_end(&mut start).map_err(io(path))?;
@@ -57,7 +61,9 @@ fn sensor(text: Option<&str>) -> Result<Option<(usize, usize)>> {
     let side = |text: &str| text.parse().ok().filter(|side| (1..=1 << 16).contains(side));
     match text.split_once('x').and_then(|(width, height)| side(width).zip(side(height))) {
         Some(size) => Ok(Some(size)),
-        None => bail!("--sensor: expected a size such as 34x34, found `{text}`"),
+        None => {
+            Err(exit::usage(format!("--sensor: expected a size such as 34x34, found `{text}`")))
+        }
     }
 }
 
@@ -70,9 +76,10 @@ pub(crate) fn read(arguments: &RecordingArguments) -> Result<Events> {
 
 /// Reads a recording and writes it in another format.
 pub(crate) fn convert(arguments: &RecordingArguments, to: &str, out: &Path) -> Result<ExitCode> {
-    let target = FileFormat::from_name(to).with_context(|| format!("unknown format `{to}`"))?;
+    let target = FileFormat::from_name(to)
+        .ok_or_else(|| exit::usage(format!("--to: unknown format `{to}`; known: {}", known())))?;
     let (source, events) = (format_of(arguments)?, read(arguments)?);
-    std::fs::write(out, encode(&events, target)?).map_err(io(out))?;
+    std::fs::write(out, encode(&events, target)?).map_err(exit::unwritten(out))?;
     outln!("{}: {} events, {} to {}", out.display(), events.len(), source.name(), target.name());
     Ok(ExitCode::SUCCESS)
 }
@@ -150,7 +157,12 @@ fn view(arguments: &RecordingArguments, out: Option<&Path>, frames: usize) -> Re
     let moving = match extension.as_deref() {
         Some("gif") => true,
         Some("png") => false,
-        _ => bail!("--out: expected a name that ends in .gif or .png, found `{}`", out.display()),
+        _ => {
+            let found = out.display();
+            return Err(exit::usage(format!(
+                "--out: expected a name that ends in .gif or .png, found `{found}`"
+            )));
+        }
     };
     let bytes = file::read(path)?;
     let events = decode(path, &bytes, kind, sensor(arguments.sensor.as_deref())?)?;
@@ -163,7 +175,7 @@ fn view(arguments: &RecordingArguments, out: Option<&Path>, frames: usize) -> Re
         let pictures = view.pictures((factor / 2).max(1));
         Picture::grid(&pictures, frames.isqrt().max(1), [96; 3]).png()?
     };
-    std::fs::write(&out, picture).map_err(io(&out))?;
+    std::fs::write(&out, picture).map_err(exit::unwritten(&out))?;
     outln!("{}: {} events in {frames} frames", out.display(), events.len());
     Ok(())
 }

@@ -1,30 +1,31 @@
 //! `candlewick import` and `candlewick export`.
 
-use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+#[cfg(not(feature = "hdf5"))]
+use anyhow::bail;
 use candlewick::datasets::{file, visible};
 use candlewick::exchange::{self, NameMap, StateDict};
-use candlewick::experiment::{Error, RawRecipe, Trained};
+use candlewick::experiment::{Error, RawRecipe, Trained, read_toml};
 use candlewick::run::{RunDirectory, Status, replace_file};
 use candlewick::train::trainer::{BEST, LAST};
 
 use crate::arguments::{CheckpointChoice, ExportArguments, ExportFormat, ImportArguments};
-use crate::machine;
+use crate::{exit, machine};
 
 /// What the files of HDF5, and so those of NIR, begin with.
 const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
 
 pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
     let name = arguments.recipe.display().to_string();
-    let text = read(&arguments.recipe)?;
+    let text = read_toml(&arguments.recipe)?;
     let recipe = RawRecipe::parse(&text, &name)?;
     let (trained, imported) = if is_hdf5(&arguments.file)? {
         if arguments.map.is_some() || arguments.key.is_some() || arguments.template {
-            bail!("a graph of NIR needs no --map, --key or --template");
+            return Err(exit::usage("a graph of NIR needs no --map, --key or --template"));
         }
         (of_graph(&arguments.file, recipe, &name)?, None)
     } else {
@@ -36,15 +37,17 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         let map = match &arguments.map {
-            Some(path) => NameMap::parse(&read(path)?, &path.display().to_string())?,
+            Some(path) => NameMap::parse(&read_toml(path)?, &path.display().to_string())?,
             None => NameMap::default(),
         };
         let imported = exchange::import(parameters, &state, &map)?;
         (trained, Some(imported))
     };
-    let Some(out) = &arguments.out else { bail!("--out says where the run is made") };
+    let Some(out) = &arguments.out else {
+        return Err(exit::usage("--out says where the run is made"));
+    };
     if out.exists() {
-        bail!("{} exists already", out.display());
+        return Err(exit::usage(format!("--out: {} exists already", out.display())));
     }
     let resolved = trained.recipe().to_toml()?;
     let manifest = machine::manifest_without_data(trained.recipe().seed);
@@ -110,8 +113,4 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
     }
     outln!("{}", out.display());
     Ok(ExitCode::SUCCESS)
-}
-
-fn read(path: &Path) -> Result<String> {
-    Ok(fs::read_to_string(path).map_err(|source| Error::Read { path: path.into(), source })?)
 }

@@ -1,9 +1,13 @@
 //! Exit codes, and errors in words.
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use candlewick::datasets::visible;
 use candlewick::{core, datasets, encode, exchange, experiment, run, train};
 
+/// Anything else, such as a file that cannot be written.
+const OTHER: u8 = 1;
 /// A recipe, a name or an argument is wrong (also clap's own code).
 const USAGE: u8 = 2;
 /// Data is missing or damaged.
@@ -12,13 +16,12 @@ const DATA: u8 = 3;
 const DIVERGED: u8 = 4;
 /// A checkpoint or a run directory is damaged or of something else.
 const CHECKPOINT: u8 = 5;
-/// Stopped by Ctrl-C; the same command resumes the run.
+/// Not started after a question; the code of Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Prints what went wrong as one line and gives the exit code for it.
-#[expect(clippy::print_stderr, reason = "this is where the command speaks")]
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {}", in_words(error));
+    noteln!("error: {}", in_words(error));
     ExitCode::from(code(error))
 }
 
@@ -36,15 +39,35 @@ pub(crate) fn in_words(error: &anyhow::Error) -> String {
     words.trim_end().to_owned()
 }
 
+/// An argument that is wrong in itself or next to the others.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// The error of an argument that is wrong.
+pub(crate) fn usage(what: impl Into<String>) -> anyhow::Error {
+    Usage(what.into()).into()
+}
+
+/// The error of a file that cannot be written; neither data nor arguments are to blame.
+pub(crate) fn unwritten(path: &Path) -> impl FnOnce(std::io::Error) -> anyhow::Error {
+    let what = format!("cannot write {}", visible(path.display()));
+    move |source| anyhow::Error::new(source).context(what)
+}
+
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
-    error.chain().find_map(code_of).unwrap_or(1)
+    error.chain().find_map(code_of).unwrap_or(OTHER)
 }
 
 fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if cause.is::<Usage>() {
+        return Some(USAGE);
+    }
     if let Some(error) = cause.downcast_ref::<train::Error>() {
         return match error {
             train::Error::Diverged { .. } => Some(DIVERGED),
-            train::Error::Checkpoint { .. } | train::Error::Run(_) => Some(CHECKPOINT),
+            train::Error::Checkpoint { .. } => Some(CHECKPOINT),
+            train::Error::Run(error) => code_of(error),
             train::Error::Data(_) => Some(DATA),
             _ => None,
         };
@@ -55,18 +78,21 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             | experiment::Error::Read { .. }
             | experiment::Error::Field { .. }
             | experiment::Error::Unknown { .. }
+            | experiment::Error::Input { .. }
+            | experiment::Error::Memory { .. }
             | experiment::Error::Network { .. } => Some(USAGE),
+            experiment::Error::Resolved(_) => Some(CHECKPOINT),
             experiment::Error::Data(error) => code_of(error),
             experiment::Error::Encode(error) => code_of(&**error),
             experiment::Error::Exchange(error) => code_of(error),
             experiment::Error::Train(error) => code_of(error),
-            experiment::Error::Run(_) => Some(CHECKPOINT),
+            experiment::Error::Run(error) => code_of(error),
             _ => None,
         };
     }
     if let Some(error) = cause.downcast_ref::<exchange::Error>() {
         let unwritten = matches!(error, exchange::Error::Write(_));
-        return Some(if unwritten { CHECKPOINT } else { USAGE });
+        return Some(if unwritten { OTHER } else { USAGE });
     }
     if let Some(error) = cause.downcast_ref::<datasets::Error>() {
         return Some(match error {
@@ -88,8 +114,14 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             _ => None,
         };
     }
-    cause.downcast_ref::<run::RunError>().map(|_| CHECKPOINT)
+    let error = cause.downcast_ref::<run::RunError>()?;
+    // The system refuses to write what is not there yet; what it refuses to read is damaged.
+    let unwritten = matches!(error, run::RunError::Io { action, .. } if !READING.contains(action));
+    Some(if unwritten { OTHER } else { CHECKPOINT })
 }
+
+/// What a run directory was asked for when it is to be read.
+const READING: [&str; 2] = ["open", "read"];
 
 #[cfg(test)]
 mod tests {
@@ -102,7 +134,7 @@ mod tests {
         let path = || PathBuf::from("net.pth");
         let cases = [
             (exchange::Error::File { path: path(), what: "damaged".into() }, USAGE),
-            (exchange::Error::Write(run::RunError::Locked { path: path() }), CHECKPOINT),
+            (exchange::Error::Write(run::RunError::Locked { path: path() }), OTHER),
         ];
         let visited = cases.len();
         for (error, expected) in cases {
@@ -110,5 +142,24 @@ mod tests {
             assert_eq!(code(&experiment::Error::from(error).into()), expected, "{words}");
         }
         assert_eq!(visited, 2);
+    }
+
+    /// A full disk leaves nothing damaged.
+    #[test]
+    fn a_run_that_cannot_be_written_is_not_damaged() {
+        let cases = [
+            ("append to", OTHER),
+            ("create", OTHER),
+            ("replace", OTHER),
+            ("write", OTHER),
+            ("open", CHECKPOINT),
+            ("read", CHECKPOINT),
+        ];
+        for (action, expected) in cases {
+            let (path, source) = ("run".into(), std::io::ErrorKind::StorageFull.into());
+            let error = train::Error::from(run::RunError::Io { action, path, source });
+            assert_eq!(code(&experiment::Error::from(error).into()), expected, "{action}");
+        }
+        assert_eq!(cases.len(), 6);
     }
 }

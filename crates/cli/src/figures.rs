@@ -1,7 +1,6 @@
 //! `candlewick figures RUN`.
 
 use std::fs;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -13,7 +12,7 @@ use candlewick::train::Checkpoint;
 use candlewick::train::trainer::LAST;
 
 use crate::arguments::FiguresArguments;
-use crate::machine;
+use crate::{machine, output};
 
 pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
     let directory = RunDirectory::open(&arguments.run)?;
@@ -24,8 +23,8 @@ pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
     let measured = record.flatness.as_ref().map(|flatness| flatness.directions);
     let flatness = wanted.filter(|_| wanted != measured);
     if record.snapshot.is_none() || flatness.is_some() {
-        let name = arguments.run.join("resolved.toml").display().to_string();
-        let recipe = Recipe::parse(&directory.resolved()?, &name)?;
+        let name = arguments.run.display().to_string();
+        let recipe = Recipe::of_run(&directory)?;
         let machine = machine::named("cpu", arguments.data_dir.clone(), None)?;
         if let Some(directions) = flatness {
             let checkpoint = Checkpoint::open_in(&directory, LAST)?;
@@ -49,11 +48,9 @@ pub(crate) fn run(arguments: &FiguresArguments) -> Result<ExitCode> {
 }
 
 /// Says on standard error, if that is a terminal, how much of the flatness is measured.
-#[expect(clippy::print_stderr, reason = "this is where the command speaks")]
 fn tell(done: usize, all: usize) {
-    if std::io::stderr().is_terminal() {
-        eprint!("\rflatness: {done} of {all} points{}", if done == all { "\n" } else { "" });
-    }
+    let end = if done == all { "\n" } else { "" };
+    output::progress(format_args!("flatness: {done} of {all} points{end}"));
 }
 
 /// Looks into the trained network of a run and keeps what was seen in its directory.

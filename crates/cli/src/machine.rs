@@ -1,6 +1,7 @@
 //! The machine that runs happen on: device, threads, folders, and what a manifest says of them.
 
 use std::path::PathBuf;
+use std::sync::Once;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
@@ -19,12 +20,16 @@ pub(crate) fn named(
     Ok(Machine { device: candlewick::core::device::parse(device)?, data, cache, workers: WORKERS })
 }
 
-/// The number of compute threads.
+/// The number of compute threads: as many as the machine has cores, or fewer if that is wanted, since
+/// more would only wait for each other.
 pub(crate) fn threads(wanted: Option<usize>) -> usize {
-    wanted
-        .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
-        .unwrap_or(1)
-        .max(1)
+    static SAID: Once = Once::new();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let wanted = wanted.unwrap_or(cores);
+    if wanted > cores {
+        SAID.call_once(|| noteln!("--threads {wanted}: this machine has {cores}, which are used"));
+    }
+    wanted.clamp(1, cores)
 }
 
 /// Limits what runs outside of the pools of single runs, such as candle's backward pass.
@@ -96,7 +101,9 @@ pub(crate) fn manifest_without_data(seed: u64) -> Manifest {
         threads: 1,
         seed,
         data: Vec::new(),
-        command_line: std::env::args().collect(),
+        command_line: std::env::args_os()
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect(),
         started_at: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|time| time.as_secs()),
     }
 }

@@ -19,6 +19,7 @@ mod machine;
 mod recipe;
 mod reproduce;
 mod runs;
+mod stop;
 mod stream;
 mod train;
 
@@ -36,7 +37,12 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // It would say on standard error that standard error is lost, and panic.
+        .log_internal_errors(false)
+        .init();
     let outcome = match arguments.command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
@@ -52,8 +58,11 @@ fn main() -> ExitCode {
         Command::Events(command) => events::run(&command),
         Command::Bench(BenchCommand::Step(arguments)) => bench::step(&arguments),
     };
-    match outcome {
-        Ok(code) => code,
-        Err(error) => exit::report(&error),
+    match (outcome, output::failure()) {
+        (Err(error), _) => exit::report(&error),
+        (Ok(code), Some(lost)) if code == ExitCode::SUCCESS => {
+            exit::report(&anyhow::Error::new(lost).context("cannot write to standard output"))
+        }
+        (Ok(code), _) => code,
     }
 }

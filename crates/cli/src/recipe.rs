@@ -1,11 +1,10 @@
 //! `candlewick recipe check|show|list`.
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use candlewick::experiment::{Error, Experiment, RawRecipe, Recipe, Scale, Table, tables};
+use candlewick::experiment::{Experiment, RawRecipe, Recipe, Scale, Table, read_toml, tables};
 
 use crate::arguments::RecipeCommand;
 use crate::machine;
@@ -16,6 +15,7 @@ pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
             let name = recipe.display().to_string();
             let machine = machine::named("cpu", data_dir.clone(), None)?;
             let experiment = Experiment::prepare(read(recipe)?, &name, &machine)?;
+            experiment.check_memory()?;
             outln!(
                 "{name} is right: {} parameters, {} spiking layers, {} epochs",
                 experiment.network().parameters().count(),
@@ -48,7 +48,5 @@ pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
 
 fn read(path: &Path) -> Result<Recipe> {
     let name = path.display().to_string();
-    let text = fs::read_to_string(path)
-        .map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
-    Ok(RawRecipe::parse(&text, &name)?.resolve(&name)?)
+    Ok(RawRecipe::parse(&read_toml(path)?, &name)?.resolve(&name)?)
 }

@@ -15,7 +15,7 @@ use candlewick::run::{Fact, RowReport, RunDirectory, RunRecord, TableReport, rep
 use crate::arguments::{Format, ReproduceArguments};
 use crate::bars::Bars;
 use crate::estimate::Sharing;
-use crate::runs::{STOP, listen_to_ctrl_c};
+use crate::stop::{self, STOP};
 use crate::{estimate, exit, machine};
 use plan::Plan;
 
@@ -42,11 +42,11 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
             return Ok(ExitCode::from(exit::INTERRUPTED));
         }
     }
-    listen_to_ctrl_c()?;
+    stop::listen()?;
     training::train_all(&runs, &machine, sharing, wanted, &bars)?;
     if STOP.load(Ordering::Relaxed) {
         bars.say("stopped; the same command resumes from here");
-        return Ok(ExitCode::from(exit::INTERRUPTED));
+        return Ok(ExitCode::from(stop::code()));
     }
     let mut report = collect(&plan, arguments)?;
     (report.claims, report.maps) = measure::measure(&plan, &machine, sharing, &bars)?;

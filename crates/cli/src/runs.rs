@@ -1,9 +1,8 @@
 //! One run: started, or resumed.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use candlewick::experiment::{Experiment, Machine, Recipe};
 use candlewick::run::hash::sha256_hex;
 use candlewick::run::{RunDirectory, RunState};
@@ -11,20 +10,8 @@ use candlewick::train::Ended;
 
 use crate::arguments::MachineArguments;
 use crate::bars::Bars;
+use crate::stop::STOP;
 use crate::{figures, machine};
-
-/// Set by Ctrl-C; a second one ends the process at once.
-pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
-
-/// Lets Ctrl-C stop runs after their current step, with a checkpoint.
-pub(crate) fn listen_to_ctrl_c() -> Result<()> {
-    ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(crate::exit::INTERRUPTED));
-        }
-    })
-    .context("cannot listen to Ctrl-C")
-}
 
 /// A recipe, and where its run is kept.
 #[derive(Clone, Debug)]
@@ -83,6 +70,7 @@ impl Planned {
         bars: &Bars,
     ) -> Result<bool> {
         let mut experiment = Experiment::prepare(self.recipe.clone(), &self.name, machine)?;
+        experiment.check_memory()?;
         let state = RunDirectory::inspect(&self.path);
         let mut directory = match state {
             RunState::Complete => return Ok(true),

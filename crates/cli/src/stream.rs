@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use candlewick::datasets::Events;
 use candlewick::experiment::Trained;
 use serde_json::json;
 
 use crate::arguments::{CheckpointChoice, Format, RunArguments};
-use crate::{events, machine};
+use crate::{events, exit, machine, output};
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     let threads = machine::threads(arguments.threads);
@@ -32,10 +32,11 @@ fn stream(arguments: &RunArguments) -> Result<ExitCode> {
     let time_steps = trained.recipe().train.time_steps().max(1) as i64;
     let window = match arguments.window {
         Some(milliseconds) => {
-            ensure!(
-                milliseconds > 0.0 && milliseconds.is_finite(),
-                "--window: expected a number of milliseconds above 0, found {milliseconds}"
-            );
+            if !(milliseconds > 0.0 && milliseconds.is_finite()) {
+                return Err(exit::usage(format!(
+                    "--window: expected a number of milliseconds above 0, found {milliseconds}"
+                )));
+            }
             ((1e3 * milliseconds) as i64).max(1)
         }
         // As long as the slices of the training, if they are of equal time; the last event is inside.
@@ -75,6 +76,9 @@ fn stream(arguments: &RunArguments) -> Result<ExitCode> {
             ),
         }
         from = to;
+        if output::is_lost() {
+            break;
+        }
     }
     latencies.sort_unstable();
     if arguments.format == Format::Text {

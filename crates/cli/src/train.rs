@@ -1,22 +1,20 @@
 //! `candlewick train RECIPE`.
 
-use std::fs;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use candlewick::experiment::{Error, RawRecipe};
+use candlewick::experiment::{RawRecipe, read_toml};
 use candlewick::run::RunDirectory;
 
 use crate::arguments::TrainArguments;
 use crate::bars::Bars;
-use crate::runs::{Planned, listen_to_ctrl_c};
-use crate::{exit, machine};
+use crate::runs::Planned;
+use crate::{machine, stop};
 
 pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     let path = &arguments.recipe;
     let name = path.display().to_string();
-    let text =
-        fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+    let text = read_toml(path)?;
     let mut recipe = RawRecipe::parse(&text, &name)?.resolve(&name)?;
     if let Some(seed) = arguments.seed {
         recipe.seed = seed;
@@ -29,7 +27,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     let planned =
         Planned::new(&arguments.machine.runs_dir, "train", &row, name, Some(text), recipe)?;
     let bars = Bars::new();
-    listen_to_ctrl_c()?;
+    stop::listen()?;
     planned.mend(&bars)?;
     if planned.is_complete() {
         bars.say(&format!("{} is complete already", planned.path.display()));
@@ -38,7 +36,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
         let pool = machine::pool(threads)?;
         if !pool.install(|| planned.train(&machine, wanted, threads, &bars))? {
             bars.say("stopped; the same command resumes from here");
-            return Ok(ExitCode::from(exit::INTERRUPTED));
+            return Ok(ExitCode::from(stop::code()));
         }
     }
     if let Some(summary) = RunDirectory::open(&planned.path)?.summary()? {

@@ -79,8 +79,11 @@ pub(crate) fn draw(init: Init, dims: &[usize], mut stream: Stream) -> Vec<f32> {
 fn fans(dims: &[usize]) -> (f32, f32) {
     match *dims {
         [ref area @ .., input, output] => {
-            let area: usize = area.iter().product();
-            ((area * input) as f32, (area * output) as f32)
+            let fan = |channels: usize| {
+                // A shape may be too large for all memory, and is then refused where it is made.
+                area.iter().copied().fold(channels, usize::saturating_mul) as f32
+            };
+            (fan(input), fan(output))
         }
         [count] => (count as f32, count as f32),
         [] => (1.0, 1.0),

@@ -3,6 +3,7 @@
 //! Activations are channels-last and lead with time and batch: `[T, B, H, W, C]` or `[T, B, N]`.
 
 pub mod axes;
+pub mod component;
 pub mod device;
 mod error;
 pub mod gradient_check;

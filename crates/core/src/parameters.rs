@@ -6,6 +6,7 @@
 //! stream named after the path, so that a run can be repeated to the bit, and adding a layer does
 //! not change the initial values of the others.
 
+mod counting;
 mod seeded;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use crate::initializer::Initializer;
 use crate::{Error, Result};
 
+pub use counting::{Count, counting};
 pub use seeded::seeded;
 
 /// What a parameter is, which decides how it is optimized.

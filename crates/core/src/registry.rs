@@ -34,9 +34,38 @@ macro_rules! registry {
         }
     ) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+        #[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
         pub enum $enum {
-            $( #[doc = $text] #[serde(rename = $name $(, alias = $alias)*)] $component($component) ),+
+            $( #[doc = $text] #[serde(rename = $name)] $component($component) ),+
+        }
+
+        impl<'de> ::serde::Deserialize<'de> for $enum {
+            fn deserialize<D: ::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::std::result::Result<Self, D::Error> {
+                $crate::component::deserialize(deserializer)
+            }
+        }
+
+        impl $crate::component::Component for $enum {
+            const KIND: &'static str = $kind;
+
+            fn check_name(name: &str) -> $crate::Result<()> {
+                Self::named(name).map(drop)
+            }
+
+            fn deserialize_named<'de, D: ::serde::Deserializer<'de>>(
+                name: &str,
+                deserializer: D,
+            ) -> ::std::result::Result<Self, D::Error> {
+                match name {
+                    $( $name $(| $alias)* => {
+                        <$component as ::serde::Deserialize>::deserialize(deserializer)
+                            .map(Self::$component)
+                    } )+
+                    _ => Self::named(name).map_err(::serde::de::Error::custom),
+                }
+            }
         }
 
         impl $enum {
@@ -76,24 +105,6 @@ macro_rules! registry {
             /// The component behind a pointer to its trait.
             pub fn boxed(self) -> ::std::boxed::Box<dyn $trait> {
                 match self { $( Self::$component(component) => ::std::boxed::Box::new(component) ),+ }
-            }
-
-            /// Reads the settings of the component of that name, or of a synonym: the value at the
-            /// key `name` in a table of several components.
-            ///
-            /// # Errors
-            /// If there is no such name, or the settings cannot be read.
-            pub fn deserialize_named<'de, D: ::serde::Deserializer<'de>>(
-                name: &str,
-                deserializer: D,
-            ) -> ::std::result::Result<Self, D::Error> {
-                match name {
-                    $( $name $(| $alias)* => {
-                        <$component as ::serde::Deserialize>::deserialize(deserializer)
-                            .map(Self::$component)
-                    } )+
-                    _ => Self::named(name).map_err(::serde::de::Error::custom),
-                }
             }
 
             /// Writes the settings alone, without the name: the value at the key

@@ -99,13 +99,14 @@ impl Augmentation {
     /// Of the first transform that does not fit, in itself or in its place.
     pub fn check(&self, mut shape: FrameShape) -> Result<FrameShape> {
         let mut normalized = false;
-        for step in &self.steps {
+        for (position, step) in self.steps.iter().enumerate() {
+            let place = format!("augment.{position}");
             if normalized && step.needs_unit_range() {
                 let expected = "before normalize";
-                return Err(Error::setting(format!("augment.{}", step.name()), expected, "after"));
+                return Err(Error::setting(step.name(), expected, "after").within(&place));
             }
             normalized |= matches!(step, AnyAugment::Normalize(_));
-            shape = step.check(shape)?;
+            shape = step.check(shape).map_err(|error| error.within(&place))?;
         }
         Ok(shape)
     }

@@ -52,6 +52,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error with the place before the name of its setting, if it is that of a setting.
+    pub(crate) fn within(self, place: &str) -> Self {
+        match self {
+            Self::Core(candlewick_core::Error::Setting { field, expected, got }) => {
+                Self::setting(format!("{place}.{field}"), expected, got)
+            }
+            other => other,
+        }
+    }
+
     /// A setting that is out of range.
     pub(crate) fn setting(
         field: impl Into<String>,

@@ -161,14 +161,20 @@ impl EventInput {
         if time_steps == 0 {
             return Err(Error::setting("time_steps", "at least 1", time_steps));
         }
-        let represented = self.representation.check(height, width, time_steps)?;
+        let represented = self
+            .representation
+            .check(height, width, time_steps)
+            .map_err(|error| error.within("events.representation"))?;
         let resizer = match &self.resize {
             None => None,
             Some(_) if self.representation.is_flat() => {
                 let name = self.representation.name();
                 return Err(Error::setting("events.resize", "a representation as images", name));
             }
-            Some(resize) => Some(Resizer::new(resize, represented)?),
+            Some(resize) => {
+                let resizer = Resizer::new(resize, represented);
+                Some(resizer.map_err(|error| error.within("events"))?)
+            }
         };
         Ok(Eventizer { input: self.clone(), represented, resizer })
     }

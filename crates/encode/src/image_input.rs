@@ -73,7 +73,7 @@ impl ImageInput {
     pub fn check(&self) -> Result<()> {
         let side = self.side();
         if !(1..=4096).contains(&side) {
-            return Err(Error::setting("images: side", "1 to 4096", side));
+            return Err(Error::setting("images.side", "1 to 4096", side));
         }
         match *self {
             Self::ResizeCrop { resize, crop } if resize < crop || resize > 8192 => {

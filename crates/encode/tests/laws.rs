@@ -199,14 +199,15 @@ fn recipes_read_and_write_every_component() {
     let mut refused = 0;
     for (text, expected) in [
         ("augment = [{ crop = { pading = 4 } }]", "unknown field `pading`"),
-        ("augment = [{ crops = {} }]", "unknown variant `crops`"),
+        ("augment = [{ crops = {} }]", "line 1, column 14"),
+        ("augment = [{ crops = {} }]", "unknown augmentation `crops`"),
         ("augment = []\nencoder = { poisson = { rate = 1 } }", "unknown field `rate`"),
     ] {
         let error = toml::from_str::<Recipe>(text).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
         refused += 1;
     }
-    assert_eq!(refused, 3);
+    assert_eq!(refused, 4);
 }
 
 #[test]
@@ -218,13 +219,16 @@ fn transforms_that_do_not_fit_together_are_refused() {
     for (steps, expected) in [
         (
             vec![normalize.clone(), auto.clone()],
-            "augment.auto_augment: expected before normalize, got after",
+            "augment.1.auto_augment: expected before normalize, got after",
         ),
-        (vec![normalize.clone(), in_one], "augment.one_of: expected before normalize, got after"),
-        (vec![OneOf { of: vec![] }.into()], "one_of.of: expected at least one transform, got 0"),
+        (vec![normalize.clone(), in_one], "augment.1.one_of: expected before normalize, got after"),
+        (
+            vec![OneOf { of: vec![] }.into()],
+            "augment.0.one_of.of: expected at least one transform, got 0",
+        ),
         (
             vec![OneOf { of: vec![Crop { padding: 0, size: Some(5) }.into()] }.into()],
-            "one_of.of.crop: expected frames of [1, 12, 10, 3], got [1, 5, 5, 3]",
+            "augment.0.one_of.of.0.crop: expected frames of [1, 12, 10, 3], got [1, 5, 5, 3]",
         ),
     ] {
         let error = Augmentation { steps }.check(SHAPE).unwrap_err().to_string();

@@ -110,10 +110,10 @@ fn settings_out_of_range_are_named() {
     let digits = || Arc::from(open("digits", Split::Test, None).unwrap());
     let mut refused = 0;
     for (mix, expected) in [
-        (Mixup { alpha: 0.0 }.into(), "mixup.alpha: expected above 0, at most 1000, got 0"),
+        (Mixup { alpha: 0.0 }.into(), "mix.mixup.alpha: expected above 0, at most 1000, got 0"),
         (
             AnyMix::from(CutMix { alpha: 1.0, probability: 1.5 }),
-            "cutmix.probability: expected 0 to 1, got 1.5",
+            "mix.cutmix.probability: expected 0 to 1, got 1.5",
         ),
     ] {
         let settings = Settings { mix: Some(mix), ..Settings::new(Key::new(0)) };
@@ -128,5 +128,5 @@ fn settings_out_of_range_are_named() {
         ..Settings::new(Key::new(0))
     };
     let error = Loader::new(digits(), settings, Device::Cpu).unwrap_err();
-    assert_eq!(error.to_string(), "mixup: expected direct encoding, got poisson");
+    assert_eq!(error.to_string(), "mix.mixup: expected direct encoding, got poisson");
 }

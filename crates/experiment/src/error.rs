@@ -47,6 +47,29 @@ pub enum Error {
         /// What there is.
         known: String,
     },
+    /// The recipe that a run directory holds is damaged.
+    #[error(transparent)]
+    Resolved(Box<Error>),
+    /// A setting of the input is out of range, or does not fit the samples.
+    #[error("{name}: input.{source}")]
+    Input {
+        /// The file or table.
+        name: String,
+        /// Which setting, and its range.
+        source: candlewick_core::Error,
+    },
+    /// The machine has too little memory.
+    #[error("{name}: {what} needs about {}, {} are free", size(*needed), size(*free))]
+    Memory {
+        /// The file or table.
+        name: String,
+        /// What needs it.
+        what: String,
+        /// Bytes, at least.
+        needed: u64,
+        /// Bytes that the machine has to give.
+        free: u64,
+    },
     /// The data could not be opened or read.
     #[error(transparent)]
     Data(#[from] candlewick_datasets::Error),
@@ -92,6 +115,12 @@ impl Error {
             if near.is_empty() { near.concat() } else { format!(" (near: {})", near.join(", ")) };
         Self::Unknown { kind, name: name.into(), near, known: known.join(", ") }
     }
+}
+
+/// A number of bytes for people: kB would be too fine, and a recipe may ask for more than there is.
+fn size(bytes: u64) -> String {
+    let mib = bytes as f64 / f64::from(1 << 20);
+    if mib < 1024.0 { format!("{mib:.0} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
 }
 
 /// Up to three names that are close to `name` or hold it, the closest first.

@@ -55,6 +55,7 @@ impl<'a> Estimator<'a> {
         let machine = self.machine;
         let sets = self.open(recipe)?.clone();
         let mut experiment = Experiment::assemble(recipe.clone(), name, machine, &sets)?;
+        experiment.check_memory()?;
         let settings = &recipe.train;
         let mut known: Vec<(usize, [f64; 2])> = Vec::new();
         let mut all = 0.0;

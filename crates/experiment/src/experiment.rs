@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use candle_core::Device;
+use candlewick_core::Error::Setting;
 use candlewick_core::Key;
 use candlewick_core::parameters::seeded;
 use candlewick_datasets::{Dataset, Shape, Split};
@@ -18,6 +19,7 @@ use candlewick_train::{
     Checkpoint, Ended, Evaluation, Loaders, Progress, Trainer, evaluate_checkpoint,
 };
 
+use crate::memory::{self, Footprint};
 use crate::samples::{first_of_each_class, hold_out};
 use crate::watch::{Watch, Watching};
 use crate::{Error, Recipe, Result};
@@ -38,7 +40,10 @@ pub struct Machine {
 /// A recipe with its data and its network.
 #[derive(Debug)]
 pub struct Experiment {
+    /// What errors call the recipe.
+    pub(crate) name: String,
     recipe: Recipe,
+    pub(crate) footprint: Footprint,
     network: Network,
     methods: Methods,
     loaders: Loaders,
@@ -77,7 +82,7 @@ impl Experiment {
             choices: choices(&**set, &recipe),
         });
         let loaders = |set: &Arc<dyn Dataset>, samples: &[usize], training| {
-            loaders(&recipe, set, samples, training, machine)
+            loaders(&recipe, name, set, samples, training, machine)
         };
         let train = loaders(training, &train_samples, true)?;
         let test = loaders(testing, &test_samples, false)?;
@@ -88,10 +93,21 @@ impl Experiment {
         };
         let methods = recipe.training_methods();
         let classes = training.info().classes.len();
-        let network = network(&recipe, &methods, &train[0], classes, &machine.device)
-            .map_err(|source| Error::Network { name: name.into(), source })?;
+        let failed = |source| Error::Network { name: name.into(), source };
+        let footprint =
+            Footprint::of(&recipe, &methods, features(&train[0]), classes).map_err(failed)?;
+        if footprint.is_silent() {
+            let (field, expected) = ("layers of neurons".into(), "at least one".into());
+            return Err(failed(Setting { field, expected, got: "none".into() }));
+        }
+        if machine.device.is_cpu() {
+            memory::check(name, "the network", footprint.built())?;
+        }
+        let network =
+            network(&recipe, &methods, &train[0], classes, &machine.device).map_err(failed)?;
         let loaders = Loaders { name: recipe.data.name.clone(), train, validation, test };
-        Ok(Self { recipe, network, methods, loaders, data: hashes.into() })
+        let (name, data) = (name.to_owned(), hashes.into());
+        Ok(Self { name, recipe, footprint, network, methods, loaders, data })
     }
 
     /// The recipe.
@@ -188,12 +204,13 @@ impl Experiment {
     /// Evaluates a checkpoint on the test data at each of `time_steps`.
     ///
     /// # Errors
-    /// If the checkpoint is of another network.
+    /// If the checkpoint is of another network, or the memory does not suffice.
     pub fn evaluate(
         &mut self,
         checkpoint: &Checkpoint,
         time_steps: &[usize],
     ) -> Result<Vec<Evaluation>> {
+        time_steps.iter().try_for_each(|&time_steps| self.check_evaluation(time_steps))?;
         let Self { network, methods, loaders, .. } = self;
         Ok(evaluate_checkpoint(checkpoint, network, methods, &loaders.test, time_steps)?)
     }
@@ -271,6 +288,7 @@ impl Experiment {
 /// The test samples of `recipe` at another number of time steps than it trains with.
 pub(crate) fn loaders_at(
     recipe: &Recipe,
+    name: &str,
     machine: &Machine,
     time_steps: usize,
 ) -> Result<Vec<Loader>> {
@@ -278,12 +296,17 @@ pub(crate) fn loaders_at(
     let mut recipe = recipe.clone();
     recipe.train.stages.iter_mut().for_each(|stage| stage.time_steps = time_steps);
     let samples = first_of_each_class(testing.labels(), recipe.data.test_per_class);
-    loaders(&recipe, &testing, &samples, false, machine)
+    loaders(&recipe, name, &testing, &samples, false, machine)
 }
 
-/// One loader for an input that is the same at all steps, else one per number of time steps.
+/// One loader for an input that is the same at all steps, else one per number of time steps; `name`
+/// is named in errors.
+///
+/// # Errors
+/// [`Error::Input`] if a setting is out of range or does not fit the samples.
 pub(crate) fn loaders(
     recipe: &Recipe,
+    name: &str,
     dataset: &Arc<dyn Dataset>,
     samples: &[usize],
     training: bool,
@@ -320,7 +343,13 @@ pub(crate) fn loaders(
             workers: machine.workers,
             ..LoaderSettings::new(Key::new(*seed).named(if training { "train" } else { "test" }))
         };
-        loaders.push(Loader::new(dataset.clone(), settings, machine.device.clone())?);
+        let loader = Loader::new(dataset.clone(), settings, machine.device.clone());
+        loaders.push(loader.map_err(|error| match error {
+            candlewick_encode::Error::Core(source @ Setting { .. }) => {
+                Error::Input { name: name.into(), source }
+            }
+            other => other.into(),
+        })?);
     }
     Ok(loaders)
 }

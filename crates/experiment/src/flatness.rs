@@ -74,8 +74,9 @@ fn along(
     let mut chosen = first_of_each_class(training.labels(), recipe.data.train_per_class);
     hold_out(&mut chosen, training.labels(), recipe.data.validation_per_class);
     let samples = spread(&chosen, SAMPLES);
-    let loaders = loaders(recipe, &training, &samples, false, machine)?;
-    let failed = |source| Error::Network { name: checkpoint.path().display().to_string(), source };
+    let name = checkpoint.path().display().to_string();
+    let loaders = loaders(recipe, &name, &training, &samples, false, machine)?;
+    let failed = |source| Error::Network { name: name.clone(), source };
     let classes = training.info().classes.len();
     let mut methods = recipe.training_methods();
     let network =

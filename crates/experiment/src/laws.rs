@@ -31,7 +31,7 @@ impl Dataset for Blank {
 }
 
 /// Sets of the shape and the classes of a recipe's data, as the registry knows them.
-fn blank(recipe: &Recipe) -> [Arc<dyn Dataset>; 2] {
+pub(crate) fn blank(recipe: &Recipe) -> [Arc<dyn Dataset>; 2] {
     let (entry, _) = find(&recipe.data.name_for(recipe.seed)).unwrap();
     let classes: Vec<String> = (0..entry.classes).map(|class| class.to_string()).collect();
     let data = &recipe.data;

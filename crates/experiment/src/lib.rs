@@ -16,12 +16,17 @@ mod index;
 mod input;
 #[cfg(test)]
 mod laws;
+mod memory;
 pub mod metric;
+mod ranges;
+#[cfg(test)]
+mod ranges_laws;
 mod recipe;
 mod samples;
 mod settings;
 mod stream;
 mod table;
+mod text;
 mod trained;
 mod watch;
 
@@ -35,4 +40,5 @@ pub use recipe::{RawRecipe, Recipe};
 pub use settings::settings;
 pub use stream::EventStream;
 pub use table::{Listed, Row, Scale, Table, tables};
+pub use text::read_toml;
 pub use trained::Trained;

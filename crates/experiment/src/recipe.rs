@@ -3,11 +3,12 @@
 use candlewick_methods::{AnyLoss, MethodSettings, Methods};
 use candlewick_network::{AnyNetwork, ThresholdBatchNorm};
 use candlewick_neuron::{AnyNeuron, Preset};
+use candlewick_run::RunDirectory;
 use candlewick_surrogate::AnySurrogate;
 use candlewick_train::Settings;
 use serde::{Deserialize, Serialize};
 
-use crate::{Data, Error, Input, Result};
+use crate::{Data, Error, Input, Result, ranges};
 
 /// A recipe as it was written: what is absent takes its default, or that of the recipe below it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -207,6 +208,15 @@ impl Recipe {
         RawRecipe::parse(text, name)?.resolve(name)
     }
 
+    /// Reads the recipe that a run was made by, with everything in it.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if it cannot be read, [`Error::Resolved`] if it is damaged.
+    pub fn of_run(run: &RunDirectory) -> Result<Self> {
+        let name = run.path().join("resolved.toml").display().to_string();
+        Self::parse(&run.resolved()?, &name).map_err(|error| Error::Resolved(Box::new(error)))
+    }
+
     /// The recipe as TOML, with everything in it.
     ///
     /// # Errors
@@ -237,8 +247,15 @@ impl Recipe {
             }),
             None => Ok(()),
         };
+        ranges::check(self, name)?;
         if self.data.folds.is_some_and(|folds| folds < 2) {
             problem("data", Some(("folds", "at least 2")))?;
+        }
+        for (field, samples) in [
+            ("train_per_class", self.data.train_per_class),
+            ("test_per_class", self.data.test_per_class),
+        ] {
+            problem("data", (samples == Some(0)).then_some((field, "at least 1")))?;
         }
         if self.data.folds.is_some() && self.data.name.contains(':') {
             problem(
@@ -248,6 +265,7 @@ impl Recipe {
         }
         problem(&format!("neuron.{}", self.neuron.name()), self.neuron.problem())?;
         problem(&format!("surrogate.{}", self.surrogate.name()), self.surrogate.problem())?;
+        problem("normalization", self.normalization.problem())?;
         problem(&format!("loss.{}", self.loss.name()), self.loss.problem())?;
         let methods = self.training_methods();
         if let Some((field, expected)) = methods.problem(&*self.surrogate, &*self.neuron.model()) {
@@ -260,10 +278,18 @@ impl Recipe {
         ] {
             problem("input", (value == 0).then_some((field, "at least 1")))?;
         }
-        self.train.check().map_err(|error| Error::Field {
-            name: name.into(),
-            field: "train".into(),
-            expected: error.to_string(),
+        // What the train table says of itself begins with the path of a field in it.
+        self.train.check().map_err(|error| match error {
+            candlewick_core::Error::Setting { field, expected, got } => Error::Field {
+                name: name.into(),
+                field: format!("train.{field}"),
+                expected: format!("{expected}, got {got}"),
+            },
+            other => Error::Field {
+                name: name.into(),
+                field: "train".into(),
+                expected: other.to_string(),
+            },
         })
     }
 }
@@ -347,10 +373,11 @@ stages = [{ epochs = 1, time_steps = 2 }]
             ("[train]\nrecompute = \"always\"", "line 2"),
             ("[train]\nrecomputed = true", "recomputed"),
             ("preset = \"nengo\"", "preset: expected one of msg"),
-            (
-                "[neuron.lif.firing]\nv_threshold = 0\n[methods.potential_distribution]",
-                "methods.potential_distribution.sigma",
-            ),
+            ("[neuron.lif.firing]\nv_threshold = 0", "neuron.lif.firing.v_threshold"),
+            ("[neuron.lif.firing]\nv_reset = 1", "neuron.lif.firing.v_reset"),
+            ("[normalization]\nmomentum = 5", "normalization.momentum"),
+            ("[normalization]\nfactor = nan", "normalization.factor"),
+            ("[train]\nstages = []", "row: train.stages: expected at least one stage, got none"),
         ];
         let mut visited = 0;
         for (mistake, words) in cases {
@@ -361,7 +388,7 @@ stages = [{ epochs = 1, time_steps = 2 }]
             assert!(error.starts_with("row: ") && error.contains(words), "{mistake}: {error}");
             visited += 1;
         }
-        assert_eq!(visited, 15);
+        assert_eq!(visited, 19);
         let empty = RawRecipe::default().resolve("empty").unwrap_err().to_string();
         assert_eq!(empty, "empty: data: expected a table [data] with the key `name`");
     }

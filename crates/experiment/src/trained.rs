@@ -10,11 +10,13 @@ use candlewick_encode::Loader;
 use candlewick_methods::Methods;
 use candlewick_network::{Context, Network};
 use candlewick_run::{Origin, RunDirectory};
+use candlewick_train::data::features;
 use candlewick_train::trainer::LAST;
 use candlewick_train::{Checkpoint, checkpoint};
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::{loaders, network};
+use crate::memory::{self, Footprint};
 use crate::{Error, Machine, Recipe, Result};
 
 /// What stands beside the weights in a file of [`Trained::save`].
@@ -44,7 +46,8 @@ impl Trained {
         if path.is_file() {
             let checkpoint = Checkpoint::open(path)?;
             let Saved { recipe } = checkpoint.place()?;
-            let mut trained = Self::untrained_of(&recipe, &path.display().to_string())?;
+            let name = path.display().to_string();
+            let mut trained = Self::untrained(Recipe::parse(&recipe, &name)?, &name)?;
             trained.load(&checkpoint)?;
             return Ok(trained);
         }
@@ -57,14 +60,10 @@ impl Trained {
     /// As [`Trained::open`].
     pub fn open_checkpoint(run: &Path, checkpoint: &str) -> Result<Self> {
         let directory = RunDirectory::open(run)?;
-        let name = run.join("resolved.toml").display().to_string();
-        let mut trained = Self::untrained_of(&directory.resolved()?, &name)?;
+        let name = run.display().to_string();
+        let mut trained = Self::untrained(Recipe::of_run(&directory)?, &name)?;
         trained.load(&Checkpoint::open_in(&directory, checkpoint)?)?;
         Ok(trained)
-    }
-
-    fn untrained_of(recipe: &str, name: &str) -> Result<Self> {
-        Self::untrained(Recipe::parse(recipe, name)?, name)
     }
 
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<()> {
@@ -78,8 +77,11 @@ impl Trained {
     /// If the network does not fit the samples of the data set, which itself is not needed.
     pub fn untrained(recipe: Recipe, name: &str) -> Result<Self> {
         let (entry, _) = find(&recipe.data.name)?;
-        let loader = loader_of(&recipe, blank(entry.shape))?;
+        let loader = loader_of(&recipe, name, blank(entry.shape))?;
         let methods = recipe.training_methods();
+        let footprint = Footprint::of(&recipe, &methods, features(&loader), entry.classes)
+            .map_err(|source| Error::Network { name: name.into(), source })?;
+        memory::check(name, "the network", footprint.built())?;
         let network = network(&recipe, &methods, &loader, entry.classes, &Device::Cpu)
             .map_err(|source| Error::Network { name: name.into(), source })?;
         Ok(Self { recipe, network, methods, shape: entry.shape })
@@ -168,7 +170,7 @@ impl Trained {
             });
         }
         let time_steps = self.recipe.train.time_steps();
-        let input = loader_of(&self.recipe, owned(sample))?
+        let input = loader_of(&self.recipe, &self.recipe.data.name, owned(sample))?
             .epoch(0, 0)?
             .next()
             .transpose()?
@@ -214,11 +216,11 @@ impl Trained {
 }
 
 /// The loader of an evaluation of `sample`, at the time steps of the last stage.
-fn loader_of(recipe: &Recipe, sample: Sample<'static>) -> Result<Loader> {
+fn loader_of(recipe: &Recipe, name: &str, sample: Sample<'static>) -> Result<Loader> {
     let one: Arc<dyn Dataset> = Arc::new(One::new(sample));
     let machine = Machine { device: Device::Cpu, data: None, cache: None, workers: 0 };
     let time_steps = recipe.train.time_steps();
-    let mut fitting = loaders(recipe, &one, &[0], false, &machine)?;
+    let mut fitting = loaders(recipe, name, &one, &[0], false, &machine)?;
     fitting.retain(|loader| loader.input_steps() == time_steps || loader.input_steps() == 1);
     fitting.pop().ok_or_else(|| Error::Field {
         name: recipe.data.name.clone(),

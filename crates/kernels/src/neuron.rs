@@ -51,13 +51,14 @@ pub enum Reset {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Firing {
-    /// Threshold of the membrane potential. Default 1 (TET, arXiv:2202.11946, sec. 3.1).
+    /// Threshold of the membrane potential, above 0. Default 1 (TET, arXiv:2202.11946, sec. 3.1).
     pub v_threshold: f32,
     /// `">"` (default) or `">="`.
     pub rule: FiringRule,
     /// `"hard"` (default), `"subtract"` or `"none"`.
     pub reset: Reset,
-    /// The potential after a hard reset; also the resting potential of leaky neurons. Default 0.
+    /// The potential after a hard reset, below the threshold; also the resting potential of leaky
+    /// neurons. Default 0.
     pub v_reset: f32,
     /// Whether the gradient ignores that the spike causes the reset. Default false, as in the code
     /// of TET; SEW-ResNet and PLIF use true.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use candlewick_core::component::{Name, Named};
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{AnyLoss, AnyMethod, Methods};
@@ -56,22 +57,11 @@ impl<'de> Visitor<'de> for Tables {
 
     fn visit_map<A: MapAccess<'de>>(self, mut tables: A) -> Result<MethodSettings, A::Error> {
         let mut methods: Vec<AnyMethod> = Vec::new();
-        while let Some(name) = tables.next_key::<String>()? {
-            methods.push(tables.next_value_seed(Named(&name))?);
+        while let Some(name) = tables.next_key_seed(Name::<AnyMethod>::default())? {
+            methods.push(tables.next_value_seed(Named::new(&name))?);
         }
         methods
             .sort_by_key(|method| AnyMethod::NAMES.iter().position(|&name| name == method.name()));
         Ok(MethodSettings(methods))
-    }
-}
-
-/// Reads the settings of the method of that name.
-struct Named<'a>(&'a str);
-
-impl<'de> DeserializeSeed<'de> for Named<'_> {
-    type Value = AnyMethod;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<AnyMethod, D::Error> {
-        AnyMethod::deserialize_named(self.0, deserializer)
     }
 }

@@ -6,7 +6,7 @@ use candlewick_core::{Error, Result};
 use candlewick_kernels::convolution::Conv2d;
 
 use crate::layer::Backward;
-use crate::synapse::{Synapse, at_least_one};
+use crate::synapse::{MOST_OUTPUTS, Synapse, is_size};
 use crate::{Element, Features, Layer, Pass, Signal};
 
 /// Settings of a convolution.
@@ -41,6 +41,9 @@ impl ConvolutionSettings {
     }
 }
 
+/// The largest side of a kernel, and the largest step.
+const MOST_SIDE: usize = 1 << 10;
+
 /// A convolution layer.
 #[derive(Clone, Debug)]
 pub struct Convolution(pub(crate) Synapse);
@@ -58,8 +61,13 @@ impl Convolution {
         let scope = scope.into();
         let (height, width, in_channels) = input.map(&scope.path())?;
         let ConvolutionSettings { channels, kernel, stride, padding, bias, initializer } = settings;
-        for (field, value) in [("channels", channels), ("kernel", kernel), ("stride", stride)] {
-            at_least_one(&scope, field, value)?;
+        for (field, value, most) in [
+            ("channels", channels, MOST_OUTPUTS),
+            ("kernel", kernel, MOST_SIDE),
+            ("stride", stride, MOST_SIDE),
+            ("padding", padding.saturating_add(1), MOST_SIDE),
+        ] {
+            is_size(&scope, field, value, most)?;
         }
         if kernel > height.min(width) + 2 * padding {
             return Err(Error::Shape {

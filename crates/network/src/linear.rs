@@ -6,7 +6,7 @@ use candlewick_core::{Error, Result};
 use candlewick_kernels::convolution::Conv2d;
 
 use crate::layer::Backward;
-use crate::synapse::{Synapse, at_least_one};
+use crate::synapse::{MOST_OUTPUTS, Synapse, is_size};
 use crate::{Element, Features, Layer, Pass, Signal};
 
 /// Settings of a linear layer.
@@ -53,7 +53,7 @@ impl Linear {
             });
         };
         let LinearSettings { outputs, bias, initializer, .. } = settings;
-        at_least_one(&scope, "outputs", outputs)?;
+        is_size(&scope, "outputs", outputs, MOST_OUTPUTS)?;
         let geometry = Conv2d::linear(1, inputs, outputs);
         let features = [input, Features::Vector { size: outputs }];
         Ok(Self(Synapse::new(&scope, geometry, features, initializer, bias)?))

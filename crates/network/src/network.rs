@@ -124,6 +124,13 @@ impl Network {
     }
 
     pub(crate) fn run(&self, x: &Tensor, pass: &Pass) -> Result<Outputs> {
+        if pass.context.time_steps == 0 {
+            return Err(Error::Setting {
+                field: "time_steps".into(),
+                expected: "at least 1".into(),
+                got: "0".into(),
+            });
+        }
         self.pool.start_pass();
         let signal = Signal::input(x, self.input, pass)?;
         let (outputs, backward) = self.run_layers(signal, pass)?;

@@ -30,15 +30,15 @@ use crate::{Array, Element, Features, Layer, Pass, Signal};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ThresholdBatchNorm {
-    /// `alpha · v_threshold`, the factor of serial layers. Default 1 (code of TET; tdBN with a
+    /// `alpha · v_threshold`, the factor of serial layers, above 0. Default 1 (code of TET; tdBN with a
     /// threshold of 1).
     pub factor: f32,
-    /// The further factor of each of the two branches that meet in a residual block. Default 1
+    /// The further factor of each of the two branches that meet in a residual block, above 0. Default 1
     /// (code of TET); tdBN has 1/√2.
     pub branch_factor: f32,
-    /// Added to the variance. Default 1e-5.
+    /// Added to the variance, above 0. Default 1e-5.
     pub epsilon: f32,
-    /// Weight of a new batch in the running statistics. Default 0.1.
+    /// Weight of a new batch in the running statistics, in (0, 1]. Default 0.1.
     pub momentum: f32,
 }
 
@@ -58,6 +58,22 @@ pub struct Normalization {
     beta: Tensor,
     running_mean: Var,
     running_variance: Var,
+}
+
+impl ThresholdBatchNorm {
+    /// What makes the settings unusable, as (field, expected); `None` if they are fine.
+    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
+        let Self { factor, branch_factor, epsilon, momentum } = *self;
+        for (field, value) in
+            [("factor", factor), ("branch_factor", branch_factor), ("epsilon", epsilon)]
+        {
+            if !(value > 0.0 && value.is_finite()) {
+                return Some((field, "a number above 0"));
+            }
+        }
+        let moves = momentum > 0.0 && momentum <= 1.0;
+        (!moves).then_some(("momentum", "a number above 0, at most 1"))
+    }
 }
 
 impl Normalization {

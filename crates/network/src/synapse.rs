@@ -117,15 +117,18 @@ impl Synapse {
     }
 }
 
-/// That a setting of the layer at `scope` is at least 1.
-pub(crate) fn at_least_one(scope: &Scope<'_>, field: &str, value: usize) -> Result<()> {
-    if value > 0 {
+/// The most outputs of a layer: products of a map's sides and channels then fit into 64 bits.
+pub(crate) const MOST_OUTPUTS: usize = i32::MAX as usize;
+
+/// Checks that a setting of the layer at `scope` is from 1 to `most`.
+pub(crate) fn is_size(scope: &Scope<'_>, field: &str, value: usize, most: usize) -> Result<()> {
+    if (1..=most).contains(&value) {
         return Ok(());
     }
     Err(Error::Setting {
         field: format!("{}: {field}", scope.path()),
-        expected: "at least 1".into(),
-        got: "0".into(),
+        expected: format!("1 to {most}"),
+        got: value.to_string(),
     })
 }
 

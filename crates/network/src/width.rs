@@ -2,7 +2,8 @@
 
 use candlewick_core::{Error, Result};
 
-/// The function that scales a number of channels of `network` by `width`, to 1 at least.
+/// The function that scales a number of channels of `network` by `width`, to 1 at least; 0 stays 0,
+/// which no layer takes.
 ///
 /// # Errors
 /// If `width` is not a number above 0.
@@ -14,5 +15,7 @@ pub(crate) fn scaling(network: &str, width: f32) -> Result<impl Fn(usize) -> usi
             got: width.to_string(),
         });
     }
-    Ok(move |channels: usize| ((channels as f32 * width).round() as usize).max(1))
+    Ok(move |channels: usize| {
+        ((channels as f32 * width).round() as usize).max(usize::from(channels > 0))
+    })
 }

@@ -104,10 +104,10 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Model for Fused<N, S, P> {
 
 /// The check that all neurons share.
 pub(crate) fn firing_problem(firing: &Firing) -> Option<(&'static str, &'static str)> {
-    if !firing.v_threshold.is_finite() {
-        Some(("firing.v_threshold", "a finite number"))
-    } else if !firing.v_reset.is_finite() {
-        Some(("firing.v_reset", "a finite number"))
+    if !(firing.v_threshold > 0.0 && firing.v_threshold.is_finite()) {
+        Some(("firing.v_threshold", "a number above 0"))
+    } else if !(firing.v_reset < firing.v_threshold && firing.v_reset.is_finite()) {
+        Some(("firing.v_reset", "a number below the threshold"))
     } else {
         None
     }

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::optimizer::{AnyOptimizer, Groups, Sgd, in_range, non_negative};
 use crate::schedule::Schedule;
 
+/// The most epochs of a stage, and the most stages: sums of their epochs fit into 32 bits.
+const MOST_EPOCHS: u32 = 1_000_000;
+const MOST_STAGES: usize = 1000;
+
 /// Epochs with the same number of time steps.
 ///
 /// Several stages are time-inheritance training (TET, Deng et al., ICLR 2022, section 4.3): weights
@@ -13,7 +17,7 @@ use crate::schedule::Schedule;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
-    /// Number of epochs, ≥ 1.
+    /// Number of epochs, 1 to 1,000,000.
     pub epochs: u32,
     /// Time steps T, ≥ 1.
     pub time_steps: usize,
@@ -55,7 +59,7 @@ impl Stage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Epochs and time steps, one stage after the other; at least one.
+    /// Epochs and time steps, one stage after the other; 1 to 1000.
     pub stages: Vec<Stage>,
     /// The rule that updates the parameters. Default SGD with a learning rate of 0.001.
     pub optimizer: AnyOptimizer,
@@ -130,9 +134,13 @@ impl Settings {
         if self.stages.is_empty() {
             return setting("stages".into(), "at least one stage", "none".into());
         }
+        if self.stages.len() > MOST_STAGES {
+            return setting("stages".into(), "at most 1000", self.stages.len().to_string());
+        }
         for (index, stage) in self.stages.iter().enumerate() {
-            if stage.epochs == 0 {
-                return setting(format!("stages.{index}.epochs"), "at least 1", "0".into());
+            if !(1..=MOST_EPOCHS).contains(&stage.epochs) {
+                let field = format!("stages.{index}.epochs");
+                return setting(field, "1 to 1000000", stage.epochs.to_string());
             }
             if stage.time_steps == 0 {
                 return setting(format!("stages.{index}.time_steps"), "at least 1", "0".into());

@@ -45,7 +45,7 @@ pub(crate) struct StepArguments {
     /// Time steps T [default: 4, 4, 10]
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) time_steps: Option<u32>,
-    /// Compute threads [default: all]
+    /// Compute threads, at most one per core [default: all]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
     /// Timed repetitions

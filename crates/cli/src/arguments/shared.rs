@@ -19,7 +19,7 @@ pub(crate) struct MachineArguments {
     /// Folder below which runs are kept
     #[arg(long, default_value = "runs", value_name = "FOLDER")]
     pub(crate) runs_dir: PathBuf,
-    /// Compute threads; results do not depend on it [default: all]
+    /// Compute threads, at most one per core; results do not depend on it [default: all]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
     /// Writes an event file of TensorBoard into each run's directory

@@ -10,6 +10,7 @@ use candlewick::datasets::{
 };
 
 use super::in_words;
+use crate::exit;
 
 /// Samples of a class on a contact sheet, and classes.
 const SHEET: (usize, usize) = (12, 40);
@@ -38,8 +39,7 @@ pub(super) fn run(
             let path = if number == 0 { path.to_path_buf() } else { named(path, candidate) };
             if let Ok(set) = open(candidate.entry.name, Split::Train, Some(folder)) {
                 let picture = contact_sheet(&*set, SHEET.0, SHEET.1)?;
-                std::fs::write(&path, picture.png()?)
-                    .map_err(|source| Error::Io { path: path.clone(), source })?;
+                std::fs::write(&path, picture.png()?).map_err(exit::unwritten(&path))?;
                 outln!("  sheet    {}", path.display());
             }
         }

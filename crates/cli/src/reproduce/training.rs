@@ -12,7 +12,8 @@ use crate::arguments::MachineArguments;
 use crate::bars::Bars;
 use crate::estimate::Sharing;
 use crate::machine;
-use crate::runs::{Planned, STOP};
+use crate::runs::Planned;
+use crate::stop::STOP;
 
 /// Asks before hours of work.
 pub(super) fn confirmed(table: &Table) -> Result<bool> {

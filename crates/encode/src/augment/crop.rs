@@ -13,7 +13,7 @@ use crate::{Error, FrameShape, Frames, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Crop {
-    /// Zeros on each side, in pixels.
+    /// Zeros on each side, in pixels; less than the window's sides.
     pub padding: usize,
     /// Rows and columns of the window; the size of the frame if not given.
     pub size: Option<usize>,
@@ -37,14 +37,16 @@ impl Crop {
 impl Augment for Crop {
     fn check(&self, shape: FrameShape) -> Result<FrameShape> {
         let (height, width) = self.window(shape);
+        // A window that sees nothing of the frame is no sample.
+        let most = height.min(width).saturating_sub(1);
+        if self.padding > most {
+            let expected = format!("at most {most}, less than the window's sides");
+            return Err(Error::setting("crop.padding", expected, self.padding));
+        }
         let (rows, columns) = (shape.height + 2 * self.padding, shape.width + 2 * self.padding);
         if height == 0 || width == 0 || height > rows || width > columns {
             let expected = format!("1 to {}", rows.min(columns));
             return Err(Error::setting("crop.size", expected, height));
-        }
-        if self.padding > 1 << 15 {
-            let expected = "at most 32768";
-            return Err(Error::setting("crop.padding", expected, self.padding));
         }
         Ok(FrameShape { height, width, ..shape })
     }

@@ -15,10 +15,10 @@ use crate::{Error, FrameShape, Frames, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cutout {
-    /// Side of the square in pixels, > 0; an odd side counts as the even one below, as in the
+    /// Side of the square in pixels, at most twice the frame's longer side; an odd side counts as the even one below, as in the
     /// paper's code, except that 1 is refused.
     pub length: usize,
-    /// Number of squares, > 0.
+    /// Number of squares, 1 to 1000.
     pub holes: usize,
 }
 
@@ -30,13 +30,14 @@ impl Default for Cutout {
 
 impl Augment for Cutout {
     fn check(&self, shape: FrameShape) -> Result<FrameShape> {
-        if self.length < 2 {
-            let expected = "at least 2 pixels";
+        // Wherever the middle of a larger square lies, nothing of the frame is left.
+        let most = 2 * shape.height.max(shape.width);
+        if !(2..=most.max(2)).contains(&self.length) {
+            let expected = format!("2 to {most} pixels, twice the frame's longer side");
             return Err(Error::setting("cutout.length", expected, self.length));
         }
-        if self.holes == 0 {
-            let expected = "at least 1";
-            return Err(Error::setting("cutout.holes", expected, self.holes));
+        if !(1..=1000).contains(&self.holes) {
+            return Err(Error::setting("cutout.holes", "1 to 1000", self.holes));
         }
         Ok(shape)
     }

@@ -30,11 +30,12 @@ impl Augment for OneOf {
         if self.of.is_empty() {
             return Err(Error::setting("one_of.of", "at least one transform", 0));
         }
-        for step in &self.of {
-            let after = step.check(shape)?;
+        for (position, step) in self.of.iter().enumerate() {
+            let place = format!("one_of.of.{position}");
+            let after = step.check(shape).map_err(|error| error.within(&place))?;
             if after != shape {
-                let field = format!("one_of.of.{}", step.name());
-                return Err(Error::setting(field, format!("frames of {shape}"), after));
+                let expected = format!("frames of {shape}");
+                return Err(Error::setting(step.name(), expected, after).within(&place));
             }
         }
         Ok(shape)

@@ -31,7 +31,7 @@ const KINDS: [Kind; 14] = [
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RandAugment {
-    /// Operations done one after the other, > 0; N in the paper, 2 in torchvision.
+    /// Operations done one after the other, 1 to 100; N in the paper, 2 in torchvision.
     pub operations: usize,
     /// Strength from 0 to 30; M in the paper, 9 in torchvision.
     pub magnitude: u32,
@@ -47,8 +47,8 @@ impl Default for RandAugment {
 
 impl Augment for RandAugment {
     fn check(&self, shape: FrameShape) -> Result<FrameShape> {
-        if self.operations == 0 {
-            let expected = "at least 1";
+        if !(1..=100).contains(&self.operations) {
+            let expected = "1 to 100";
             return Err(Error::setting("rand_augment.operations", expected, self.operations));
         }
         if self.magnitude > 30 {

@@ -65,7 +65,7 @@ impl Plan {
             workers,
             ..
         } = settings;
-        encoder.check()?;
+        encoder.check().map_err(|error| error.within("encoder"))?;
         let source = Source::new(dataset, &events, images.as_ref(), time_steps)?;
         let shape = augmentation.check(source.shape())?;
         let flat = source.eventizer().is_some_and(Eventizer::is_flat);
@@ -81,10 +81,10 @@ impl Plan {
             return Err(Error::setting("data set", "samples with a size", shape));
         }
         if let Some(mix) = &mix {
-            mix.check(shape)?;
+            mix.check(shape).map_err(|error| error.within("mix"))?;
             if !matches!(encoder, AnyEncoder::Direct(_)) {
                 let expected = "direct encoding";
-                return Err(Error::setting(mix.name(), expected, encoder.name()));
+                return Err(Error::setting(mix.name(), expected, encoder.name()).within("mix"));
             }
         }
         let cache = match cache {

@@ -116,7 +116,7 @@ impl Metric for AccuracyAt {
 
     fn measure(&self, run: &Finished<'_>) -> Result<f64> {
         let experiment = run.experiment()?;
-        let loaders = loaders_at(run.recipe(), run.machine(), self.time_steps)?;
+        let loaders = loaders_at(run.recipe(), &run.name(), run.machine(), self.time_steps)?;
         let methods = run.recipe().training_methods();
         let never = AtomicBool::new(false);
         let network = experiment.network();
