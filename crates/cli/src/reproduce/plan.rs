@@ -61,7 +61,7 @@ impl Plan {
             }
         }
         let partial = look || arguments.seeds.is_some() || !arguments.claims.is_empty();
-        Ok(Self { seeds, rows, tests, tested, partial, table })
+        Ok(Self { table, seeds, rows, tests, tested, partial })
     }
 
     /// Every run once: seed by seed, so that every row has a run early on, and then what only claims need.
