@@ -87,7 +87,11 @@ fn unknown_keys_and_names_are_refused() {
         ("", method, "paper/a: margin: expected a margin"),
         ("margin = 0.0", method, "paper/a: margin: expected a margin"),
         (margin, "method = \"tet\"\nmetric = { accuracy_after = { step = 5 } }", "from 1 to 4"),
-        (margin, "method = \"tet\"\nmetric = { accurate = {} }", "unknown variant `accurate`"),
+        (
+            margin,
+            "method = \"tet\"\nmetric = { accurate = {} }",
+            "unknown metric `accurate`; known are accuracy",
+        ),
     ];
     let mut visited = 0;
     for (extra, test, words) in refused {

@@ -69,7 +69,7 @@ impl Metric for GradientNorm {
     }
 }
 
-/// Share of the entries of the weight gradient of the first layer whose size is below a share of the root
+/// Share of the entries of the weight gradient of the first layer whose size is at most a share of the root
 /// mean square of the last layer's, in one training batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -116,7 +116,7 @@ impl Metric for TinyGradient {
         let last = values(weights.next_back().ok_or_else(lacks)?)?;
         let square = |value: &f32| f64::from(*value).powi(2);
         let scale = (last.iter().map(square).sum::<f64>() / last.len() as f64).sqrt();
-        let tiny = first.iter().filter(|value| f64::from(value.abs()) < self.below * scale).count();
+        let tiny = first.iter().filter(|value| f64::from(value.abs()) <= self.below * scale).count();
         Ok(tiny as f64 / first.len() as f64)
     }
 }
