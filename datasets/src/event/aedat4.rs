@@ -8,7 +8,7 @@
 //! Of several event streams the first to come is read.
 
 use std::borrow::Cow;
-use std::io::Read;
+use std::io::{self, Read};
 
 use lz4_flex::frame::FrameDecoder;
 use ruzstd::decoding::StreamingDecoder;
@@ -40,8 +40,8 @@ pub(crate) struct Aedat4 {
     unpacked: u64,
     /// Where the packets end and the table begins; a file that was not closed does not say.
     end: Option<u64>,
-    /// Bytes of the table.
-    table: u64,
+    /// The table, packed as packets are.
+    table: Vec<u8>,
 }
 
 impl Aedat4 {
@@ -104,21 +104,15 @@ impl Aedat4 {
     fn unpack<'a>(&mut self, packed: &'a [u8]) -> Result<Option<Cow<'a, [u8]>>, Fault> {
         let compression = self.compression.unwrap_or(Compression::None);
         let limit = Limit::of(self.position as usize + 8 + packed.len());
-        let damaged = |error: String| Fault::new("packet", format!("{compression:?} data"), error);
-        let mut reader: Box<dyn Read> = match compression {
-            Compression::None => {
-                return Ok(is_events(packed).then_some(Cow::Borrowed(packed)));
-            }
-            Compression::Lz4 => Box::new(FrameDecoder::new(packed)),
-            // A window is what the decoder keeps in memory before it gives the first byte.
-            Compression::Zstd => Box::new(
-                StreamingDecoder::new_with_max_window_size(packed, limit.bytes())
-                    .map_err(|error| damaged(error.to_string()))?,
-            ),
+        let damaged = |error: io::Error| {
+            Fault::new("packet", format!("{compression:?} data"), error.to_string())
+        };
+        let Some(mut reader) = compression.reader(packed, limit).map_err(damaged)? else {
+            return Ok(is_events(packed).then_some(Cow::Borrowed(packed)));
         };
         let mut read = |bytes: &mut Vec<u8>, count: u64| {
             let result = reader.by_ref().take(count).read_to_end(bytes);
-            result.map(drop).map_err(|error| damaged(error.to_string()))
+            result.map(drop).map_err(damaged)
         };
         let mut bytes = Vec::new();
         read(&mut bytes, START as u64)?;
@@ -133,6 +127,44 @@ impl Aedat4 {
         read(&mut bytes, size.saturating_sub(START as u64))?;
         Ok(Some(Cow::Owned(bytes)))
     }
+
+    /// Whether the table unpacks to as many bytes as it says.
+    fn has_whole_table(&self) -> bool {
+        let compression = self.compression.unwrap_or(Compression::None);
+        let limit = Limit::of(self.table.len());
+        let unpacked = match compression.reader(&self.table, limit) {
+            Ok(None) => return holds_its_size(&self.table),
+            Ok(Some(reader)) => {
+                let mut bytes = Vec::new();
+                reader.take(limit.bytes()).read_to_end(&mut bytes).map(|_| bytes)
+            }
+            Err(error) => Err(error),
+        };
+        unpacked.is_ok_and(|bytes| holds_its_size(&bytes))
+    }
+}
+
+impl Compression {
+    /// Unpacks `packed`; `None` if it is not packed.
+    fn reader(self, packed: &[u8], limit: Limit) -> io::Result<Option<Box<dyn Read + '_>>> {
+        Ok(match self {
+            Self::None => None,
+            Self::Lz4 => Some(Box::new(FrameDecoder::new(packed))),
+            // A window is what the decoder keeps in memory before it gives the first byte.
+            Self::Zstd => Some(Box::new(
+                StreamingDecoder::new_with_max_window_size(packed, limit.bytes())
+                    .map_err(io::Error::other)?,
+            )),
+        })
+    }
+}
+
+/// More than the table of a recording of a day.
+const LONGEST_TABLE: usize = 1 << 26;
+
+/// Whether a flatbuffer with its size in front is whole.
+fn holds_its_size(bytes: &[u8]) -> bool {
+    word(bytes, 0).is_some_and(|size| bytes.len() as u64 >= 4 + u64::from(size))
 }
 
 /// The bytes of a packet that say what it holds: its size, the place of its root, its type.
@@ -155,7 +187,15 @@ impl Decoder for Aedat4 {
                     let found = format!("header and packets up to byte {}", self.position);
                     return Err(Fault::new("table", format!("at byte {end}"), found));
                 }
-                self.table += (bytes.len() - used) as u64;
+                self.table.extend(&bytes[used..]);
+                if self.table.len() > LONGEST_TABLE {
+                    let found = format!("{} bytes or more", self.table.len());
+                    return Err(Fault::new(
+                        "table",
+                        format!("at most {LONGEST_TABLE} bytes"),
+                        found,
+                    ));
+                }
                 return Ok(bytes.len());
             }
             let rest = &bytes[used..];
@@ -185,9 +225,11 @@ impl Decoder for Aedat4 {
             return Err(Fault::cut(FIELD, "whole packets", found));
         }
         match self.end {
-            Some(end) if self.table == 0 => {
-                let expected = format!("packets up to byte {end} and a table, as the header says");
-                Err(Fault::cut(FIELD, expected, format!("byte {}", self.position)))
+            Some(end) if !self.has_whole_table() => {
+                let expected =
+                    format!("packets up to byte {end} and a whole table, as the header says");
+                let found = format!("byte {}", self.position + self.table.len() as u64);
+                Err(Fault::cut(FIELD, expected, found))
             }
             _ => Ok(()),
         }

@@ -66,6 +66,24 @@ fn a_cut_file_is_an_error_or_shorter() {
     assert!(damaged > 1_000 && cut > 5_000 && shorter > 40, "{damaged}, {cut}, {shorter}");
 }
 
+/// The table at the end of AEDAT 4.0 says how long it is.
+#[test]
+fn a_recording_cut_in_its_table_is_truncated() {
+    let files: [&[u8]; 2] =
+        [include_bytes!("../fixtures/lz4.aedat4"), include_bytes!("../fixtures/zstd.aedat4")];
+    let mut visited = 0;
+    for bytes in files {
+        assert_eq!(read(bytes, Format::Aedat4).unwrap().len(), 400);
+        // The last bytes are the mark and the checksum of what is packed, behind the whole table.
+        for end in bytes.len() - 80..bytes.len() - 8 {
+            let text = read(&bytes[..end], Format::Aedat4).unwrap_err().to_string();
+            assert!(text.contains("a whole table") && text.contains("400 events"), "{end}: {text}");
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 144);
+}
+
 /// The header of AEDAT 4.0 says where the table lies, behind the last packet.
 #[test]
 fn a_recording_cut_at_the_end_of_a_packet_is_truncated() {
@@ -74,8 +92,8 @@ fn a_recording_cut_at_the_end_of_a_packet_is_truncated() {
     for (packets, end) in [(1, 2534), (2, 3672), (3, 4800), (4, 5924)] {
         let text = read(&bytes[..end], Format::Aedat4).unwrap_err().to_string();
         let expected = format!(
-            "a: end of the file: expected packets up to byte 5924 and a table, as the header says, \
-             found byte {end} ({} events before the cut)",
+            "a: end of the file: expected packets up to byte 5924 and a whole table, as the header \
+             says, found byte {end} ({} events before the cut)",
             100 * packets
         );
         assert_eq!(text, expected);

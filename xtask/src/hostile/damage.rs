@@ -67,8 +67,11 @@ fn once(random: &mut Rng, bytes: &mut Vec<u8>) -> String {
 }
 
 /// Cuts the bytes off before their end, and says where.
+///
+/// More is lost than the mark and the checksum behind packed data, without which nothing is missing.
 pub(crate) fn cut(random: &mut Rng, bytes: &mut Vec<u8>) -> String {
-    let (length, at) = (bytes.len(), random.usize(..bytes.len().max(1)));
+    let length = bytes.len();
+    let at = random.usize(..length.saturating_sub(8).max(1));
     bytes.truncate(at);
     format!("cut after {at} of {length} bytes")
 }

@@ -116,7 +116,8 @@ impl Metric for TinyGradient {
         let last = values(weights.next_back().ok_or_else(lacks)?)?;
         let square = |value: &f32| f64::from(*value).powi(2);
         let scale = (last.iter().map(square).sum::<f64>() / last.len() as f64).sqrt();
-        let tiny = first.iter().filter(|value| f64::from(value.abs()) <= self.below * scale).count();
+        let tiny =
+            first.iter().filter(|value| f64::from(value.abs()) <= self.below * scale).count();
         Ok(tiny as f64 / first.len() as f64)
     }
 }
