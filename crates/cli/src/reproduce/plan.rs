@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use candlewick::experiment::claims::RowOf;
 use candlewick::experiment::{Row, Scale, Table, Tests};
 use candlewick::train::Stage;
 
 use crate::arguments::ReproduceArguments;
+use crate::exit;
 use crate::runs::Planned;
 
 /// The name under which all claims and maps are reproduced, without a table of their own.
@@ -108,7 +109,9 @@ impl Plan {
 fn tests(table: &Table, look: bool, arguments: &ReproduceArguments) -> Result<Tests> {
     if !table.tests_claims || look {
         if !arguments.claims.is_empty() {
-            bail!("--claim goes with table-1 or {CLAIMS}, without --row and --epochs");
+            let words =
+                format!("--claim goes with table-1 or {CLAIMS}, without --row and --epochs");
+            return Err(exit::usage(words));
         }
         return Ok(Tests::default());
     }

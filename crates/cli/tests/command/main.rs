@@ -7,6 +7,7 @@ mod codes;
 #[cfg(target_os = "linux")]
 mod printing;
 mod recipes;
+mod reproduce;
 #[cfg(unix)]
 mod signals;
 
