@@ -174,7 +174,7 @@ fn convolution(criterion: &mut Criterion) {
         grad_input: vec![0.0; SHAPE.input_len()],
         grad_weight: vec![0.0; SHAPE.weight_len()],
     };
-    let mut group = criterion.benchmark_group("convolution");
+    let mut group = criterion.benchmark_group("kernels/convolution");
     group
         .sample_size(10)
         .warm_up_time(Duration::from_millis(300))

@@ -61,7 +61,7 @@ impl Layer {
 
 fn neuron(criterion: &mut Criterion) {
     let mut layer = Layer::new();
-    let mut group = criterion.benchmark_group("neuron");
+    let mut group = criterion.benchmark_group("kernels/neuron");
     group.throughput(Throughput::Elements((STEPS * NEURONS) as u64)).sample_size(10);
     group.bench_function("copy", |bencher| {
         bencher.iter(|| layer.output.copy_from_slice(black_box(&layer.input)));

@@ -11,7 +11,9 @@ const ELEMENTS: usize = 1 << 16;
 fn surrogate(criterion: &mut Criterion) {
     let x: Vec<f32> = (0..ELEMENTS).map(|i| (i % 1999) as f32 / 333.0 - 3.0).collect();
     let mut out = vec![0.0; ELEMENTS];
-    for (group, by_parameter) in [("surrogate", false), ("surrogate parameter", true)] {
+    for (group, by_parameter) in
+        [("kernels/surrogate", false), ("kernels/surrogate parameter", true)]
+    {
         let mut group = criterion.benchmark_group(group);
         group.throughput(Throughput::Elements(ELEMENTS as u64));
         for surrogate in AnySurrogate::all() {
