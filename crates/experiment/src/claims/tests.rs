@@ -49,6 +49,20 @@ fn every_map_covers_its_grid() {
     assert!(visited > 0);
 }
 
+/// A metric that no claim asks for is one that nobody reads.
+#[test]
+fn every_metric_has_a_claim_or_a_map() {
+    let mut used = BTreeSet::new();
+    for scale in Scale::ALL {
+        let Tests { claims, maps } = Tests::at(scale).unwrap();
+        used.extend(claims.iter().map(|claim| claim.metric.name()));
+        used.extend(maps.iter().flat_map(|map| &map.points).map(|point| point.metric.name()));
+    }
+    let unused: Vec<_> = AnyMetric::NAMES.iter().filter(|name| !used.contains(*name)).collect();
+    assert!(unused.is_empty(), "{unused:?}");
+    assert_eq!(used.len(), AnyMetric::NAMES.len());
+}
+
 /// A seed of which one run is missing is no pair.
 #[test]
 fn a_claim_pairs_the_seeds_that_both_rows_have() {
