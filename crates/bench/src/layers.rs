@@ -3,7 +3,6 @@
 use candlewick_core::Key;
 use candlewick_experiment::{Error, Result};
 use candlewick_kernels::convolution::{Algorithm, Conv2d};
-use candlewick_kernels::simd;
 use candlewick_kernels::spikes::Spikes;
 use serde::Serialize;
 
@@ -39,7 +38,6 @@ pub struct LayerTimes {
 /// # Errors
 /// If there is no such network.
 pub fn measure_layers(bench: &StepBench, density: f32) -> Result<Vec<LayerTimes>> {
-    simd::limit(bench.instructions);
     let recipe = recipe(bench)?;
     let (batch, steps) = (recipe.input.batch_size, recipe.train.stages[0].time_steps);
     let failed = |source| Error::Network { name: bench.net.clone(), source };

@@ -6,4 +6,4 @@ mod step;
 mod timing;
 
 pub use layers::{LayerTimes, measure_layers};
-pub use step::{Instructions, StepBench, StepLayer, StepReport, measure};
+pub use step::{StepBench, StepLayer, StepReport, measure};

@@ -12,8 +12,6 @@ use candlewick_core::parameters::seeded;
 use candlewick_core::{Key, Result as CoreResult};
 use candlewick_encode::Batch;
 use candlewick_experiment::{Error, Experiment, Machine, RawRecipe, Recipe, Result, parts};
-use candlewick_kernels::simd;
-pub use candlewick_kernels::simd::Level as Instructions;
 use candlewick_methods::Methods;
 use candlewick_network::{Algorithms, Context, Features, Network};
 use candlewick_train::{Checkpoint, Optimizer, Settings, StepSettings, step};
@@ -50,8 +48,6 @@ pub struct StepBench {
     /// Real images instead of random numbers: the folder of the data sets (`vggsnn` uses an embedded
     /// one).
     pub data: Option<PathBuf>,
-    /// The instructions that may be used; changes those of the whole process.
-    pub instructions: Instructions,
 }
 
 /// What was measured. Times are in seconds, sizes in MiB.
@@ -167,7 +163,6 @@ pub(crate) fn random_batch(recipe: &Recipe, net: &str) -> CoreResult<(Features, 
 /// # Errors
 /// If there is no such network, data or checkpoint.
 pub fn measure(bench: &StepBench) -> Result<StepReport> {
-    simd::limit(bench.instructions);
     let base = memory("VmRSS:");
     let recipe = recipe(bench)?;
     let (batch_size, time_steps) = (recipe.input.batch_size, recipe.train.stages[0].time_steps);
@@ -306,7 +301,6 @@ mod tests {
             recompute: false,
             weights: None,
             data: None,
-            instructions: Instructions::Best,
         }
     }
 

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use bench::{BenchCommand, Instructions, Phase, StepArguments};
+pub(crate) use bench::{BenchCommand, Phase, StepArguments};
 pub(crate) use recipe::{Kind, ListArguments, RecipeCommand};
-pub(crate) use shared::{CheckpointChoice, Format, MachineArguments};
+pub(crate) use shared::{CheckpointChoice, Format, Instructions, MachineArguments};
 
 const AFTER: &str = "\
 Exit codes:
@@ -29,6 +29,10 @@ Exit codes:
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// The most that kernels may use of this processor; sums are rounded differently by each, and with avx2
+    /// the results are the same to the bit on every x86-64 processor that has it
+    #[arg(long, global = true, value_enum, default_value = "best", value_name = "SET")]
+    pub(crate) instructions: Instructions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -72,6 +76,12 @@ pub(crate) struct TrainArguments {
     /// Seed of all random streams, in place of the recipe's
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+    /// Trains a run for each of the seeds 1 to N, and prints mean and deviation
+    #[arg(long, value_name = "N", conflicts_with = "seed", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) seeds: Option<u64>,
+    /// Runs that are trained side by side
+    #[arg(long, value_name = "N", default_value = "1", requires = "seeds")]
+    pub(crate) jobs: usize,
     #[command(flatten)]
     pub(crate) machine: MachineArguments,
 }
@@ -217,7 +227,8 @@ pub(crate) struct FiguresArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReproduceArguments {
-    /// The table, such as table-1 or tet/cifar-10; `claims` tests every claim of the papers
+    /// The table, such as table-1 or tet/cifar-10, or a file of one's own such as my-table.toml; `claims`
+    /// tests every claim of the papers
     #[arg(required_unless_present = "list")]
     pub(crate) table: Option<String>,
     /// Lists the tables with their scales, the rows of TABLE, or the claims

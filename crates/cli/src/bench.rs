@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use candlewick_bench::{self as bench, LayerTimes, StepBench, StepReport};
 
-use crate::arguments::{Format, Instructions, Phase, StepArguments};
+use crate::arguments::{Format, Phase, StepArguments};
 use crate::{exit, machine};
 
 /// Times a step and prints what was found.
@@ -27,12 +27,6 @@ fn measured(arguments: &StepArguments) -> Result<String> {
         recompute: arguments.recompute,
         weights: arguments.weights.clone(),
         data: arguments.data.clone(),
-        instructions: match arguments.instructions {
-            Instructions::Portable => bench::Instructions::Portable,
-            Instructions::Avx2 => bench::Instructions::Avx2,
-            Instructions::Vectors => bench::Instructions::Vectors,
-            Instructions::Best => bench::Instructions::Best,
-        },
     };
     if let Some(density) = arguments.density {
         if !(0.0..=1.0).contains(&density) {

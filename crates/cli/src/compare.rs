@@ -46,5 +46,8 @@ fn read(path: &Path) -> Result<(RunRecord, Vec<(String, String)>)> {
     tell("target", manifest.target.clone());
     tell("device", manifest.device.clone());
     tell("threads", manifest.threads.to_string());
+    let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
+    tell("processor", known(&manifest.processor));
+    tell("instructions", known(&manifest.instructions));
     Ok((record, all))
 }

@@ -5,8 +5,12 @@ use std::sync::Once;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use candlewick::experiment::{Experiment, Machine};
+use candlewick::core::simd::{self, Level};
+use candlewick::experiment::{Experiment, Machine, processor};
 use candlewick::run::{Manifest, Status, manifest};
+
+use crate::arguments::Instructions;
+use crate::exit;
 
 /// Threads that prepare the batches of one run.
 const WORKERS: usize = 1;
@@ -30,6 +34,26 @@ pub(crate) fn threads(wanted: Option<usize>) -> usize {
         SAID.call_once(|| noteln!("--threads {wanted}: this machine has {cores}, which are used"));
     }
     wanted.clamp(1, cores)
+}
+
+/// Limits the instructions that kernels use.
+pub(crate) fn limit_instructions(wanted: Instructions) -> Result<()> {
+    let level = match wanted {
+        Instructions::Portable => Level::Portable,
+        Instructions::Avx2 => Level::Avx2,
+        Instructions::Vectors => Level::Vectors,
+        Instructions::Best => Level::Best,
+    };
+    simd::limit(level);
+    if wanted == Instructions::Avx2 && simd::in_use() != "avx2" {
+        return Err(exit::usage("--instructions avx2: this processor does not have AVX2 and FMA"));
+    }
+    Ok(())
+}
+
+/// The name of the instruction set under which runs are kept apart: none if it is not limited.
+pub(crate) fn instruction_limit() -> Option<&'static str> {
+    (simd::limited_to() != Level::Best).then(simd::in_use)
 }
 
 /// Limits what runs outside of the pools of single runs, such as candle's backward pass.
@@ -74,6 +98,17 @@ pub(crate) fn commit() -> (Option<String>, Option<bool>) {
     (Some(commit.to_owned()), Some(env!("CANDLEWICK_DIRTY") == "true"))
 }
 
+/// What to say of a run that resumes with other instructions than it was started with.
+pub(crate) fn other_instructions(manifest: &Manifest) -> Option<String> {
+    let (before, now) = (manifest.instructions.as_deref()?, simd::in_use());
+    (before != now).then(|| {
+        format!(
+            "started with {before} instructions, resumed with {now}, which round sums differently: \
+             the results are not those of an uninterrupted run"
+        )
+    })
+}
+
 /// The manifest of a run of `experiment` that starts now.
 pub(crate) fn manifest(experiment: &Experiment, device: &str, threads: usize) -> Manifest {
     Manifest {
@@ -99,6 +134,8 @@ pub(crate) fn manifest_without_data(seed: u64) -> Manifest {
         target: env!("CANDLEWICK_TARGET").to_owned(),
         device: "cpu".to_owned(),
         threads: 1,
+        processor: processor(),
+        instructions: Some(simd::in_use().to_owned()),
         seed,
         data: Vec::new(),
         command_line: std::env::args_os()

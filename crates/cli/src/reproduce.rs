@@ -1,10 +1,11 @@
 //! `candlewick reproduce TABLE`: rows × seeds, then the table with the claims that its runs decide.
 
+mod confirm;
 mod list;
 mod measure;
 mod plan;
-mod training;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
@@ -16,7 +17,7 @@ use crate::arguments::{Format, ReproduceArguments};
 use crate::bars::Bars;
 use crate::estimate::Sharing;
 use crate::stop::{self, STOP};
-use crate::{estimate, exit, machine};
+use crate::{estimate, exit, machine, runs};
 use plan::Plan;
 
 pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
@@ -28,22 +29,22 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     let machine =
         machine::named(&wanted.device, wanted.data_dir.clone(), wanted.cache_dir.clone())?;
     let bars = Bars::new();
-    let runs = plan.runs();
-    for run in &runs {
+    let planned = plan.runs();
+    for run in &planned {
         run.mend(&bars)?;
     }
-    let open = runs.iter().filter(|run| !run.is_complete()).count();
-    bars.say(&plan.words(open, runs.len() - open));
+    let open = planned.iter().filter(|run| !run.is_complete()).count();
+    bars.say(&plan.words(open, planned.len() - open));
     let sharing = sharing(&plan.table, open, arguments);
     machine::limit(sharing.jobs * sharing.threads)?;
     if open > 0 && plan.table.scale != Scale::Demo {
-        estimate::announce(&plan.table, &runs, &machine, sharing, &bars)?;
-        if !arguments.yes && !training::confirmed(&plan.table)? {
+        estimate::announce(&plan.table, &planned, &machine, sharing, &bars)?;
+        if !arguments.yes && !confirm::confirmed(&plan.table)? {
             return Ok(ExitCode::from(exit::INTERRUPTED));
         }
     }
     stop::listen()?;
-    training::train_all(&runs, &machine, sharing, wanted, &bars)?;
+    runs::train_all(&planned, &machine, sharing, wanted, &bars)?;
     if STOP.load(Ordering::Relaxed) {
         bars.say("stopped; the same command resumes from here");
         return Ok(ExitCode::from(stop::code()));
@@ -73,6 +74,13 @@ fn sharing(table: &Table, open: usize, arguments: &ReproduceArguments) -> Sharin
 /// The report of all complete runs of the table's rows.
 fn collect(plan: &Plan, arguments: &ReproduceArguments) -> Result<TableReport> {
     let table = &plan.table;
+    let mut processors = BTreeSet::new();
+    let mut instructions = BTreeSet::new();
+    for run in plan.runs() {
+        let directory = RunDirectory::open(&run.path)?;
+        processors.extend(directory.manifest().processor.clone());
+        instructions.extend(directory.manifest().instructions.clone());
+    }
     let mut rows = Vec::with_capacity(table.rows.len());
     for (row, plans) in table.rows.iter().zip(&plan.rows) {
         let mut runs = Vec::with_capacity(plans.len());
@@ -97,6 +105,11 @@ fn collect(plan: &Plan, arguments: &ReproduceArguments) -> Result<TableReport> {
         fact("threads", machine::threads(arguments.machine.threads).to_string()),
         fact("target", env!("CANDLEWICK_TARGET").into()),
     ];
+    for (name, values) in [("processor", processors), ("instructions", instructions)] {
+        if !values.is_empty() {
+            environment.push(fact(name, values.into_iter().collect::<Vec<_>>().join(", ")));
+        }
+    }
     if let (Some(commit), dirty) = machine::commit() {
         let dirty = if dirty == Some(true) { ", with changes" } else { "" };
         environment.insert(1, fact("commit", format!("{commit}{dirty}")));

@@ -1,8 +1,11 @@
-//! One run: started, or resumed.
+//! Runs: started, or resumed, alone or side by side.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use candlewick::experiment::{Experiment, Machine, Recipe};
 use candlewick::run::hash::sha256_hex;
 use candlewick::run::{RunDirectory, RunState};
@@ -10,6 +13,7 @@ use candlewick::train::Ended;
 
 use crate::arguments::MachineArguments;
 use crate::bars::Bars;
+use crate::estimate::Sharing;
 use crate::stop::STOP;
 use crate::{figures, machine};
 
@@ -39,8 +43,10 @@ impl Planned {
         recipe: Recipe,
     ) -> Result<Self> {
         let resolved = recipe.to_toml()?;
-        let path =
-            RunDirectory::path_for(root, table, row, recipe.seed, &sha256_hex(resolved.as_bytes()));
+        // What rounds differently is another run.
+        let limit = machine::instruction_limit().unwrap_or_default();
+        let hash = sha256_hex(format!("{resolved}{limit}").as_bytes());
+        let path = RunDirectory::path_for(root, table, row, recipe.seed, &hash);
         let label = format!("{row} seed {}", recipe.seed);
         Ok(Self { row: row.to_owned(), label, name, text: text.unwrap_or(resolved), recipe, path })
     }
@@ -74,7 +80,13 @@ impl Planned {
         let state = RunDirectory::inspect(&self.path);
         let mut directory = match state {
             RunState::Complete => return Ok(true),
-            RunState::Unfinished => RunDirectory::resume(&self.path)?,
+            RunState::Unfinished => {
+                let directory = RunDirectory::resume(&self.path)?;
+                if let Some(other) = machine::other_instructions(directory.manifest()) {
+                    bars.say(&format!("{}: {other}", self.label));
+                }
+                directory
+            }
             RunState::Absent => {
                 let resolved = self.recipe.to_toml()?;
                 let manifest = machine::manifest(&experiment, &wanted.device, threads);
@@ -92,5 +104,44 @@ impl Planned {
             }
             Ended::Interrupted { .. } => Ok(false),
         }
+    }
+}
+
+/// Trains what is not complete, `jobs` runs side by side, in the order of `runs`.
+pub(crate) fn train_all(
+    runs: &[&Planned],
+    machine: &Machine,
+    Sharing { jobs, threads }: Sharing,
+    arguments: &MachineArguments,
+    bars: &Bars,
+) -> Result<()> {
+    let open = runs.iter().copied().filter(|run| !run.is_complete());
+    let queue: Mutex<VecDeque<&Planned>> = Mutex::new(open.collect());
+    let failure = Mutex::new(None);
+    let work = || -> Result<()> {
+        let pool = machine::pool(threads)?;
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(run) = next.filter(|_| !STOP.load(Ordering::Relaxed)) else {
+                return Ok(());
+            };
+            pool.install(|| run.train(machine, arguments, threads, bars))
+                .with_context(|| run.label.clone())?;
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                if let Err(error) = work() {
+                    // The others stop with a checkpoint.
+                    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    STOP.store(true, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => Ok(()),
     }
 }

@@ -14,6 +14,6 @@ mod registry;
 pub mod value;
 pub mod weight_rule;
 
-pub use candlewick_kernels::random;
+pub use candlewick_kernels::{random, simd};
 pub use error::{Error, Result};
 pub use random::Key;

@@ -18,6 +18,7 @@ mod input;
 mod laws;
 mod memory;
 pub mod metric;
+mod processor;
 mod ranges;
 #[cfg(test)]
 mod ranges_laws;
@@ -36,6 +37,7 @@ pub use experiment::{Experiment, Machine, parts};
 pub use flatness::flatness;
 pub use grid::Grid;
 pub use input::{Data, Input};
+pub use processor::processor;
 pub use recipe::{RawRecipe, Recipe};
 pub use settings::settings;
 pub use stream::EventStream;

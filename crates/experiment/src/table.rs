@@ -1,14 +1,18 @@
-//! The papers' tables: rows of recipes, what was published, and under which protocol they compare.
+//! Tables, those of the papers and one's own: rows of recipes, what was published, and under which protocol
+//! they compare.
+
+mod raw;
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
-use candlewick_run::{Published, Selection, Source};
-use serde::Deserialize;
+use candlewick_run::{Published, Selection};
 
-use crate::grid::{Grid, Point};
+use crate::grid::Grid;
 use crate::index::{FILES, paper};
-use crate::{Error, RawRecipe, Recipe, Result};
+use crate::{Error, Recipe, Result, read_toml};
+use raw::RawTable;
 
 /// How large an experiment is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,114 +57,6 @@ impl FromStr for Scale {
     }
 }
 
-/// A table as its file holds it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawTable {
-    title: String,
-    /// Id of the row that the others are compared with.
-    baseline: String,
-    selection: Selection,
-    protocol: Vec<String>,
-    deviations: Vec<String>,
-    /// Whether the claims of the papers are tested with it.
-    #[serde(default)]
-    claims: bool,
-    base: RawRecipe,
-    scales: RawScales,
-    #[serde(default)]
-    rows: Vec<RawRow>,
-    #[serde(default)]
-    grids: Vec<Grid>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawScales {
-    demo: Option<RawScale>,
-    reduced: Option<RawScale>,
-    full: Option<RawScale>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawScale {
-    dataset: String,
-    network: String,
-    seeds: u64,
-    #[serde(default)]
-    protocol: Vec<String>,
-    #[serde(default)]
-    deviations: Vec<String>,
-    #[serde(default)]
-    recipe: RawRecipe,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRow {
-    id: String,
-    label: String,
-    note: Option<String>,
-    provenance: Option<String>,
-    /// Id of the row that this one is compared with and stands on top of, if not that of the table.
-    baseline: Option<String>,
-    published: Option<RawPublished>,
-    /// Why no number is quoted, where that is worth a word.
-    unpublished: Option<String>,
-    /// Time steps of every stage, at every scale, in place of the scale's.
-    time_steps: Option<usize>,
-    #[serde(default)]
-    recipe: RawRecipe,
-    #[serde(default)]
-    demo: RawRecipe,
-    #[serde(default)]
-    reduced: RawRecipe,
-    #[serde(default)]
-    full: RawRecipe,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawPublished {
-    /// Accuracy in percent, as papers print it.
-    percent: f64,
-    std: Option<f64>,
-    source: Source,
-    dataset: String,
-    network: Option<String>,
-}
-
-impl RawRow {
-    /// The row at a point of a grid, at one scale.
-    fn of_point(point: &Point<'_>, scale: Scale, table: &str) -> Result<Self> {
-        Ok(Self {
-            id: point.row_id(),
-            label: point.label(),
-            note: None,
-            provenance: None,
-            baseline: Some(point.baseline_id()),
-            published: None,
-            unpublished: None,
-            time_steps: point.time_steps(),
-            recipe: point.recipe_at(scale, table)?,
-            demo: RawRecipe::default(),
-            reduced: RawRecipe::default(),
-            full: RawRecipe::default(),
-        })
-    }
-
-    /// What the row says itself at a scale.
-    fn recipe_at(&self, scale: Scale) -> RawRecipe {
-        let own = match scale {
-            Scale::Demo => &self.demo,
-            Scale::Reduced => &self.reduced,
-            Scale::Full => &self.full,
-        };
-        own.clone().over(&self.recipe)
-    }
-}
-
 /// A table at one scale, all of whose rows are resolved.
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -197,6 +93,8 @@ pub struct Table {
 pub struct Row {
     /// Name by which it is chosen.
     pub id: String,
+    /// Id of the table under which its runs are kept: this one, or the one that this one extends.
+    pub table: String,
     /// Name as readers of the papers know it.
     pub label: String,
     /// The method in a few words.
@@ -234,116 +132,11 @@ pub fn tables() -> Result<Vec<Listed>> {
     FILES
         .iter()
         .map(|&(id, text)| {
-            let raw = parse(id, text)?;
-            let scales = Scale::ALL.into_iter().filter(|&scale| raw.scale(scale).is_some());
-            let scales = scales.collect();
-            Ok(Listed { id, paper: paper(id), title: raw.title, scales })
+            let raw = RawTable::parse(id, text, id)?;
+            let (scales, title) = (raw.scales(), raw.title.unwrap_or_else(|| id.into()));
+            Ok(Listed { id, paper: paper(id), title, scales })
         })
         .collect()
-}
-
-fn parse(id: &str, text: &str) -> Result<RawTable> {
-    toml::from_str(text)
-        .map_err(|source| Error::Parse { name: id.into(), source: Box::new(source) })
-}
-
-impl RawTable {
-    fn scale(&self, scale: Scale) -> Option<&RawScale> {
-        match scale {
-            Scale::Demo => self.scales.demo.as_ref(),
-            Scale::Reduced => self.scales.reduced.as_ref(),
-            Scale::Full => self.scales.full.as_ref(),
-        }
-    }
-
-    /// The row that `row` is compared with: itself if another row names it, or if it is the table's.
-    fn baseline_of<'a>(&'a self, row: &'a RawRow) -> Result<&'a RawRow> {
-        let named = |other: &RawRow| other.baseline.as_ref() == Some(&row.id);
-        let id = match &row.baseline {
-            Some(id) => id,
-            None if self.rows.iter().any(named) => &row.id,
-            None => &self.baseline,
-        };
-        self.rows
-            .iter()
-            .find(|row| row.id == *id)
-            .ok_or_else(|| Error::unknown("row", id, self.rows.iter().map(|row| row.id.as_str())))
-    }
-
-    fn resolve(mut self, id: &str, scale: Scale) -> Result<Table> {
-        let Some(chosen) = self.scale(scale).cloned() else {
-            let there = Scale::ALL.into_iter().filter(|&scale| self.scale(scale).is_some());
-            let name = format!("{scale} of {id}");
-            return Err(Error::unknown("scale", &name, there.map(Scale::name)));
-        };
-        let base = chosen.recipe.over(&self.base);
-        for grid in &self.grids {
-            for point in grid.points() {
-                self.rows.push(RawRow::of_point(&point, scale, id)?);
-            }
-        }
-        let baselines = self
-            .rows
-            .iter()
-            .map(|row| self.baseline_of(row).cloned())
-            .collect::<Result<Vec<RawRow>>>()?;
-        let rows = self
-            .rows
-            .into_iter()
-            .zip(baselines)
-            .map(|(row, baseline)| {
-                let name = format!("{id}, row {}, scale {scale}", row.id);
-                let mut recipe = row.recipe_at(scale);
-                let mut time_steps = row.time_steps;
-                if baseline.id != row.id {
-                    if !recipe.names_training() {
-                        time_steps = time_steps.or(baseline.time_steps);
-                    }
-                    recipe = recipe.over(&baseline.recipe_at(scale));
-                }
-                let mut recipe = recipe.over(&base).resolve(&name)?;
-                if let Some(time_steps) = time_steps {
-                    for stage in &mut recipe.train.stages {
-                        stage.time_steps = time_steps;
-                    }
-                    recipe.check(&name)?;
-                }
-                Ok(Row {
-                    recipe,
-                    baseline: baseline.id,
-                    id: row.id,
-                    label: row.label,
-                    note: row.note,
-                    provenance: row.provenance,
-                    published: row.published.map(|published| Published {
-                        value: published.percent / 100.0,
-                        std: published.std.map(|std| std / 100.0),
-                        source: published.source,
-                        dataset: published.dataset,
-                        network: published.network,
-                    }),
-                    unpublished: row.unpublished,
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let protocol = self.protocol.into_iter().chain(chosen.protocol).collect();
-        let deviations = self.deviations.into_iter().chain(chosen.deviations).collect();
-        Ok(Table {
-            id: id.into(),
-            title: self.title,
-            scale,
-            dataset: chosen.dataset,
-            network: chosen.network,
-            seeds: chosen.seeds,
-            baseline: self.baseline,
-            selection: self.selection,
-            protocol,
-            deviations,
-            tests_claims: self.claims,
-            rows,
-            grids: self.grids,
-        })
-    }
 }
 
 impl Table {
@@ -355,7 +148,24 @@ impl Table {
         let Some((id, text)) = FILES.iter().find(|(known, _)| *known == id) else {
             return Err(Error::unknown("table", id, FILES.iter().map(|(id, _)| *id)));
         };
-        parse(id, text)?.resolve(id, scale)
+        RawTable::parse(id, text, id)?.resolve(id, id, scale)
+    }
+
+    /// The table in a file of one's own at that scale; its id is the name of the file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no table, or has the name of a table that there is already.
+    pub fn read(path: &Path, scale: Scale) -> Result<Self> {
+        let name = path.display().to_string();
+        let id = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("table");
+        if FILES.iter().any(|(known, _)| *known == id) {
+            return Err(Error::Field {
+                name,
+                field: "name of the file".into(),
+                expected: "one that is not that of a table of candlewick".into(),
+            });
+        }
+        RawTable::parse(id, &read_toml(path)?, &name)?.resolve(id, &name, scale)
     }
 
     /// A table without rows, of all claims at that scale.

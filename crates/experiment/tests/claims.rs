@@ -39,6 +39,8 @@ fn train(folder: &Path, name: &str, recipe: &Recipe) -> Checked<PathBuf> {
         target: "test".into(),
         device: "cpu".into(),
         threads: 1,
+        processor: None,
+        instructions: None,
         seed: recipe.seed,
         data: Vec::new(),
         command_line: Vec::new(),

@@ -71,6 +71,8 @@ fn a_saved_network_classifies_as_it_was_evaluated() -> Checked {
             target: "test".into(),
             device: "cpu".into(),
             threads: 1,
+            processor: None,
+            instructions: None,
             seed: 1,
             data: Vec::new(),
             command_line: Vec::new(),

@@ -1,5 +1,7 @@
-//! Views of strided matrices on slices, and their product: the one place that calls the `gemm` crate.
+//! Views of strided matrices on slices, and their product: the one place that calls the crates `gemm` and
+//! `matrixmultiply`.
 
+use crate::simd::{Level, limited_to};
 use gemm::Parallelism;
 use std::ops::Range;
 
@@ -51,6 +53,10 @@ fn span(shape: [usize; 2], strides: [usize; 2]) -> usize {
 }
 
 /// `output = lhs · rhs`, or `output += lhs · rhs` if `accumulate`; row-major, on this thread alone.
+///
+/// `gemm` is the fastest, but the order of its sums depends on the sizes of the caches. That of
+/// `matrixmultiply`, which is built without AVX-512, is the same on every machine with AVX2 and FMA: it
+/// multiplies where the instruction set is limited.
 pub(crate) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, accumulate: bool, output: &mut [f32]) {
     let [rows, inner] = lhs.shape;
     let columns = rhs.shape[1];
@@ -65,8 +71,29 @@ pub(crate) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, accumulate: bool, outpu
         }
         return;
     }
+    if matches!(limited_to(), Level::Portable | Level::Avx2) {
+        // SAFETY: as below.
+        return unsafe {
+            matrixmultiply::sgemm(
+                rows,
+                inner,
+                columns,
+                1.0,
+                lhs.data.as_ptr(),
+                lhs.strides[0] as isize,
+                lhs.strides[1] as isize,
+                rhs.data.as_ptr(),
+                rhs.strides[0] as isize,
+                rhs.strides[1] as isize,
+                if accumulate { 1.0 } else { 0.0 },
+                output.as_mut_ptr(),
+                columns as isize,
+                1,
+            );
+        };
+    }
     // SAFETY: both views lie inside their slices (checked when they were made), the output has
-    // exactly `rows * columns` elements and is borrowed exclusively, and gemm touches nothing else.
+    // exactly `rows * columns` elements and is borrowed exclusively, and the product touches nothing else.
     unsafe {
         gemm::gemm(
             rows,

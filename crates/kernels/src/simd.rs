@@ -41,6 +41,34 @@ pub fn limited_to() -> Level {
     }
 }
 
+/// What kernels use on this machine under the present limit: `portable`, `avx2`, `avx512`, `amx` or `neon`.
+///
+/// Floating-point sums may round differently under different names; under the same name the results are the
+/// same to the bit on every machine, but for `avx512` and `amx`, under which matrix products also depend on
+/// the sizes of the caches.
+pub fn in_use() -> &'static str {
+    let level = limited_to();
+    if level == Level::Portable {
+        return "portable";
+    }
+    if cfg!(target_arch = "aarch64") {
+        return "neon";
+    }
+    if has_matrix_unit() {
+        return "amx";
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        if level != Level::Avx2 && pulp::x86::V4::is_available() {
+            return "avx512";
+        }
+        if pulp::x86::V3::is_available() {
+            return "avx2";
+        }
+    }
+    "portable"
+}
+
 /// Whether kernels may use a matrix unit: this machine has one, and the level is [`Level::Best`].
 pub fn has_matrix_unit() -> bool {
     limited_to() == Level::Best && matrix_unit::is_available()

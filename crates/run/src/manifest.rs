@@ -72,6 +72,12 @@ pub struct Manifest {
     pub device: String,
     /// Number of compute threads; results do not depend on it.
     pub threads: usize,
+    /// The processor by its own name, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processor: Option<String>,
+    /// The instruction set of the kernels, such as `avx2`, on which the rounding of sums depends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<String>,
     /// Seed of all random streams.
     pub seed: u64,
     /// The data, by content.

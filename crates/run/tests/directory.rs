@@ -27,6 +27,8 @@ fn manifest() -> Manifest {
         target: "x86_64-unknown-linux-gnu".to_owned(),
         device: "cpu".to_owned(),
         threads: 2,
+        processor: None,
+        instructions: None,
         seed: 7,
         data: vec![DataHash {
             name: "digits/train".to_owned(),

@@ -22,18 +22,6 @@ pub(crate) enum Phase {
     Both,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Instructions {
-    /// What every processor of this architecture has
-    Portable,
-    /// AVX2 and FMA
-    Avx2,
-    /// The widest vectors of this machine
-    Vectors,
-    /// Also its matrix unit (AMX), if it has one
-    Best,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct StepArguments {
     /// convnet, resnet-19 or vggsnn
@@ -66,9 +54,6 @@ pub(crate) struct StepArguments {
     /// Times each layer by itself, on spikes of this density (0 to 1)
     #[arg(long, value_name = "SHARE", conflicts_with_all = ["phase", "recompute", "weights", "data"])]
     pub(crate) density: Option<f32>,
-    /// The most that kernels may use; matrix products without a kernel of ours always use the best
-    #[arg(long, value_enum, default_value = "best", value_name = "SET")]
-    pub(crate) instructions: Instructions,
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,

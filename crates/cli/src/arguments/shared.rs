@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// The machine that a training runs on; none of it changes a result.
+/// The machine that a training runs on; on one device, none of it changes a result.
 #[derive(Debug, Args)]
 pub(crate) struct MachineArguments {
     /// Where tensors live: cpu, cuda:N or metal
@@ -25,6 +25,18 @@ pub(crate) struct MachineArguments {
     /// Writes an event file of TensorBoard into each run's directory
     #[arg(long)]
     pub(crate) tensorboard: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Instructions {
+    /// What every processor of this architecture has
+    Portable,
+    /// AVX2 and FMA
+    Avx2,
+    /// The widest vectors of this processor
+    Vectors,
+    /// Also its matrix unit (AMX), if it has one
+    Best,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

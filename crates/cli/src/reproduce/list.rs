@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use anyhow::Result;
 use candlewick::experiment::{Scale, Table, Tests, tables};
 
-use super::plan::CLAIMS;
+use super::plan::{self, CLAIMS};
 
 /// All tables under the headings of their papers, the rows of one, or all claims.
 pub(super) fn list(table: Option<&str>, scale: Scale) -> Result<ExitCode> {
     match table {
         None => all()?,
         Some(CLAIMS) => claims(scale)?,
-        Some(id) => rows(&Table::open(id, scale)?),
+        Some(id) => rows(&plan::open(id, scale)?),
     }
     Ok(ExitCode::SUCCESS)
 }

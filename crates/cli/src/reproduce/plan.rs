@@ -1,7 +1,7 @@
 //! What a reproduction trains and tests.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use candlewick::experiment::claims::RowOf;
@@ -14,6 +14,18 @@ use crate::runs::Planned;
 
 /// The name under which all claims and maps are reproduced, without a table of their own.
 pub(super) const CLAIMS: &str = "claims";
+
+/// The table of that id, or in that file.
+pub(super) fn open(id: &str, scale: Scale) -> Result<Table> {
+    let path = Path::new(id);
+    Ok(match id {
+        CLAIMS => Table::of_claims(scale),
+        _ if path.extension().is_some_and(|extension| extension == "toml") => {
+            Table::read(path, scale)?
+        }
+        _ => Table::open(id, scale)?,
+    })
+}
 
 /// The runs of a table and of the claims that are tested with it.
 pub(super) struct Plan {
@@ -32,8 +44,7 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(id: &str, arguments: &ReproduceArguments) -> Result<Self> {
         let scale: Scale = arguments.scale.parse()?;
-        let mut table =
-            if id == CLAIMS { Table::of_claims(scale) } else { Table::open(id, scale)? };
+        let mut table = open(id, scale)?;
         table.keep_rows(&arguments.rows)?;
         if let Some(epochs) = arguments.epochs {
             shorten(&mut table, epochs);
@@ -52,7 +63,7 @@ impl Plan {
             let root = &arguments.machine.runs_dir;
             Planned::new(root, &scaled, &row.id, name, None, recipe)
         };
-        let runs = |row| (1..=seeds).map(|seed| planned(&table.id, row, seed)).collect();
+        let runs = |row: &Row| (1..=seeds).map(|seed| planned(&row.table, row, seed)).collect();
         let rows = table.rows.iter().map(runs).collect::<Result<_>>()?;
         let mut tested = BTreeMap::new();
         for (RowOf { table, row }, seeds) in tests.rows() {

@@ -89,6 +89,8 @@ pub(crate) fn run_directory_of(path: &Path, seed: u64) -> Result<RunDirectory> {
         target: "test".into(),
         device: "cpu".into(),
         threads: 1,
+        processor: None,
+        instructions: None,
         seed,
         data: Vec::new(),
         command_line: Vec::new(),
