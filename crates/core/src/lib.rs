@@ -9,6 +9,7 @@ mod error;
 pub mod gradient_check;
 pub mod host;
 pub mod initializer;
+pub mod own;
 pub mod parameters;
 mod registry;
 pub mod value;

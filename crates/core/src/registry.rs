@@ -25,18 +25,26 @@
 /// let shapes: Vec<Box<dyn Shape>> = AnyShape::all().into_iter().map(AnyShape::boxed).collect();
 /// assert_eq!(shapes[0].corners(), 4);
 /// ```
+///
+/// With `, Own` behind the kind, the enum has a further variant of that name for what a program registers by
+/// `AnyShape::register`, whose settings must serialize to a table.
 #[macro_export]
 macro_rules! registry {
     (
         $(#[$doc:meta])*
-        pub enum $enum:ident: dyn $trait:path, kind $kind:literal {
+        pub enum $enum:ident: dyn $trait:path, kind $kind:literal $(, $open:ident)? {
             $( #[doc = $text:literal] $component:ident = $name:literal $(| $alias:literal)* ),+ $(,)?
         }
     ) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
         pub enum $enum {
-            $( #[doc = $text] #[serde(rename = $name)] $component($component) ),+
+            $( #[doc = $text] #[serde(rename = $name)] $component($component), )+
+            $(
+                /// One that the program registered.
+                #[serde(untagged)]
+                $open($crate::own::Own<dyn $trait>),
+            )?
         }
 
         impl<'de> ::serde::Deserialize<'de> for $enum {
@@ -51,6 +59,12 @@ macro_rules! registry {
             const KIND: &'static str = $kind;
 
             fn check_name(name: &str) -> $crate::Result<()> {
+                $(
+                    let _: fn(_) -> Self = Self::$open;
+                    if <dyn $trait as $crate::own::Open>::registered().names().contains(&name) {
+                        return Ok(());
+                    }
+                )?
                 Self::named(name).map(drop)
             }
 
@@ -63,7 +77,14 @@ macro_rules! registry {
                         <$component as ::serde::Deserialize>::deserialize(deserializer)
                             .map(Self::$component)
                     } )+
-                    _ => Self::named(name).map_err(::serde::de::Error::custom),
+                    _ => {
+                        $(
+                            if let Some(own) = $crate::own::Own::<dyn $trait>::read(name, deserializer) {
+                                return own.map(Self::$open);
+                            }
+                        )?
+                        Self::named(name).map_err(::serde::de::Error::custom)
+                    }
                 }
             }
         }
@@ -84,27 +105,50 @@ macro_rules! registry {
             pub fn named(name: &str) -> $crate::Result<Self> {
                 match name {
                     $( $name $(| $alias)* => Ok(Self::$component($component::default())), )+
-                    _ => Err($crate::Error::Unknown {
-                        kind: $kind,
-                        name: name.into(),
-                        known: Self::NAMES.join(", "),
-                    }),
+                    _ => {
+                        let known = Self::NAMES.to_vec();
+                        $(
+                            if let Some(own) = $crate::own::Own::<dyn $trait>::named(name) {
+                                return own.map(Self::$open).map_err(|error| $crate::Error::Setting {
+                                    field: name.into(),
+                                    expected: "settings that all have defaults".into(),
+                                    got: error.to_string(),
+                                });
+                            }
+                            let own = <dyn $trait as $crate::own::Open>::registered().names();
+                            let known = [known, own].concat();
+                        )?
+                        Err($crate::Error::Unknown {
+                            kind: $kind,
+                            name: name.into(),
+                            known: known.join(", "),
+                        })
+                    }
                 }
             }
 
             /// The registered name.
             pub fn name(&self) -> &'static str {
-                match self { $( Self::$component(_) => $name ),+ }
+                match self {
+                    $( Self::$component(_) => $name, )+
+                    $( Self::$open(own) => own.name(), )?
+                }
             }
 
             /// The names that other libraries use for it.
             pub fn synonyms(&self) -> &'static [&'static str] {
-                match self { $( Self::$component(_) => &[$($alias),*] ),+ }
+                match self {
+                    $( Self::$component(_) => &[$($alias),*], )+
+                    $( Self::$open(_) => &[], )?
+                }
             }
 
             /// The component behind a pointer to its trait.
             pub fn boxed(self) -> ::std::boxed::Box<dyn $trait> {
-                match self { $( Self::$component(component) => ::std::boxed::Box::new(component) ),+ }
+                match self {
+                    $( Self::$component(component) => ::std::boxed::Box::new(component), )+
+                    $( Self::$open(own) => own.into_component(), )?
+                }
             }
 
             /// Writes the settings alone, without the name: the value at the key
@@ -120,6 +164,9 @@ macro_rules! registry {
                     $( Self::$component(component) => {
                         ::serde::Serialize::serialize(component, serializer)
                     } )+
+                    $( Self::$open(own) => {
+                        ::serde::Serialize::serialize(own.settings(), serializer)
+                    } )?
                 }
             }
         }
@@ -128,9 +175,41 @@ macro_rules! registry {
             type Target = dyn $trait;
 
             fn deref(&self) -> &(dyn $trait + 'static) {
-                match self { $( Self::$component(component) => component ),+ }
+                match self {
+                    $( Self::$component(component) => component, )+
+                    $( Self::$open(own) => own.component(), )?
+                }
             }
         }
+
+        $(
+            impl $crate::own::Open for dyn $trait {
+                fn registered() -> &'static $crate::own::Registered<Self> {
+                    static REGISTERED: $crate::own::Registered<dyn $trait> =
+                        $crate::own::Registered::new();
+                    // The variant exists.
+                    let _: fn(_) -> $enum = $enum::$open;
+                    &REGISTERED
+                }
+            }
+
+            impl $enum {
+                /// Registers settings of one's own under `name`, so that recipes of this process can name them.
+                ///
+                /// # Errors
+                /// If the name is taken.
+                pub fn register<S>(name: &'static str) -> $crate::Result<()>
+                where
+                    S: $trait + ::serde::Serialize + ::serde::de::DeserializeOwned + 'static,
+                {
+                    let boxed = |settings: S| -> ::std::boxed::Box<dyn $trait> {
+                        ::std::boxed::Box::new(settings)
+                    };
+                    let _: fn(_) -> Self = Self::$open;
+                    <dyn $trait as $crate::own::Open>::registered().add($kind, name, Self::NAMES, boxed)
+                }
+            }
+        )?
 
         $( impl From<$component> for $enum {
             fn from(component: $component) -> Self { Self::$component(component) }

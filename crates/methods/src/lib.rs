@@ -50,7 +50,7 @@ pub use tet::Tet;
 
 registry! {
     /// A loss by name, as recipes hold it: `[loss.tet]`.
-    pub enum AnyLoss: dyn Loss, kind "loss" {
+    pub enum AnyLoss: dyn Loss, kind "loss", Own {
         /// cross-entropy of the mean output over time ("SDT")
         CrossEntropy = "cross_entropy" | "sdt",
         /// mean over time of the cross-entropy of each step, and a pull of the logits towards phi
@@ -60,7 +60,7 @@ registry! {
 
 registry! {
     /// A method by name, as recipes hold it: `[methods.shortcut]`.
-    pub enum AnyMethod: dyn Method, kind "method" {
+    pub enum AnyMethod: dyn Method, kind "method", Own {
         /// a penalty on the distance of firing rates to a target
         FiringRateTarget = "firing_rate_target",
         /// weight gradients scaled by pre- and post-synaptic spike traces

@@ -60,8 +60,10 @@ impl<'de> Visitor<'de> for Tables {
         while let Some(name) = tables.next_key_seed(Name::<AnyMethod>::default())? {
             methods.push(tables.next_value_seed(Named::new(&name))?);
         }
-        methods
-            .sort_by_key(|method| AnyMethod::NAMES.iter().position(|&name| name == method.name()));
+        let place = |name| AnyMethod::NAMES.iter().position(|&known| known == name);
+        methods.sort_by_key(|method| {
+            (place(method.name()).unwrap_or(AnyMethod::NAMES.len()), method.name())
+        });
         Ok(MethodSettings(methods))
     }
 }

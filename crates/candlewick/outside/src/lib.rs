@@ -12,6 +12,9 @@
 //! | [`own_network`] | the network: both layers beside those of candlewick |
 //! | [`own_loss`], [`own_method`] | a loss, and a method that acts inside of the network |
 //! | [`own_dataset`] | the samples |
+//!
+//! `src/main.rs` is the `candlewick` command with a loss of one's own, and `my-table.toml` a table that has it
+//! as a row.
 
 pub mod own_backward;
 pub mod own_dataset;

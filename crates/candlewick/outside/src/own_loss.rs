@@ -4,10 +4,12 @@
 use candlewick::candle::Tensor;
 use candlewick::core::Result;
 use candlewick::methods::{Loss, Method};
+use serde::{Deserialize, Serialize};
 
-/// The mean squared error of the mean output.
-#[derive(Debug)]
-pub struct SquaredError;
+/// The mean squared error of the mean output; without settings, as `[loss.squared_error]` in recipes.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SquaredError {}
 
 impl Loss for SquaredError {
     fn loss(&self, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
@@ -39,7 +41,7 @@ mod tests {
     fn a_value_by_hand() -> Result<()> {
         let logits = Tensor::new(&[[[1.0_f32, 0.5]], [[0.0, 0.5]]], &Device::Cpu)?;
         let labels = Tensor::new(&[1_u32], &Device::Cpu)?;
-        let loss = Loss::loss(&SquaredError, &logits, &labels)?;
+        let loss = Loss::loss(&SquaredError {}, &logits, &labels)?;
         assert_eq!(loss.to_scalar::<f32>()?, 0.25);
         Ok(())
     }

@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_network_learns_with_method_and_loss() -> crate::Result<()> {
         let data = digits()?;
-        let mut methods = Methods::new().with(Narrowing::new(1.5, 0.5)).with(SquaredError);
+        let mut methods = Methods::new().with(Narrowing::new(1.5, 0.5)).with(SquaredError {});
         let network = Network::spec("16C3-AP2-FC10").methods(&methods).build(
             data.features()?,
             data.classes(),
