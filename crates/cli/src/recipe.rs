@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use candlewick::experiment::{Experiment, RawRecipe, Recipe, Scale, Table, read_toml, tables};
+use candlewick::experiment::{
+    Experiment, RawRecipe, Recipe, Scale, Table, read_toml, reference, schema, tables,
+};
 
 use crate::arguments::RecipeCommand;
 use crate::machine;
@@ -34,6 +36,8 @@ pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
             };
             out!("{}", shown.to_toml()?);
         }
+        RecipeCommand::Reference => out!("{}", reference()),
+        RecipeCommand::Schema => outln!("{}", serde_json::to_string_pretty(&schema())?),
         RecipeCommand::List => {
             for table in tables()? {
                 let scales: Vec<_> = table.scales.into_iter().map(Scale::name).collect();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use schemars::{Schema, json_schema};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
@@ -74,6 +75,21 @@ pub fn deserialize<'de, C: Component, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<C, D::Error> {
     deserializer.deserialize_map(One(PhantomData))
+}
+
+/// The JSON Schema of a table of one component, of components by name with a summary and a schema.
+pub fn schema<C: Component>(components: &[(&str, &str, Schema)]) -> Schema {
+    let one = |(name, summary, settings): &(&str, &str, Schema)| {
+        json_schema!({
+            "type": "object",
+            "description": summary.trim(),
+            "properties": { *name: settings },
+            "required": [name],
+            "additionalProperties": false,
+        })
+    };
+    let all: Vec<Schema> = components.iter().map(one).collect();
+    json_schema!({ "title": C::KIND, "oneOf": all })
 }
 
 struct One<C>(PhantomData<C>);

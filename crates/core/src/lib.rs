@@ -18,3 +18,5 @@ pub mod weight_rule;
 pub use candlewick_kernels::{random, simd};
 pub use error::{Error, Result};
 pub use random::Key;
+#[doc(hidden)]
+pub use schemars;

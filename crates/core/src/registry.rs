@@ -55,6 +55,20 @@ macro_rules! registry {
             }
         }
 
+        impl $crate::schemars::JsonSchema for $enum {
+            fn schema_name() -> ::std::borrow::Cow<'static, str> {
+                stringify!($enum).into()
+            }
+
+            fn json_schema(
+                generator: &mut $crate::schemars::SchemaGenerator,
+            ) -> $crate::schemars::Schema {
+                $crate::component::schema::<Self>(&[
+                    $( ($name, $text, generator.subschema_for::<$component>()) ),+
+                ])
+            }
+        }
+
         impl $crate::component::Component for $enum {
             const KIND: &'static str = $kind;
 

@@ -17,6 +17,7 @@ use std::fmt::Debug;
 
 use candlewick_core::random::Stream;
 use candlewick_core::{Key, registry};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use affine::Interpolation;
@@ -85,7 +86,7 @@ registry! {
 
 /// Transforms in the order of application; in a recipe
 /// `augment = [{ crop = { padding = 4 } }, { flip = {} }, { normalize = { by = "cifar10" } }]`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Augmentation {
     /// The transforms.

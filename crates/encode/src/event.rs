@@ -12,6 +12,7 @@ use std::fmt::Debug;
 
 use candlewick_core::registry;
 use candlewick_datasets::Events;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use event_frames::{EventFrames, Value};
@@ -26,7 +27,7 @@ pub use voxel_grid::VoxelGrid;
 use crate::{Error, FrameShape, Frames, Result};
 
 /// What becomes of the polarity of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Polarity {
     /// Two channels: OFF is 0, ON is 1.
@@ -91,7 +92,7 @@ registry! {
 }
 
 /// From an event recording to frames: represent, then normalize, then resize, then binarize.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EventInput {
     /// How events become frames.

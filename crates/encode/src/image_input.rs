@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use candlewick_core::random::Stream;
 use candlewick_datasets::Image;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Resize, Resizer, Way};
@@ -13,7 +14,7 @@ use crate::{Error, FrameShape, Frames, Result};
 ///
 /// Resizing weighs all pixels that a new one covers, as Pillow does, but without rounding to bytes
 /// in between.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum ImageInput {
     /// The shorter side becomes `resize`, then the square in the middle is cut.

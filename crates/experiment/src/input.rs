@@ -1,10 +1,11 @@
 //! Which samples a recipe trains and tests on, and how they become batches.
 
 use candlewick_encode::{AnyEncoder, AnyMix, Augmentation, EventInput, ImageInput};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Which samples are trained and tested on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
     /// Name of the data set, with its partition behind a colon if it is not the default.
@@ -36,7 +37,7 @@ impl Data {
 }
 
 /// From samples to batches.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Input {
     /// Samples per batch. Default 50.

@@ -23,6 +23,7 @@ mod ranges;
 #[cfg(test)]
 mod ranges_laws;
 mod recipe;
+mod reference;
 mod samples;
 mod settings;
 mod stream;
@@ -39,6 +40,7 @@ pub use grid::Grid;
 pub use input::{Data, Input};
 pub use processor::processor;
 pub use recipe::{RawRecipe, Recipe};
+pub use reference::{reference, schema};
 pub use settings::settings;
 pub use stream::EventStream;
 pub use table::{Listed, Row, Scale, Table, tables};

@@ -6,32 +6,46 @@ use candlewick_neuron::{AnyNeuron, Preset};
 use candlewick_run::RunDirectory;
 use candlewick_surrogate::AnySurrogate;
 use candlewick_train::Settings;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Data, Error, Input, Result, ranges};
 
 /// A recipe as it was written: what is absent takes its default, or that of the recipe below it.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawRecipe {
+    /// Which samples are trained and tested on; required.
     data: Option<Data>,
+    /// From samples to batches.
     input: Option<Input>,
+    /// The neuron and surrogate of another library, by the name of the preset: `tet`, `msg`, `spikingjelly`,
+    /// `snntorch` or `norse`. Default none; `neuron` and `surrogate` replace its parts.
     preset: Option<String>,
+    /// The neuron of all spiking layers. Default `lif`.
     neuron: Option<AnyNeuron>,
+    /// The surrogate derivative of all spiking layers. Default `triangle`.
     surrogate: Option<AnySurrogate>,
+    /// The network; required.
     network: Option<AnyNetwork>,
+    /// The batch normalization of the network, if it has one.
     normalization: Option<ThresholdBatchNorm>,
+    /// Whether there is a batch normalization behind every convolution. Default true.
     normalize: Option<bool>,
+    /// The loss. Default `cross_entropy`.
     loss: Option<AnyLoss>,
+    /// The training methods besides the loss, each on if its table is there. Default none.
     methods: Option<MethodSettings>,
+    /// Stages, optimizer, schedule; required.
     train: Option<Settings>,
+    /// Seed of all random streams. Default 1.
     seed: Option<u64>,
 }
 
 /// A recipe in which everything is present: what `resolved.toml` of a run holds.
 ///
 /// It is again a recipe: training it repeats the run to the bit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// Seed of all random streams.

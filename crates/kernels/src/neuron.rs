@@ -18,12 +18,13 @@ pub mod scan;
 
 use std::fmt::Debug;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::real::Real;
 
 /// When a neuron fires.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum FiringRule {
     /// When the potential is above the threshold (TET, tdBN, snnTorch).
     #[default]
@@ -35,7 +36,7 @@ pub enum FiringRule {
 }
 
 /// What a spike does to the potential.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reset {
     /// The potential becomes `v_reset`.
@@ -48,7 +49,7 @@ pub enum Reset {
 }
 
 /// The firing and reset rule that all neurons share.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Firing {
     /// Threshold of the membrane potential, above 0. Default 1 (TET, arXiv:2202.11946, sec. 3.1).

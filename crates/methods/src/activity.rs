@@ -10,12 +10,13 @@
 use std::sync::Arc;
 
 use candlewick_neuron::{Activity, ActivityGradient, ActivityPenalty, Model};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Method;
 
 /// Settings of the firing-rate target.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FiringRateTarget {
     /// Weight in the loss, at least 0. Default 0.1.
@@ -64,7 +65,7 @@ impl ActivityPenalty for FiringRateTarget {
 ///
 /// A spike is 0 or 1, so that their absolute values and their squares have the same mean, the rate; the
 /// L2 penalty is that of the layers' rates.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpikePenalty {
     /// Weight of the rate in the loss, at least 0. Default 0.01.

@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 use candlewick_core::{Result, axes};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::loss::{cross_entropy, dims, smoothing_problem};
@@ -11,7 +12,7 @@ use crate::{Loss, Method};
 ///
 /// The baseline of the papers; TET calls it SDT, "standard direct training"
 /// (arXiv:2202.11946, eq. 7).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CrossEntropy {
     /// Share of the target that is spread over all classes, in [0, 1). Default 0.

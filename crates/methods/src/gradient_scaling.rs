@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use candlewick_core::weight_rule::{Side, WeightGradientRule, WeightSite};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Method;
 
 /// Whose spikes the post-synaptic trace follows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PostSource {
     /// The post-synaptic neurons' (first version of the code, and the intention).
@@ -20,7 +21,7 @@ pub enum PostSource {
 }
 
 /// Which value of the traces scales the gradient of step `t`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TraceTime {
     /// The one of step `t` (last version of the code).
@@ -42,7 +43,7 @@ pub enum TraceTime {
 /// ```
 ///
 /// Only the gradient with respect to the weight is scaled. A layer whose traces do not meet has `M = 1`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GradientScaling {
     /// Share of the gradient that depends on the traces, in [0, 1]. Default 0.1 (the later

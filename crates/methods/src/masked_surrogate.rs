@@ -9,12 +9,13 @@ use candlewick_core::weight_rule::{WeightGradientRule, WeightSite};
 use candlewick_kernels::random::bernoulli::{Bernoulli, SHEET};
 use candlewick_kernels::simd::{self, Kernel};
 use candlewick_surrogate::{Effective, Site, Surrogate, SurrogateRule};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Method, SpikingSite};
 
 /// What is masked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MaskSite {
     /// The derivative of the spike with respect to the membrane potential (official code).
@@ -35,7 +36,7 @@ pub enum MaskSite {
 ///
 /// The forward pass is untouched. The paper's text can also be read as a mask on the weight
 /// gradient, `W ← W - eta · (G ⊙ M)`; `site = "weight"` does that.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaskedSurrogate {
     /// Probability that an element is set to 0, in [0, 1], rounded to steps of 2⁻¹⁶. Default 0.5

@@ -1,10 +1,13 @@
 //! The methods of a recipe: a table of settings by name.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use candlewick_core::component::{Name, Named};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::{AnyLoss, AnyMethod, Methods};
 
@@ -36,6 +39,24 @@ struct Settings<'a>(&'a AnyMethod);
 impl Serialize for Settings<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize_settings(serializer)
+    }
+}
+
+impl JsonSchema for MethodSettings {
+    fn schema_name() -> Cow<'static, str> {
+        "MethodSettings".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        // The registry has one table per method, and here they stand beside each other.
+        let registry = AnyMethod::json_schema(generator);
+        let mut properties = serde_json::Map::new();
+        for one in registry.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
+            for (name, settings) in one["properties"].as_object().into_iter().flatten() {
+                properties.insert(name.clone(), settings.clone());
+            }
+        }
+        json_schema!({ "type": "object", "properties": properties, "additionalProperties": false })
     }
 }
 

@@ -10,13 +10,14 @@ use candlewick_core::parameters::{Parameter, Parameters, Role, Scope};
 use candlewick_core::{Error, Result};
 use candlewick_neuron::Model;
 use candlewick_surrogate::{Effective, Site, Surrogate, SurrogateRule};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Method, Moment, SpikingSite, Trials};
 use statistics::{Statistics, parameter_per_support};
 
 /// How the parameter changes. All are inferred.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ParameterUpdate {
     /// By the optimizer, as other parameters.
@@ -30,7 +31,7 @@ pub enum ParameterUpdate {
 
 /// Settings of the search: a trial is a step of the optimizer on the first half of the last training
 /// batch of an epoch, and its result is the loss of the second half.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ParameterSearch {
     /// Epochs from one search to the next, at least 1. Default 1 (our choice).
@@ -60,7 +61,7 @@ impl Default for ParameterSearch {
 /// in the form of the code of MPD-AGL: `±γ·v_threshold` at one time step and `±√(1 + decay²)·γ·v_threshold` at
 /// several, with the mean normalization weight `γ`. By search, every few epochs each scalar `w` is
 /// tried as `w`, `w·(1 + d)` and `w·(1 - d)`, and the best stays.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ParametricSurrogate {
     /// How the parameter changes. Default `gradient`.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use candlewick_neuron::{Activity, ActivityGradient, ActivityPenalty, Measure, Model};
 use candlewick_surrogate::Surrogate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Method;
 
 /// What the potentials are pulled to. All are inferred.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PotentialObjective {
     /// The normal distribution N(mu, sigma²), by the divergence.
@@ -36,7 +37,7 @@ pub enum PotentialObjective {
 /// with the mean `m` and the variance `s²` of the layer's potentials. Two other readings of the
 /// abstract are built: the mean and the variance of the layer's own currents as the target, and,
 /// instead of the divergence, the quantization error `mean((u - s)²)` of potentials `u` to spikes `s`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PotentialDistribution {
     /// Weight in the loss, at least 0. Default 0.005 (our choice).

@@ -3,12 +3,13 @@
 use candle_core::Tensor;
 use candlewick_core::Result;
 use candlewick_core::parameters::Parameters;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Method, Moment, Outputs};
 
 /// The coefficient of the side heads over the training.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ShortcutSchedule {
     /// `lambda` at all times (eq. 6, with 1).
@@ -29,7 +30,7 @@ pub enum ShortcutSchedule {
 /// ```
 ///
 /// for iteration `i` of `I`. Where the heads stand is our reading: the paper's figure was not seen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shortcut {
     /// Default `constant`.

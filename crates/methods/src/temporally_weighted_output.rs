@@ -3,12 +3,13 @@
 use candle_core::Tensor;
 use candlewick_core::Result;
 use candlewick_core::parameters::Parameters;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Method, Moment, Outputs, Scores};
 
 /// What classifies a sample at step `t` when the accuracies are counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WeightDecision {
     /// The output of step `t` alone (`main.py`).
@@ -28,7 +29,7 @@ pub enum WeightDecision {
 ///
 /// where `acc_t` is the share of training samples that step `t` classified rightly in the epoch.
 /// The weights are constants for the gradient, keep a mean of 1, and are used in tests as well.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TemporallyWeightedOutput {
     /// The weights stay 1 up to and including this epoch, counted from 0. Default 5

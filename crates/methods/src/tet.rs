@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 use candlewick_core::Result;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::loss::{cross_entropy, dims, smoothing_problem};
@@ -16,7 +17,7 @@ use crate::{Loss, Method};
 /// ```
 ///
 /// The rule of inference is unchanged: the class of the largest mean output.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tet {
     /// Weight of the pull to `phi`, in [0, 1]. Default 0.05 (CIFAR-10/100 in the paper, sec. 5.2;

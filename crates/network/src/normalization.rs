@@ -17,6 +17,7 @@ use candlewick_core::parameters::{Role, Scope};
 use candlewick_core::{Result, host};
 use candlewick_kernels::neuron::current::PerChannel;
 use candlewick_kernels::normalization::{Gradients, Statistics, normalize_gradient, statistics};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::buffer::Buffer;
@@ -27,7 +28,7 @@ use crate::signal::Values;
 use crate::{Array, Element, Features, Layer, Pass, Signal};
 
 /// Settings of the normalization in a recipe.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ThresholdBatchNorm {
     /// `alpha · v_threshold`, the factor of serial layers, above 0. Default 1 (code of TET; tdBN with a

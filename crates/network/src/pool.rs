@@ -11,6 +11,7 @@ use candle_core::{DType, Result as CandleResult, Tensor};
 use candlewick_core::{Error, Result};
 use candlewick_kernels::pool::Pool2d;
 use candlewick_kernels::spikes::Spikes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::layer::Backward;
@@ -18,7 +19,7 @@ use crate::signal::{LEVELS, Values};
 use crate::{Array, Element, Features, Layer, Pass, Signal};
 
 /// What a window becomes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Pooling {
     /// Its mean.

@@ -2,6 +2,7 @@
 
 use candlewick_core::initializer::Initializer;
 use candlewick_core::{Error, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::width::scaling;
@@ -13,7 +14,7 @@ use crate::{
 
 /// ResNet-19: stem, stages of 3, 3 and 2 basic blocks with 128, 256 and 512 channels, hidden linear
 /// layer (tdBN, sec. 4; code of TET, `models/resnet_models.py`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResNet19 {
     /// Channels of the stem. Default 64 (code of TET: 12,630,858 parameters for 10 classes); 128 in
@@ -56,7 +57,7 @@ impl Architecture for ResNet19 {
 }
 
 /// What stands before the first stage of a residual network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stem {
     /// A 3×3 convolution of stride 1.
@@ -94,7 +95,7 @@ impl Stem {
 /// ResNet-18 or ResNet-34 of basic blocks, with neurons behind the sums: stages of 64, 128, 256 and
 /// 512 channels (He et al., CVPR 2016, arXiv:1512.03385, table 1). With depth 34 and the `ImageNet`
 /// stem it is the Spiking-ResNet-34 that TET and others train.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResNet {
     /// 18 (2, 2, 2, 2 blocks) or 34 (3, 4, 6, 3 blocks). Default 18.
@@ -137,7 +138,7 @@ impl Architecture for ResNet {
 
 /// SEW-ResNet-18 or SEW-ResNet-34: spike-element-wise blocks in stages of 64, 128, 256 and 512
 /// channels (Fang et al., `NeurIPS` 2021, arXiv:2102.04159).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SewResNet {
     /// 18 (2, 2, 2, 2 blocks) or 34 (3, 4, 6, 3 blocks). Default 18.
@@ -184,7 +185,7 @@ impl Architecture for SewResNet {
 /// stages of 64, 128 and 256 channels (code of its first author, `TensorFlow-SNNs`,
 /// `models/resnet.py`). The first block of each stage has a convolution as its shortcut, that of the
 /// first stage too. Weights start as U(±√(6 / (`fan_in` + `fan_out`))).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WideResNet {
     /// 20 (3, 3, 3 blocks) or 32 (5, 5, 5 blocks). Default 20.

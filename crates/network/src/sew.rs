@@ -7,6 +7,7 @@ use candle_core::Tensor;
 use candlewick_core::Result;
 use candlewick_kernels::spikes::Spikes;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::compose::BackwardAll;
@@ -21,7 +22,7 @@ use crate::{
 const TASK: usize = 1 << 14;
 
 /// How the spikes `x` of the shortcut and `a` of the residual branch are joined.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Connect {
     /// x + a: small integers, one larger with each block.

@@ -15,6 +15,7 @@
 
 use candlewick_core::initializer::Initializer;
 use candlewick_core::{Error, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::width::scaling;
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// A network given by its spec string.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// The layers, such as `"64C3-AP2-128C3-AP2-FC10"`.

@@ -2,6 +2,7 @@
 
 use candlewick_core::initializer::Initializer;
 use candlewick_core::{Error, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::spec::Chain;
@@ -9,7 +10,7 @@ use crate::{Architecture, Features, NetworkBuilder, Pooling};
 
 /// VGGSNN of TET (code, `models/VGG_models.py`), for event frames of 48×48: eight convolutions,
 /// average pooling, one linear layer; 9,271,498 parameters for 2 input channels and 10 classes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VggSnn {
     /// Whether maps are halved by average pooling; without, by a stride of 2 of the convolution that
@@ -46,7 +47,7 @@ impl Architecture for VggSnn {
 
 /// `CIFARNet` of MSG (code, `model/convnet.py`, `CIFARConvNet`): eight convolutions without bias,
 /// average pooling, one linear layer. Weights start as PyTorch's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CifarNet {
     /// Multiplies all widths, for tests and small machines. Default 1.
@@ -80,7 +81,7 @@ impl Architecture for CifarNet {
 /// groups, two spiking linear layers of 512 with normalization (Simonyan and Zisserman,
 /// arXiv:1409.1556, table 1, have larger ones, and none). Weights start as
 /// U(±√(6 / (`fan_in` + `fan_out`))).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Vgg {
     /// 11 or 16. Default 16.

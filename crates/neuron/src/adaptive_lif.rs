@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candlewick_kernels::real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
@@ -22,7 +23,7 @@ use crate::{
 /// ```
 ///
 /// Called ALIF; LSNN cells of Norse are recurrent nets of it. State: `v`, `b`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdaptiveLif {
     /// Default `{ decay = 0.951 }`: a time constant of 20 steps (20 ms in the paper).

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
@@ -19,7 +20,7 @@ use crate::{
 /// `Leaky` in snnTorch (`reset_delay=True`; `reset_mechanism` "subtract", "zero", "none"). With a
 /// hard reset it fires exactly as [`Lif`](crate::Lif) does, with a soft one it does not: the decay
 /// acts on the potential before the subtraction. State: `v`, last spike.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DelayedResetLif {
     /// Default `{ decay = 0.5 }`, the `beta` of the examples in snnTorch's manual (it has no default).

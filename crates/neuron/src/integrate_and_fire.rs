@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
@@ -10,7 +11,7 @@ use crate::{ChargeGradient, Firing, Fused, Model, Neuron, Real, Settings};
 /// Integrate-and-fire: `v ← v + x`, without a leak.
 ///
 /// `IFNode` in SpikingJelly; `Leaky` with `beta = 1` in snnTorch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IntegrateAndFire {
     /// Threshold and reset.

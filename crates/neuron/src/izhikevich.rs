@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
@@ -20,7 +21,7 @@ use crate::{ChargeGradient, Firing, Fused, Model, Neuron, Real, Reset, ResetGrad
 /// The paper writes `dv/dt = 0.04v² + 5v + 140 - u + I` in mV and ms; with `V = (v + 65)/95` its
 /// regular-spiking cell (0.02, 0.2, -65, 8) at steps of 0.5 ms has the defaults here exactly.
 /// State: `v`, `w`. Without its hard reset the potential escapes, so that no other is accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Izhikevich {
     /// Time constant of the potential, in steps, above 0. Default 2 (1 ms in steps of 0.5 ms).

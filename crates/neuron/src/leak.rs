@@ -8,12 +8,13 @@
 //! The second form scales the input by 1/τ, the first does not: with τ = 1/(1-d) they differ by
 //! that factor only. SpikingJelly's `decay_input = False` is the first form (if `v_reset` is 0).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Real;
 
 /// How the potential leaks, and whether the input is scaled.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Leak {
     /// A factor per step in [0, 1]; the input is not scaled. TET's code calls it "tau".

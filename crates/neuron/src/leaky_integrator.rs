@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
 ///
 /// `NonSpikingLIFNode` in SpikingJelly (`{ tau = 2 }`), `LICell` in Norse,
 /// `Leaky` with `reset_mechanism="none"` in snnTorch, whose potential is read. State: `v`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeakyIntegrator {
     /// Default `{ tau = 2 }` (SpikingJelly); it rests at 0.

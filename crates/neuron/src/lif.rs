@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
@@ -10,7 +11,7 @@ use crate::{ChargeGradient, Firing, Fused, Leak, Model, Neuron, Real, Settings};
 /// The leaky integrate-and-fire neuron: `v ← leak(v, x)`, in the two discrete forms of [`Leak`].
 ///
 /// `LIFNode` in SpikingJelly, `Leaky(reset_delay=False)` in snnTorch. State: `v`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lif {
     /// Default `{ decay = 0.5 }` (TET, sec. 3.1).

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
@@ -11,7 +12,7 @@ use crate::{ChargeGradient, Firing, Fused, Model, Neuron, Real, Settings};
 /// layer (PLIF: Fang et al., ICCV 2021, arXiv:2007.05785, eq. 7).
 ///
 /// `ParametricLIFNode` in SpikingJelly. The time constant is τ = 1 / σ(w), which stays above 1.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ParametricLif {
     /// The time constant τ that training starts from, in steps, above 1. Default 2 (PLIF).

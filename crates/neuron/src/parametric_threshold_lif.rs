@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
@@ -16,7 +17,7 @@ use crate::{
 ///
 /// `Leaky(learn_threshold=True)` in snnTorch, but for its late reset. The threshold is learned as it
 /// is, without a transformation that would keep it above 0. State: `v`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ParametricThresholdLif {
     /// Default `{ decay = 0.5 }`.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
@@ -18,7 +19,7 @@ use crate::{ChargeGradient, Firing, Fused, Leak, Model, Neuron, Real, Settings};
 /// `leak = { decay = … }`; `LIF` in Norse with `leak = { tau = τ_mem/dt }` and
 /// `current_decay = 1 - dt/τ_syn`, where the stored current is our `i` times `current_decay`.
 /// State: `v`, `i`. A spike resets `v` only.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SynapticLif {
     /// Factor per step of the current, in [0, 1]. Default 0.5 (SpikingJelly).

@@ -3,6 +3,7 @@
 use std::f32::consts::{FRAC_PI_2, PI};
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -11,7 +12,7 @@ use crate::Shape;
 /// (PLIF: Fang et al., ICCV 2021, arXiv:2007.05785).
 ///
 /// `ATan` in SpikingJelly, `atan` in snnTorch; MSG's `atan` lacks the factor 1/2.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Arctan {
     /// Sharpness, above 0. Default 2 (SpikingJelly, snnTorch).

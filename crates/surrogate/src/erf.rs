@@ -1,6 +1,7 @@
 //! The Gaussian bell.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -9,7 +10,7 @@ use crate::Shape;
 /// (Yin et al., ICONS 2020; Esser et al., PNAS 2016).
 ///
 /// `Erf` in SpikingJelly. It is a normal density of standard deviation 1/(α√2).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Erf {
     /// Sharpness, above 0. Default 2 (SpikingJelly).

@@ -1,6 +1,7 @@
 //! The clipped numerical gradient.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -9,7 +10,7 @@ use crate::Shape;
 ///
 /// `FakeNumericalGradient` in SpikingJelly, its only source; the library states no primitive for it,
 /// the one here is the integral of `sg`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FakeNumericalGradient {
     /// Height, above 0; the flat part is as wide as 2/α. Default 0.3 (SpikingJelly).

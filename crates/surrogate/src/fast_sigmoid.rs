@@ -1,6 +1,7 @@
 //! The fast sigmoid.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -10,7 +11,7 @@ use crate::Shape;
 ///
 /// `fast_sigmoid` in snnTorch. SpikingJelly's `SoftSign` is k/2 times as high. Releases of Norse
 /// before 1.1 have this one, with k = 100, behind the name "super".
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FastSigmoid {
     /// Sharpness, above 0; the height does not depend on it. Default 25 (snnTorch).

@@ -1,6 +1,7 @@
 //! The step itself as its own derivative.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -8,7 +9,7 @@ use crate::Shape;
 /// The step itself as its own derivative: `sg(x) = 1` for a spike (`x > 0`), else 0.
 ///
 /// `heaviside` in snnTorch: only neurons that fire learn.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Heaviside {}
 

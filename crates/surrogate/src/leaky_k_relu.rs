@@ -1,6 +1,7 @@
 //! The leaky rectifier.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -8,7 +9,7 @@ use crate::Shape;
 /// A slope on each side: `sg(x) = k` for `x >= 0`, else `leak`; the derivative of a leaky rectifier.
 ///
 /// `LeakyKReLU` in SpikingJelly, its only source. The step itself stays binary.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeakyKRelu {
     /// The derivative below the threshold, at least 0. Default 0 (SpikingJelly).

@@ -1,6 +1,7 @@
 //! The leaky spike operator.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -9,7 +10,7 @@ use crate::Shape;
 ///
 /// `LeakySpikeOperator` in snnTorch, its only source. Its factory function `LSO` returns the
 /// stochastic operator (`SSO`) by mistake (snnTorch 1.0), so that runs made with it used another one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeakySpikeOperator {
     /// The derivative below the threshold, at least 0. Default 0.1 (snnTorch).

@@ -1,6 +1,7 @@
 //! The log-tailed rectifier.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -9,7 +10,7 @@ use crate::Shape;
 /// (Cai et al., Deep Learning with Low Precision by Half-wave Gaussian Quantization, CVPR 2017).
 ///
 /// `LogTailedReLU` in SpikingJelly.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogTailedRelu {
     /// The derivative at and below the threshold, at least 0. Default 0 (SpikingJelly).

@@ -3,6 +3,7 @@
 use std::f32::consts::{FRAC_2_PI, FRAC_PI_2};
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -11,7 +12,7 @@ use crate::Shape;
 /// [`Arctan`](crate::Arctan) (Li et al., arXiv:2406.19645, code `Brain-Cog-Lab/msg`, surrogate.py).
 ///
 /// `AtanGrad` in BrainCog and `mixedatangrad` in MSG; elsewhere "atan" has the factor 1/2.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MsgArctan {
     /// Sharpness and height, above 0. Default 2 (MSG).

@@ -1,13 +1,14 @@
 //! MSG's rectangle.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
 
 /// The rectangle of MSG's code: `sg(x) = α` for `|x| <= 1/α`, else 0, area 2: twice as wide as
 /// [`Rectangle`](crate::Rectangle) at its height (Li et al., arXiv:2406.19645, `Brain-Cog-Lab/msg`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MsgRectangle {
     /// Height, and the inverse of the half-width; above 0. Default 2 (MSG).

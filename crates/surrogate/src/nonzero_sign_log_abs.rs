@@ -1,6 +1,7 @@
 //! The signed logarithm.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -8,7 +9,7 @@ use crate::Shape;
 /// The signed logarithm: `sg(x) = 1 / (1/α + |x|)`, height α, no finite area.
 ///
 /// `NonzeroSignLogAbs` in SpikingJelly, its only source.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NonzeroSignLogAbs {
     /// Sharpness, above 0. Default 1 (SpikingJelly).

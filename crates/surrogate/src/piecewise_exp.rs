@@ -1,6 +1,7 @@
 //! The two-sided exponential.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -9,7 +10,7 @@ use crate::Shape;
 /// (SLAYER: Shrestha and Orchard 2018, arXiv:1810.08646).
 ///
 /// `PiecewiseExp` in SpikingJelly.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PiecewiseExp {
     /// Sharpness, above 0. Default 1 (SpikingJelly).

@@ -1,6 +1,7 @@
 //! The leaky rectangle.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -9,7 +10,7 @@ use crate::Shape;
 /// (Yin et al. 2017, Huh and Sejnowski 2018, as collected by SpikingJelly).
 ///
 /// `PiecewiseLeakyReLU` in SpikingJelly.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PiecewiseLeakyRelu {
     /// Half-width of the rectangle, above 0. Default 1 (SpikingJelly).

@@ -1,6 +1,7 @@
 //! The q-PseudoSpike.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -9,7 +10,7 @@ use crate::Shape;
 /// tails are (Herranz-Celotti and Rouat, arXiv:2202.00282).
 ///
 /// `QPseudoSpike` in SpikingJelly.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QPseudoSpike {
     /// Exponent of the tails, above 1. Default 2 (SpikingJelly).

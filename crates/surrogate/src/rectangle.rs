@@ -1,6 +1,7 @@
 //! The rectangle.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -10,7 +11,7 @@ use crate::Shape;
 ///
 /// SpikingJelly's `Rect(alpha)` is this one with a = 1/alpha; the codes of STBP and LTMD write
 /// 1/(2a) on |x| < a.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rectangle {
     /// Full width of the support, above 0. Default 1 (STBP).

@@ -1,6 +1,7 @@
 //! S2NN.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Shape, Sigmoid};
@@ -9,7 +10,7 @@ use crate::{Shape, Sigmoid};
 /// (Suetake et al., S²NN: Time Step Reduction of Spiking Surrogate Gradients, arXiv:2201.10879).
 ///
 /// `S2NN` in SpikingJelly (whose primitive adds 10⁻⁵ inside its logarithm).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct S2nn {
     /// Sharpness below the threshold, above 0. Default 4 (SpikingJelly).

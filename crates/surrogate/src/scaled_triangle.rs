@@ -1,6 +1,7 @@
 //! The scaled triangle.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -10,7 +11,7 @@ use crate::Shape;
 ///
 /// Norse's `triangle` is this one with h = `alpha` = 0.3; Spyx's has h = 1, w = 0.5; the shortcut
 /// paper's (arXiv:2401.04486) has h = γ, w = `v_threshold`. [`Triangle`](crate::Triangle) has area 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScaledTriangle {
     /// Height, above 0. Default 0.3 (Bellec et al. 2020, Norse).

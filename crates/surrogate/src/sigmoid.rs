@@ -1,6 +1,7 @@
 //! The sigmoid.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -9,7 +10,7 @@ use crate::Shape;
 /// (Zenke and Ganguli 2018; Neftci et al., arXiv:1901.09948).
 ///
 /// `Sigmoid` in SpikingJelly (α = 4), `sigmoid` in snnTorch (slope 25).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sigmoid {
     /// Sharpness, above 0. Default 4 (SpikingJelly).

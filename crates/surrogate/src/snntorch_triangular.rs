@@ -1,6 +1,7 @@
 //! The "triangular" surrogate of snnTorch.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -10,7 +11,7 @@ use crate::Shape;
 ///
 /// `triangular` in snnTorch, where h is named `threshold`. For a tent-shaped derivative see
 /// [`Triangle`](crate::Triangle).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SnntorchTriangular {
     /// Height h on both sides, above 0. Default 1 (snnTorch).

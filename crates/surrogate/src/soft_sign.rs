@@ -1,6 +1,7 @@
 //! The soft sign.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -9,7 +10,7 @@ use crate::Shape;
 /// (Zenke and Vogels, Neural Computation 2021, as normalized by SpikingJelly).
 ///
 /// `SoftSign` in SpikingJelly. snnTorch's `fast_sigmoid` has height 1 and is another surrogate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SoftSign {
     /// Sharpness, above 0. Default 2 (SpikingJelly).

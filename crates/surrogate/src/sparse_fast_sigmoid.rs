@@ -1,6 +1,7 @@
 //! The sparse fast sigmoid.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -9,7 +10,7 @@ use crate::Shape;
 /// (Perez-Nieves and Goodman, Sparse Spiking Gradient Descent, arXiv:2105.08810).
 ///
 /// `SFS` in snnTorch, whose default B = 1 starts one unit above the threshold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SparseFastSigmoid {
     /// Sharpness k, above 0. Default 25 (snnTorch).

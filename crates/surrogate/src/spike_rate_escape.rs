@@ -1,6 +1,7 @@
 //! The escape rate.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -10,7 +11,7 @@ use crate::Shape;
 ///
 /// `spike_rate_escape` in snnTorch, where `x` is already the distance to the threshold, so that the
 /// peak is not at the threshold. The height 25 is snnTorch's default too: expect large gradients.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpikeRateEscape {
     /// Sharpness, above 0. Default 1 (snnTorch).

@@ -3,6 +3,7 @@
 use std::f32::consts::{FRAC_2_PI, TAU};
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -12,7 +13,7 @@ use crate::Shape;
 ///
 /// `SquarewaveFourierSeries` in SpikingJelly, its only source, whose `n` counts one more than the
 /// terms it adds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SquarewaveFourierSeries {
     /// One more than the number of terms, at least 2. Default 2 (SpikingJelly).

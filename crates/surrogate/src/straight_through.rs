@@ -1,6 +1,7 @@
 //! The straight-through estimator.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -9,7 +10,7 @@ use crate::Shape;
 /// (Bengio, Léonard and Courville, arXiv:1308.3432).
 ///
 /// `straight_through_estimator` in snnTorch, `DeterministicPass` in SpikingJelly.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StraightThrough {}
 

@@ -1,6 +1,7 @@
 //! SuperSpike.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -10,7 +11,7 @@ use crate::Shape;
 ///
 /// `SuperSpike` in SpikingJelly, where α is an amplitude; "super" in Norse, whose `alpha` has had no
 /// effect on the gradient since 1.1. With a sharpness it is [`FastSigmoid`](crate::FastSigmoid).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SuperSpike {
     /// Height, above 0. Default 1 (SpikingJelly).

@@ -1,6 +1,7 @@
 //! The triangle.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -10,7 +11,7 @@ use crate::Shape;
 ///
 /// SpikingJelly's `PiecewiseQuadratic(alpha)` and MSG's `PL` are this one with γ = 1/alpha;
 /// TET's code calls it `ZIF`. Norse's and Spyx's "triangle" have other widths and heights.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Triangle {
     /// Half-width of the support, above 0. Default 1 (code of TET).

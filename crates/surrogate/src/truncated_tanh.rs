@@ -1,6 +1,7 @@
 //! The truncated tangent.
 
 use candlewick_kernels::real::Real;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shape;
@@ -10,7 +11,7 @@ use crate::Shape;
 ///
 /// That code writes `(tanh(3(clamp(u, 0, 1) - 0.5)) + tanh 1.5) / (2 tanh 1.5)` with the threshold
 /// 0.5: k = 3 and w = 0.5 here.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TruncatedTanh {
     /// Sharpness, above 0. Default 3 (MPBN).

@@ -5,6 +5,7 @@ mod cosine;
 mod step;
 
 use candlewick_core::registry;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use constant::Constant;
@@ -49,7 +50,7 @@ registry! {
 }
 
 /// How often the learning rate changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Update {
     /// With every step.
@@ -61,7 +62,7 @@ pub enum Update {
 }
 
 /// Settings of the learning-rate schedule.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {
     /// The curve after the warm-up.

@@ -1,6 +1,7 @@
 //! The settings of a training: stages, optimizer, schedule, clipping.
 
 use candlewick_core::{Error, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::optimizer::{AdamW, AnyOptimizer, Groups, in_range, non_negative};
@@ -14,7 +15,7 @@ const MOST_STAGES: usize = 1000;
 ///
 /// Several stages are time-inheritance training (TET, Deng et al., ICLR 2022, section 4.3): weights
 /// and statistics carry over from short to long.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
     /// Number of epochs, 1 to 1,000,000.
@@ -56,7 +57,7 @@ impl Stage {
 }
 
 /// The settings of a training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Epochs and time steps, one stage after the other; 1 to 1000.

@@ -26,6 +26,10 @@ pub(crate) enum RecipeCommand {
     },
     /// Lists the recipes of all tables, to be shown as TABLE/ROW
     List,
+    /// Prints every key with its type, default and meaning, as Markdown
+    Reference,
+    /// Prints the JSON Schema of recipes, by which editors complete and check them
+    Schema,
 }
 
 #[derive(Debug, Args)]

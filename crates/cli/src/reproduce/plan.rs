@@ -145,7 +145,6 @@ fn shorten(table: &mut Table, epochs: u32) {
         let time_steps = row.recipe.train.time_steps();
         row.recipe.train.stages = vec![Stage::new(epochs, time_steps)];
     }
-    table
-        .protocol
-        .push(format!("Shortened to {epochs} epochs on request: not the table's own protocol."));
+    let epochs = if epochs == 1 { "1 epoch".into() } else { format!("{epochs} epochs") };
+    table.protocol.push(format!("Shortened to {epochs} on request: not the table's own protocol."));
 }

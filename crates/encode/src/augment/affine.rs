@@ -1,11 +1,12 @@
 //! Linear maps of the plane around the middle of a frame, for rotation and shear.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{FrameShape, Frames};
 
 /// How a value between pixels is found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Interpolation {
     /// The nearest pixel, the default of torchvision; spikes stay spikes.

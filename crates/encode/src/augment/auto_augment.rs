@@ -1,6 +1,7 @@
 //! `AutoAugment` with the policy found for CIFAR-10.
 
 use candlewick_core::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Augment;
@@ -44,7 +45,7 @@ const CIFAR10: [[Step; 2]; 25] = [
 /// table 7): one of 25 pairs of operations, each done with its own probability.
 ///
 /// Operations and ranges are those of the code that is named, byte for byte.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AutoAugment {
     /// The byte that comes in from outside when the picture is moved: 128, a grey near the mean,

@@ -1,6 +1,7 @@
 //! A random window of the padded frame.
 
 use candlewick_core::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Augment;
@@ -10,7 +11,7 @@ use crate::{Error, FrameShape, Frames, Result};
 /// a random place (He et al., CVPR 2016, section 4.2: 4 pixels for CIFAR).
 ///
 /// With `padding` 4 the window moves by -4 to 4 pixels in both directions, 81 places for a square.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Crop {
     /// Zeros on each side, in pixels; less than the window's sides.

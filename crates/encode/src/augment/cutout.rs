@@ -1,6 +1,7 @@
 //! Squares set to zero.
 
 use candlewick_core::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Augment;
@@ -12,7 +13,7 @@ use crate::{Error, FrameShape, Frames, Result};
 ///
 /// Rows `y - length/2 .. y + length/2` with `y` uniform in `0..height`, and columns alike; after
 /// normalization zero is the mean.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cutout {
     /// Side of the square in pixels, at most twice the frame's longer side; an odd side counts as the even one below, as in the

@@ -1,6 +1,7 @@
 //! Left and right exchanged at random.
 
 use candlewick_core::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Augment;
@@ -8,7 +9,7 @@ use crate::{Error, FrameShape, Frames, Result};
 
 /// Horizontal flip: left and right are exchanged with a probability (Krizhevsky et al., NIPS 2012,
 /// section 4.1; TET, arXiv:2202.11946, section 5.1 for event frames).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Flip {
     /// Share of the samples that are flipped, in [0, 1].

@@ -1,13 +1,14 @@
 //! Mean and deviation brought to 0 and 1.
 
 use candlewick_core::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Augment;
 use crate::{Error, FrameShape, Frames, Result};
 
 /// A data set whose mean and deviation are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Statistics {
     /// Mean 0.1307, deviation 0.3081.
@@ -45,7 +46,7 @@ impl Statistics {
 ///
 /// `{ by = "cifar10" }` or `{ mean = [0.5], std = [0.25] }`; one number stands for all channels.
 /// With neither, mean and deviation are 0.5, so that [0, 1] becomes [-1, 1].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Normalize {
     /// A data set whose numbers are taken; excludes `mean` and `std`.

@@ -1,6 +1,7 @@
 //! One of several transforms.
 
 use candlewick_core::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AnyAugment, Augment, Cutout, Roll, Rotation};
@@ -11,7 +12,7 @@ use crate::{Error, FrameShape, Frames, Result};
 /// The default is the neuromorphic data augmentation of Li et al., ECCV 2022 (NDA), as customary
 /// code has it at its usual strength (one transform, N = 2): a roll by up to 5 pixels, a rotation
 /// by up to 30°, or a cutout of 16 pixels.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OneOf {
     /// The transforms, each drawn with the same probability; none may change the size.

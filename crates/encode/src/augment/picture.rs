@@ -5,6 +5,7 @@
 mod color;
 mod geometry;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, FrameShape, Frames, Result};
@@ -33,7 +34,7 @@ pub(super) enum Operation {
 }
 
 /// Whose code the operations and ranges are of; the paper leaves them open in parts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reading {
     /// torchvision, with the nearest pixel.

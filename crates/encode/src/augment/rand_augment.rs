@@ -1,6 +1,7 @@
 //! `RandAugment`.
 
 use candlewick_core::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Augment;
@@ -28,7 +29,7 @@ const KINDS: [Kind; 14] = [
 /// arXiv:1909.13719).
 ///
 /// Operations and ranges are those of torchvision with the nearest pixel, byte for byte.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RandAugment {
     /// Operations done one after the other, 1 to 100; N in the paper, 2 in torchvision.

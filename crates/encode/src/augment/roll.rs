@@ -1,6 +1,7 @@
 //! A cyclic shift.
 
 use candlewick_core::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Augment;
@@ -8,7 +9,7 @@ use crate::{Error, FrameShape, Frames, Result};
 
 /// Roll: the frame is shifted by whole pixels, and what leaves on one side comes in on the other
 /// (TET, arXiv:2202.11946, section 5.1: up to 5 pixels in both directions on DVS-CIFAR10).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Roll {
     /// Largest shift in pixels, > 0; shifts are uniform in `-pixels..=pixels`, drawn for rows and

@@ -1,6 +1,7 @@
 //! A rotation.
 
 use candlewick_core::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Augment;
@@ -9,7 +10,7 @@ use crate::{Error, FrameShape, Frames, Result};
 
 /// Rotation by a random angle around the middle of the frame (MSG, arXiv:2406.19645: up to 15° on
 /// DVS-CIFAR10; NDA, Li et al., ECCV 2022: up to 30°).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rotation {
     /// Largest angle in degrees, in (0, 180]; angles are uniform in `-degrees..degrees`.

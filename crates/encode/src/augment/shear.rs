@@ -1,6 +1,7 @@
 //! A horizontal shear.
 
 use candlewick_core::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Augment;
@@ -11,7 +12,7 @@ use crate::{Error, FrameShape, Frames, Result};
 /// transform for event frames).
 ///
 /// The row at `y` from the middle moves by `y · tan(angle)`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shear {
     /// Largest angle in degrees, in (0, 90); angles are uniform in `-degrees..degrees`.

@@ -1,13 +1,14 @@
 //! Delta encoding: spikes on changes.
 
 use candlewick_core::Key;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Encoder;
 use crate::{Error, Frames, Result};
 
 /// What a value is compared with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reference {
     /// The value of the step before, as in snnTorch; a static image fires at the first step only.
@@ -23,7 +24,7 @@ pub enum Reference {
 ///
 /// `s[t] = 1` if `x[t] - r[t] > threshold`, and with `off_spikes` also -1 if `x[t] - r[t] <
 /// -threshold`, where `r` is the reference, 0 before the first step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Delta {
     /// The change that makes a spike, > 0; snnTorch's default is 0.1.

@@ -1,6 +1,7 @@
 //! Direct encoding: the values themselves.
 
 use candlewick_core::Key;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Encoder;
@@ -14,7 +15,7 @@ use crate::{Frames, Result};
 ///
 /// A static image is written once: everything before the first neuron then runs once, and the
 /// neuron repeats it. A sequence of frames is passed on as it is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Direct {}
 

@@ -1,13 +1,14 @@
 //! Latency encoding: one spike per value.
 
 use candlewick_core::Key;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Encoder;
 use crate::{Error, Frames, Result};
 
 /// How the firing time falls with the value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Curve {
     /// In proportion.
@@ -24,7 +25,7 @@ pub enum Curve {
 /// Linear: `t = (T - 1)(1 - x)`. Logarithmic: `t = (T - 1) - ln(a·x + 1)` with `a = e^(T-1) - 1`,
 /// so that 1 fires at step 0 and 0 at the last step. `t` is rounded, halves upwards; values are
 /// limited to [0, 1].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Latency {
     /// How the firing time falls with the value; SpikingJelly's default is linear.

@@ -1,6 +1,7 @@
 //! Poisson encoding: independent spikes with the value as probability.
 
 use candlewick_core::{Key, random};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Encoder;
@@ -11,7 +12,7 @@ use crate::{Error, Frames, Result};
 /// `spikegen.rate` and SpikingJelly's `PoissonEncoder`).
 ///
 /// `s[t] = 1` with probability `gain · x`, else 0; values are limited to [0, 1].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Poisson {
     /// Factor from value to probability, > 0; 1 in both libraries.

@@ -1,6 +1,7 @@
 //! Events counted or marked per pixel, in T slices of the recording.
 
 use candlewick_datasets::Events;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::slices::{Remainder, Slices};
@@ -8,7 +9,7 @@ use super::{Polarity, Represent};
 use crate::{Error, FrameShape, Frames, Result};
 
 /// What a pixel holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Value {
     /// The number of events.
@@ -21,7 +22,7 @@ pub enum Value {
 
 /// Event frames: the events of a slice counted per pixel (Wu et al., AAAI 2019; Fang et al., ICCV
 /// 2021, equation 16, for slices by number).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EventFrames {
     /// How the recording is cut.

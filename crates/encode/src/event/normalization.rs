@@ -1,11 +1,12 @@
 //! How the values of event frames are scaled; each way is named after who uses it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Frames;
 
 /// How the values of event frames are scaled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventNormalization {
     /// Not at all: MSG (arXiv:2406.19645), SpikingJelly, tonic.

@@ -6,13 +6,14 @@
 mod pillow;
 mod taps;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, FrameShape, Frames, Result};
 use taps::Taps;
 
 /// How a pixel of the new size is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Way {
     /// As TET's code does by accident: the two polarities go through an 8-bit image of grey and
@@ -49,7 +50,7 @@ impl Way {
 }
 
 /// Another size of the frames.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resize {
     /// How a pixel is found.

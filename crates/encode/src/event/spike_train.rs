@@ -1,6 +1,7 @@
 //! One spike train per unit.
 
 use candlewick_datasets::Events;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Represent, Value};
@@ -10,7 +11,7 @@ use crate::{Error, FrameShape, Frames, Result};
 /// et al., IEEE TNNLS 2022, section II-D: time bins over the first 1.4 s for the baseline nets).
 ///
 /// Step of an event: `⌊T · t / duration⌋` on the clock of the recording; later events are left out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpikeTrain {
     /// Microseconds that the T steps cover together, > 0.

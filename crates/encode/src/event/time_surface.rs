@@ -1,6 +1,7 @@
 //! Fading traces of the last event of each pixel.
 
 use candlewick_datasets::Events;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Polarity, Represent};
@@ -13,7 +14,7 @@ use crate::{Error, FrameShape, Frames, Result};
 /// where there was no event yet.
 /// An event at `t_end` belongs to the slice that ends there (`t ≤ t_end`) and gives it 1, where
 /// `to_timesurface` of tonic takes `t < t_end`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TimeSurface {
     /// Time constant in µs, > 0. 50 ms is our choice; the paper's first layer has 20 ms and up.

@@ -1,6 +1,7 @@
 //! Events shared between the two nearest of T times.
 
 use candlewick_datasets::Events;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Polarity, Represent};
@@ -11,7 +12,7 @@ use crate::{FrameShape, Frames, Result};
 ///
 /// `t* = (T - 1)(t - t_first) / (t_last - t_first)`, `V[b] = Σ p · max(0, 1 - |b - t*|)`.
 /// tonic has T in place of T - 1 and loses a part of the late events.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VoxelGrid {
     /// What becomes of the polarity; the paper adds it with its sign.

@@ -1,6 +1,7 @@
 //! A rectangle of one sample in another.
 
 use candlewick_core::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Mix;
@@ -13,7 +14,7 @@ use crate::{Error, FrameShape, Result};
 ///
 /// The sides of the rectangle are `√(1 - share)` of the frame's, with share of Beta(alpha, alpha);
 /// its middle is anywhere, and the share is that of the pixels that are left.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CutMix {
     /// Parameter of the beta distribution, in (0, 1000]; 1 in the paper.

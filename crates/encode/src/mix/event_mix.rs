@@ -1,6 +1,7 @@
 //! A cloud of one recording in another.
 
 use candlewick_core::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Mix;
@@ -17,7 +18,7 @@ use crate::{Error, FrameShape, Result};
 /// distance of features, need a share per sample and are not here.
 /// Means are uniform in the volume and deviations in a quarter to a half of its sides: the paper
 /// leaves them open.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EventMix {
     /// Parameter of the beta distribution, in (0, 1000].

@@ -1,6 +1,7 @@
 //! Weighted means of two samples.
 
 use candlewick_core::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Mix;
@@ -11,7 +12,7 @@ use crate::{Error, FrameShape, Result};
 /// section 1).
 ///
 /// `x = share · x_a + (1 - share) · x_b` with share of Beta(alpha, alpha), one for the batch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mixup {
     /// Strength, in (0, 1000]; 1 for CIFAR-10 in the paper, 0.2 for ImageNet.

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use candlewick_run::Unit;
 use candlewick_train::evaluate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Finished, Metric};
@@ -11,7 +12,7 @@ use crate::experiment::loaders_at;
 use crate::{Recipe, Result};
 
 /// Test accuracy after the last epoch.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Accuracy {}
 
@@ -30,7 +31,7 @@ impl Metric for Accuracy {
 }
 
 /// Test accuracy of what the network would answer if it were stopped after its first steps.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccuracyAfter {
     /// Steps that the network runs, from 1.
@@ -66,7 +67,7 @@ impl Metric for AccuracyAfter {
 
 /// Test accuracy after each time step, mean over the steps: the area under the curve of what the
 /// network would answer at any time.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccuracyOverSteps {}
 
@@ -88,7 +89,7 @@ impl Metric for AccuracyOverSteps {
 }
 
 /// Test accuracy with another number of time steps than in training, without fine-tuning.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccuracyAt {
     /// Time steps T of the test, ≥ 1.

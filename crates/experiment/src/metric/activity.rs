@@ -2,13 +2,14 @@
 
 use candlewick_run::Unit;
 use candlewick_run::statistics::mean;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Finished, Metric};
 use crate::{Recipe, Result};
 
 /// Spikes per neuron and time step on the test data, mean over the layers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FiringRate {}
 
@@ -28,7 +29,7 @@ impl Metric for FiringRate {
 }
 
 /// Additions that the spikes of an inference cause behind their synapses.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SynapticAdditions {}
 
@@ -48,7 +49,7 @@ impl Metric for SynapticAdditions {
 }
 
 /// Share of neurons and steps of the last epoch whose surrogate gradient was 0, mean over the layers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ZeroGradient {}
 

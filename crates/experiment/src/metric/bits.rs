@@ -2,6 +2,7 @@
 
 use candlewick_run::Unit;
 use candlewick_run::hash::sha256_hex;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Finished, Metric};
@@ -9,7 +10,7 @@ use crate::{Recipe, Result};
 
 /// The first 52 bits of the SHA-256 of all learned parameters of the network, side heads left out: equal
 /// if all bits of the weights are, and by chance once in 10¹⁵ pairs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bits {}
 

@@ -2,6 +2,7 @@
 
 use candlewick_run::Unit;
 use candlewick_run::statistics::mean;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Finished, Metric, one_batch};
@@ -20,7 +21,7 @@ fn is_synaptic(name: &str) -> bool {
 }
 
 /// Which layer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Which {
     /// The one behind the input.
@@ -31,7 +32,7 @@ pub enum Which {
 }
 
 /// Norm of the loss gradient with respect to the weight of a layer, mean over the steps of the last epoch.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GradientNorm {
     /// Default `first`.
@@ -71,7 +72,7 @@ impl Metric for GradientNorm {
 
 /// Share of the entries of the weight gradient of the first layer whose size is at most a share of the root
 /// mean square of the last layer's, in one training batch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TinyGradient {
     /// The share, > 0. Default 0.001.
@@ -125,7 +126,7 @@ impl Metric for TinyGradient {
 /// Share of the weight gradient at synapses whose two ends fire together, mean over the layers, in one
 /// training batch: the coincidences of each synapse as a share of the largest of its layer, weighted by the
 /// size of its gradient.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CoincidentGradient {}
 

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use candlewick_methods::{AnyLoss, CrossEntropy};
 use candlewick_run::Unit;
 use candlewick_train::evaluate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Finished, Metric};
@@ -12,7 +13,7 @@ use crate::flatness::loss_rise;
 use crate::{Recipe, Result};
 
 /// Test loss of the trained network under a given loss, whatever it was trained with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LossUnder {
     /// The loss.
@@ -47,7 +48,7 @@ impl Metric for LossUnder {
 
 /// Rise of the training loss, under a given loss, at a distance from the trained weights along random directions, which are
 /// normalized filter by filter: small at a flat minimum.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LossRise {
     /// Distance, in norms of the filters, > 0. Default 0.5.

@@ -2,6 +2,7 @@
 
 use candlewick_network::Context;
 use candlewick_run::Unit;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Finished, Metric};
@@ -9,7 +10,7 @@ use crate::{Recipe, Result};
 
 /// Standard deviation of an output O(t) over the time steps, as a share of the standard deviation of the
 /// mean outputs over the classes; root mean squares over the test samples and classes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutputSpread {}
 

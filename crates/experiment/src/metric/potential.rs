@@ -3,6 +3,7 @@
 use candlewick_methods::symmetric_divergence;
 use candlewick_run::statistics::mean;
 use candlewick_run::{LayerSnapshot, Unit};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Finished, Metric};
@@ -10,7 +11,7 @@ use crate::{Recipe, Result};
 
 /// Share of pre-reset potentials inside the support of the surrogate, mean over the layers, in a training
 /// pass over the first test samples.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InsideSupport {}
 
@@ -31,7 +32,7 @@ impl Metric for InsideSupport {
 
 /// Symmetric divergence of the pre-reset potentials, as a fitted normal distribution, from the default
 /// target of PDA, N(0, threshold²), mean over the layers, in a training pass over the first test samples.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PotentialDivergence {}
 

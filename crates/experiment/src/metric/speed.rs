@@ -1,6 +1,7 @@
 //! How fast a training learns, in epochs and in seconds.
 
 use candlewick_run::Unit;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Finished, Metric};
@@ -8,7 +9,7 @@ use crate::{Recipe, Result};
 
 /// Epochs until the test accuracy first reaches a value, between two epochs by linear interpolation;
 /// one more than were trained if none does.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EpochsTo {
     /// The accuracy as a fraction.
@@ -55,7 +56,7 @@ impl Metric for EpochsTo {
 }
 
 /// Wall-clock time of training per sample.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecondsPerSample {}
 

@@ -2,6 +2,7 @@
 
 use candlewick_run::Unit;
 use candlewick_run::statistics::mean;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Finished, Metric};
@@ -9,7 +10,7 @@ use crate::{Recipe, Result};
 
 /// The parameter of the surrogate after the training, geometric mean over the layers: the learned one
 /// under PSG, the configured one otherwise.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SurrogateParameter {}
 

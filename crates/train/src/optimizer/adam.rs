@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 use candlewick_core::Result;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AdamW, Step, UpdateRule};
@@ -10,7 +11,7 @@ use super::{AdamW, Step, UpdateRule};
 /// weight decay: what TET trains with.
 ///
 /// The defaults are the paper's and PyTorch's.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adam {
     /// Size of a step, ≥ 0.

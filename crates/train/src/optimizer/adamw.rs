@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use candlewick_core::Result;
 use candlewick_kernels::optimizer as kernel;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::groups::{below_one, in_range, non_negative};
@@ -17,7 +18,7 @@ use super::{Step, UpdateRule};
 /// in step i.
 ///
 /// The defaults are PyTorch's.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdamW {
     /// Size of a step, ≥ 0.

@@ -2,10 +2,11 @@
 
 use candlewick_core::parameters::Role;
 use candlewick_core::{Error, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Which parameters the optimizer's weight decay applies to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decay {
     /// Synaptic weights only: no biases, normalizations or scalars of neurons and surrogates
@@ -17,7 +18,7 @@ pub enum Decay {
 }
 
 /// How the optimizer treats parameters by their role.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Groups {
     /// Which parameters decay.

@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use candlewick_core::{Error, Result};
 use candlewick_kernels::optimizer as kernel;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::groups::{below_one, non_negative};
@@ -15,7 +16,7 @@ use super::{Step, UpdateRule};
 /// whose learning rate stands outside of the momentum).
 ///
 /// The defaults are PyTorch's.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sgd {
     /// Size of a step, ≥ 0.

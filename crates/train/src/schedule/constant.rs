@@ -1,11 +1,12 @@
 //! A constant learning rate.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Curve, Position};
 
 /// The same learning rate throughout.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Constant {}
 

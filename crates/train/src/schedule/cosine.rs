@@ -1,5 +1,6 @@
 //! Half a cosine, from the full learning rate to a floor.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Curve, Position};
@@ -10,7 +11,7 @@ use crate::optimizer::in_range;
 /// `floor + (1 − floor) · (1 + cos(π · p)) / 2`, where p grows from 0 after the warm-up to 1 at the
 /// end. With a floor of 0 this is PyTorch's `CosineAnnealingLR` over all epochs (TET); with 1e-5 it
 /// is the schedule of MSG.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cosine {
     /// Share of the learning rate that is left at the end, in [0, 1].

@@ -1,6 +1,7 @@
 //! Step decay.
 
 use candlewick_core::Error;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Curve, Position};
@@ -10,7 +11,7 @@ use crate::optimizer::in_range;
 ///
 /// The epochs of the warm-up count: the first drop comes `every` epochs after the start of the training, where
 /// PyTorch's `SequentialLR` of `LinearLR` and `StepLR` has it `every` epochs after the end of the warm-up.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StepDecay {
     /// Epochs between two drops, ≥ 1; the default is that of torchvision's reference training.
