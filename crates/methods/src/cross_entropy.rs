@@ -21,7 +21,7 @@ pub struct CrossEntropy {
 
 impl Loss for CrossEntropy {
     fn loss(&self, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
-        dims(logits)?;
+        dims(logits, labels)?;
         cross_entropy(&logits.mean(axes::TIME)?, labels, self.label_smoothing)
     }
 

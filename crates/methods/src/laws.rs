@@ -41,6 +41,31 @@ fn the_gradient_of_every_loss_is_that_of_finite_differences() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn every_loss_refuses_other_shapes_and_names_the_expected_one() -> Result<()> {
+    let labels = Tensor::new(&[0_u32, 2, 1], &Device::Cpu)?;
+    let fitting = logits(1, (2, 3, 4))?;
+    let mut visited = 0;
+    for loss in AnyLoss::all() {
+        assert!(Loss::loss(&*loss, &fitting, &labels)?.dims().is_empty(), "{loss:?}: a scalar");
+        for dims in [&[24][..], &[6, 4], &[1, 2, 3, 4]] {
+            let refused = Loss::loss(&*loss, &fitting.reshape(dims)?, &labels).unwrap_err();
+            let expected = format!("logits: expected [T, B, K], got {dims:?}");
+            assert_eq!(refused.to_string(), expected, "{loss:?}");
+            visited += 1;
+        }
+        for labels in [labels.narrow(0, 0, 2)?, labels.repeat(2)?, labels.unsqueeze(1)?] {
+            let refused = Loss::loss(&*loss, &fitting, &labels).unwrap_err().to_string();
+            let got = format!("got {:?}", labels.dims());
+            let expected = format!("labels: expected [3], one per sample of the logits, {got}");
+            assert_eq!(refused, expected, "{loss:?}");
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 6 * AnyLoss::NAMES.len());
+    Ok(())
+}
+
 /// TET, lemma 4.1: the loss of the mean is at most the mean of the losses; they meet at T = 1.
 #[test]
 fn sdt_is_at_most_tet_and_equal_at_one_step() -> Result<()> {

@@ -44,16 +44,24 @@ pub(crate) fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f32) ->
     Ok(((of_the_label * (smoothing - 1.0))? - (log_probabilities.mean_all()? * smoothing)?)?)
 }
 
-/// `(T, B, K)` of logits.
-pub(crate) fn dims(logits: &Tensor) -> Result<(usize, usize, usize)> {
-    match *logits.dims() {
-        [time_steps, samples, classes] => Ok((time_steps, samples, classes)),
-        ref dims => Err(Error::Shape {
-            what: "logits".into(),
-            expected: "[T, B, K]".into(),
-            got: format!("{dims:?}"),
-        }),
+/// `(T, B, K)` of logits that fit labels `[B]`.
+pub(crate) fn dims(logits: &Tensor, labels: &Tensor) -> Result<(usize, usize, usize)> {
+    let refused = |what: &str, expected: String, got: &Tensor| Error::Shape {
+        what: what.into(),
+        expected,
+        got: format!("{:?}", got.dims()),
+    };
+    let &[time_steps, samples, classes] = logits.dims() else {
+        return Err(refused("logits", "[T, B, K]".into(), logits));
+    };
+    if labels.dims() != [samples] {
+        return Err(refused(
+            "labels",
+            format!("[{samples}], one per sample of the logits"),
+            labels,
+        ));
     }
+    Ok((time_steps, samples, classes))
 }
 
 /// The range that label smoothing has.

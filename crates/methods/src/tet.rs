@@ -37,7 +37,7 @@ impl Default for Tet {
 
 impl Loss for Tet {
     fn loss(&self, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
-        let (time_steps, samples, classes) = dims(logits)?;
+        let (time_steps, samples, classes) = dims(logits, labels)?;
         let rows = logits.reshape((time_steps * samples, classes))?;
         let labels = labels.repeat(time_steps)?;
         let entropy = cross_entropy(&rows, &labels, self.label_smoothing)?;

@@ -10,13 +10,15 @@ use candlewick_core::parameters::{Parameters, Scope, seeded};
 use candlewick_core::{Key, Result, host};
 use candlewick_kernels::convolution::{Activity, Algorithm, Conv2d};
 use candlewick_kernels::simd::has_matrix_unit;
+use candlewick_methods::Methods;
 
 use crate::module::apply;
+use crate::network_laws::parts;
 use crate::signal::Values;
 use crate::{
-    AveragePool, Context, Convolution, ConvolutionSettings, Dropout, Features, Flatten,
-    GlobalAveragePool, Layer, Linear, LinearSettings, MaxPool, Normalization, Pass, Signal,
-    ThresholdBatchNorm,
+    AveragePool, BasicBlock, Block, Connect, Context, Convolution, ConvolutionSettings, Dropout,
+    Features, Flatten, GlobalAveragePool, Layer, Linear, LinearSettings, MaxPool, NetworkBuilder,
+    Normalization, Parts, Pass, ResidualSettings, SewBlock, Signal, Spiking, ThresholdBatchNorm,
 };
 
 pub(crate) fn normal(purpose: &str, dims: &[usize]) -> Result<Tensor> {
@@ -244,15 +246,13 @@ fn other_layers_are_those_of_candle() -> Result<()> {
     Ok(())
 }
 
-/// Every differentiable layer without neurons, against central differences.
-#[test]
-fn gradients_are_finite_differences() -> Result<()> {
+/// A layer of every type that has no neurons, with the shape that it takes.
+fn without_neurons(root: &Scope<'_>) -> Result<Vec<(Features, Arc<dyn Layer>)>> {
     let map = Features::Map { height: 5, width: 4, channels: 3 };
     let vector = Features::Vector { size: 6 };
-    let root = root(2);
     let settings = ConvolutionSettings { bias: true, stride: 2, ..ConvolutionSettings::same(2, 3) };
     let norm = ThresholdBatchNorm { factor: 0.5, branch_factor: 0.7, ..Default::default() };
-    let layers: Vec<(Features, Arc<dyn Layer>)> = vec![
+    Ok(vec![
         (map, Arc::new(Convolution::new(map, settings, root.pp("convolution"))?)),
         (vector, Arc::new(Linear::new(vector, LinearSettings::new(4), root.pp("linear"))?)),
         (map, Arc::new(Normalization::new(map, norm, true, root.pp("norm"))?)),
@@ -263,7 +263,50 @@ fn gradients_are_finite_differences() -> Result<()> {
         (map, Arc::new(GlobalAveragePool::new(map)?)),
         (map, Arc::new(Dropout::new("dropout", map, 0.3)?)),
         (map, Arc::new(Flatten::new(map))),
-    ];
+    ])
+}
+
+/// By the kernels and as on a device.
+#[test]
+fn every_layer_refuses_an_input_of_another_shape() -> Result<()> {
+    let map = Features::Map { height: 5, width: 4, channels: 3 };
+    let vector = Features::Vector { size: 6 };
+    let (root, parts, methods) = (root(2), parts()?, Methods::new());
+    let Parts { neuron, surrogate, .. } = &parts;
+    let neurons = Spiking::new(map, neuron.clone(), surrogate.clone(), root.pp("neurons"))?;
+    let settings = ConvolutionSettings::same(2, 3);
+    let convolution = Block::convolution(map, settings, &parts, root.pp("block"))?;
+    let linear = Block::linear(vector, LinearSettings::new(4), &parts, root.pp("hidden"))?;
+    let builder = &mut NetworkBuilder::new(&root, &parts, &methods, 0);
+    let residual = ResidualSettings::new(3, 1);
+    let mut layers = without_neurons(&root)?;
+    layers.push((map, Arc::new(neurons)));
+    layers.push((map, Arc::new(convolution)));
+    layers.push((vector, Arc::new(linear)));
+    layers.push((map, Arc::new(BasicBlock::new(builder, "basic", map, residual)?)));
+    layers.push((map, Arc::new(SewBlock::new(builder, "sew", map, residual, Connect::Add)?)));
+    let mut visited = 0;
+    for (features, layer) in &layers {
+        let mut dims = vec![2, 2];
+        dims.extend(features.dims());
+        dims[2] += 1;
+        let x = normal("x", &dims)?;
+        let run = || apply(&**layer, &x, Context::training(2, Key::new(9)));
+        for refused in [run(), host::forbid(run)] {
+            let words = refused.unwrap_err().to_string();
+            assert!(words.contains("input of "), "{layer:?}: {words}");
+            assert!(words.contains(&format!("expected {features}, got ")), "{layer:?}: {words}");
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 2 * 15);
+    Ok(())
+}
+
+/// Every differentiable layer without neurons, against central differences.
+#[test]
+fn gradients_are_finite_differences() -> Result<()> {
+    let layers = without_neurons(&root(2))?;
     let context = Context::training(2, Key::new(9));
     let mut visited = 0;
     for (features, layer) in &layers {
