@@ -144,3 +144,19 @@ pub(crate) fn manifest_without_data(seed: u64) -> Manifest {
         started_at: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|time| time.as_secs()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_resumes_under_other_instructions_says_so() {
+        let now = manifest_without_data(1);
+        assert_eq!(other_instructions(&now), None);
+        let unknown = Manifest { instructions: None, ..now.clone() };
+        assert_eq!(other_instructions(&unknown), None);
+        let other = Manifest { instructions: Some("avx9".into()), ..now };
+        let words = other_instructions(&other).unwrap_or_default();
+        assert!(words.starts_with("started with avx9 instructions, resumed with "), "{words}");
+    }
+}

@@ -9,8 +9,8 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/recipes.md")
 fn the_page_of_recipes_is_made_of_their_types() {
     let page = std::fs::read_to_string(PAGE).unwrap();
     let (head, rest) = page.split_once("<!-- keys -->\n").unwrap();
-    let (_, tail) = rest.split_once("<!-- end -->").unwrap();
-    let expected = format!("{head}<!-- keys -->\n\n{}<!-- end -->{tail}", reference());
+    let (_, tail) = rest.split_once("<!-- end of keys -->").unwrap();
+    let expected = format!("{head}<!-- keys -->\n\n{}<!-- end of keys -->{tail}", reference());
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(PAGE, &expected).unwrap();
     }

@@ -11,14 +11,19 @@ pub(crate) fn check(workspace: &Workspace, tree: &Tree) -> Vec<Violation> {
     unreached(roots.chain(apart.iter().map(String::as_str)), tree)
 }
 
-/// The roots of packages that are workspaces of their own, such as fuzz targets: the library, and the
-/// paths that the manifest gives.
+/// The roots of packages that are workspaces of their own, such as fuzz targets: what cargo finds by itself,
+/// and the paths that the manifest gives.
 fn roots_apart(tree: &Tree) -> Vec<String> {
     let mut roots = Vec::new();
     for (path, text) in tree.texts() {
         let Some(folder) = path.strip_suffix("/Cargo.toml") else { continue };
         if text.lines().any(|line| line.trim() == "[workspace]") {
-            roots.push(format!("{folder}/src/lib.rs"));
+            roots.extend(["lib.rs", "main.rs"].map(|root| format!("{folder}/src/{root}")));
+            let tests = format!("{folder}/tests/");
+            let is_test =
+                |path: &str| path.strip_prefix(&tests).is_some_and(|name| !name.contains('/'));
+            let found = tree.rust().map(|(path, _)| path).filter(|path| is_test(path));
+            roots.extend(found.map(str::to_owned));
             let paths = text.lines().filter_map(|line| line.strip_prefix("path = \""));
             roots.extend(paths.map(|path| format!("{folder}/{}", path.trim_end_matches('"'))));
         }
@@ -130,8 +135,11 @@ mod tests {
             ("Cargo.toml", "[workspace]\n"),
             ("a/Cargo.toml", "[package]\n"),
             ("a/fuzz/Cargo.toml", manifest),
+            ("a/fuzz/tests/t.rs", "//! t\n"),
+            ("a/fuzz/tests/common/mod.rs", "//! common\n"),
         ]);
-        assert_eq!(roots_apart(&tree), ["a/fuzz/src/lib.rs", "a/fuzz/b/c.rs"]);
+        let expected = ["src/lib.rs", "src/main.rs", "tests/t.rs", "b/c.rs"];
+        assert_eq!(roots_apart(&tree), expected.map(|path| format!("a/fuzz/{path}")));
     }
 
     #[test]
