@@ -47,7 +47,7 @@ pub(crate) enum Command {
     Import(ImportArguments),
     /// Writes the trained network of a run for other programs
     Export(ExportArguments),
-    /// Compares two runs side by side: settings, results, epochs, layers
+    /// Compares runs, rows and tables, and describes a single run
     Compare(CompareArguments),
     /// Draws the figures of a run
     Figures(FiguresArguments),
@@ -198,13 +198,11 @@ pub(crate) struct ExportArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
-    /// Directory of a complete run
-    #[arg(value_name = "RUN")]
-    pub(crate) first: PathBuf,
-    /// Directory of the run that is compared with it
-    #[arg(value_name = "RUN")]
-    pub(crate) second: PathBuf,
-    /// Also writes a page with the same tables and the figures of both
+    /// Directories of runs, of the runs of a row, or of the rows of a table: two runs are compared setting by
+    /// setting, rows by paired seeds with the first, and a single run is described
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Also writes a page with the same tables, and figures
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
 }

@@ -97,6 +97,21 @@ impl Scores {
             .collect()
     }
 
+    /// The class of each sample by the weighted sum of the scores of all steps.
+    ///
+    /// # Panics
+    /// If the number of weights is not T.
+    pub fn classes_of(&self, weights: &[f32]) -> Vec<usize> {
+        assert_eq!(weights.len(), self.time_steps, "weights of the time steps");
+        let mut sums = vec![0.0_f32; self.samples * self.classes];
+        for (step, weight) in self.values.chunks(sums.len().max(1)).zip(weights) {
+            for (sum, score) in sums.iter_mut().zip(step) {
+                *sum += weight * score;
+            }
+        }
+        sums.chunks_exact(self.classes).map(largest).collect()
+    }
+
     fn right(&self, scores: &[f32], labels: &[u32]) -> Vec<bool> {
         assert_eq!(labels.len(), self.samples, "labels of the batch");
         let choices = scores.chunks_exact(self.classes).map(largest);
@@ -135,6 +150,8 @@ mod tests {
         assert_eq!(scores.right_up_to(&[1.0, 1.0], &labels), [1, 1]);
         // With weights 4 and 1: (4, 3) and (8, 9), none.
         assert_eq!(scores.right_up_to(&[4.0, 1.0], &labels), [1, 0]);
+        assert_eq!(scores.classes_of(&[1.0, 1.0]), [1, 1]);
+        assert_eq!(scores.classes_of(&[4.0, 1.0]), [0, 1]);
         // With weights 1 and 0 the first step decides.
         assert_eq!(scores.right_up_to(&[1.0, 0.0], &labels), [1, 1]);
         // Means (0.5, 1.5) and (1, 1.5) of two classes: ln(1 + e) − 1 and ln(1 + e^0.5).

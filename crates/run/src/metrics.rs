@@ -44,10 +44,14 @@ pub struct TrainMetrics {
 }
 
 /// Loss and accuracy of an evaluation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EvaluationMetrics {
-    /// Mean loss.
+    /// Mean loss, that of the training.
     pub loss: f64,
+    /// Mean cross-entropy of the mean output over time, in nats, which compares trainings with different losses;
+    /// absent in runs that were made before it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_entropy: Option<f64>,
     /// Fraction of samples classified rightly from all time steps.
     pub accuracy: f64,
     /// Entry `t` is the accuracy of the output up to and including step `t`; empty if not measured.
@@ -56,6 +60,15 @@ pub struct EvaluationMetrics {
     /// Operations per sample, if they were counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synaptic_operations: Option<SynapticOperations>,
+    /// Entry `[c][k]` counts the samples of class c that were taken for class k; only after the last epoch, and
+    /// empty if there are more than [`MOST_CLASSES`](Self::MOST_CLASSES).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confusion: Vec<Vec<u32>>,
+}
+
+impl EvaluationMetrics {
+    /// The most classes of which confusions are recorded.
+    pub const MOST_CLASSES: usize = 200;
 }
 
 /// Health of one spiking layer.

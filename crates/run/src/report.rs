@@ -6,7 +6,9 @@
 mod cells;
 mod charts;
 mod claims;
+mod classes;
 mod compare;
+mod course;
 mod diagnostics;
 mod direction;
 mod excerpt;

@@ -21,7 +21,7 @@ pub struct TableReport {
     pub id: String,
     /// One line for people.
     pub title: String,
-    /// `demo`, `reduced` or `full`.
+    /// `demo`, `reduced` or `full`; empty if the rows are runs that somebody chose.
     pub scale: String,
     /// The data set that was measured on, with its subset: `Fashion-MNIST, 5,000 + 1,000 images`.
     pub dataset: String,

@@ -53,6 +53,7 @@ fn metrics(epoch: u32) -> EpochMetrics {
             accuracy: 0.617,
             accuracy_per_step: vec![0.1, 0.2, 0.3, 0.617],
             synaptic_operations: None,
+            ..EvaluationMetrics::default()
         }),
         layers: vec![LayerMetrics {
             name: "conv1".to_owned(),

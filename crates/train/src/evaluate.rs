@@ -62,6 +62,8 @@ pub fn evaluate(
         let loss = methods.loss(&outputs, &batch.labels, &moment)?.to_scalar::<f32>()?;
         sums.samples += labels.len() as u64;
         sums.loss += f64::from(loss) * labels.len() as f64;
+        sums.cross_entropy += scores.cross_entropy(&weights, &labels) * labels.len() as f64;
+        sums.count(scores.classes(), &scores.classes_of(&weights), &labels);
         for (sum, right) in sums.right.iter_mut().zip(scores.right_up_to(&weights, &labels)) {
             *sum += right;
         }
@@ -98,10 +100,23 @@ pub fn evaluate_checkpoint(
 struct Sums {
     samples: u64,
     loss: f64,
+    cross_entropy: f64,
     right: Vec<u64>,
+    confusion: Vec<Vec<u32>>,
 }
 
 impl Sums {
+    /// Counts which of the `classes` the samples were taken for.
+    fn count(&mut self, classes: usize, choices: &[usize], labels: &[u32]) {
+        if classes > EvaluationMetrics::MOST_CLASSES {
+            return;
+        }
+        self.confusion.resize(classes, vec![0; classes]);
+        for (&choice, &label) in choices.iter().zip(labels) {
+            self.confusion[label as usize][choice] += 1;
+        }
+    }
+
     fn evaluation(self, time_steps: usize, model: &dyn Model) -> Evaluation {
         let samples = self.samples.max(1) as f64;
         let operations = model.take_operations().map(|sum| SynapticOperations {
@@ -114,9 +129,11 @@ impl Sums {
             samples: self.samples,
             metrics: EvaluationMetrics {
                 loss: self.loss / samples,
+                cross_entropy: Some(self.cross_entropy / samples).filter(|mean| mean.is_finite()),
                 accuracy: accuracy(self.right.last().copied().unwrap_or(0)),
                 accuracy_per_step: self.right.iter().map(|&right| accuracy(right) as f32).collect(),
                 synaptic_operations: operations,
+                confusion: self.confusion,
             },
             layers: model.take_observations().into_iter().map(health).collect(),
         }

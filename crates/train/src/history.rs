@@ -118,6 +118,7 @@ mod tests {
             accuracy: f64::from(tenths) / 10.0,
             accuracy_per_step: Vec::new(),
             synaptic_operations: None,
+            ..EvaluationMetrics::default()
         };
         EpochMetrics {
             epoch,

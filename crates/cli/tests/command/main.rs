@@ -4,6 +4,7 @@
 
 mod arguments;
 mod codes;
+mod compare;
 mod first;
 #[cfg(target_os = "linux")]
 mod printing;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::comparison::{Comparison, ComparisonTable, NAMES};
 use crate::report::charts::Section;
+use crate::report::course::OVER_SEEDS;
 use crate::report::figures::sections;
 use crate::report::html::{page, prose, push_figures};
 use crate::summary::Selection;
@@ -14,13 +15,17 @@ const OPEN_UP_TO: usize = 12;
 
 /// The section as it is called where there are no seeds to take the mean over.
 fn of_one_run(section: Section) -> Section {
-    let caption = section
-        .caption
-        .replace(
-            "Mean over the seeds after each epoch; the band spans the lowest and highest seed.",
-            "After each epoch.",
-        )
-        .replace(", mean over the seeds", "");
+    let mut caption = section.caption;
+    for (of_seeds, of_one) in [
+        (OVER_SEEDS, "After each epoch."),
+        (", mean over the seeds", ""),
+        (": mean over the seeds, and the band spans the lowest and highest seed", ""),
+        (": mean over the seeds, with the range from the lowest to the highest", ""),
+        (", all seeds together", ""),
+        ("that the first seed finds hardest", "that it finds hardest"),
+    ] {
+        caption = caption.replace(of_seeds, of_one);
+    }
     Section { caption, ..section }
 }
 

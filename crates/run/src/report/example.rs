@@ -156,7 +156,9 @@ fn epoch_metrics(epoch: u32, accuracy: f64, layers: &[LayerMetrics]) -> EpochMet
         validation: None,
         test: Some(EvaluationMetrics {
             loss: 2.1 - 1.4 * progress,
+            cross_entropy: Some(2.2 - 1.4 * progress),
             accuracy: accuracy * progress,
+            confusion: if epoch == 4 { vec![vec![8, 2], vec![1, 9]] } else { Vec::new() },
             accuracy_per_step: Vec::new(),
             synaptic_operations: None,
         }),

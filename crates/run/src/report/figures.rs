@@ -1,42 +1,42 @@
-//! The figures of a table: learning curves, accuracy by time step, firing rates, gradients, the minimum, potentials, rasters.
+//! The figures of a table: its course over the epochs, accuracy by time step and class, firing rates, gradients, the
+//! minimum, potentials, rasters.
 
-use crate::metrics::EpochMetrics;
-use crate::report::charts::{Section, bars, in_charts};
+use crate::report::charts::{Section, bars, in_charts, range};
 use crate::report::maps::map_figures;
-use crate::report::minimum;
+use crate::report::{classes, course, minimum};
 use crate::snapshot::{LayerSnapshot, Snapshot};
-use crate::statistics::mean;
 use crate::svg::{Figure, Histogram, LineChart, Mark, Point, Raster, Shade};
 use crate::table::{RowReport, TableReport};
 
 /// All sections that the runs have data for.
 pub(crate) fn sections(report: &TableReport) -> Vec<Section> {
     let all = [
-        Section {
-            heading: "Learning curves",
-            caption: "Mean over the seeds after each epoch; the band spans the lowest and highest seed.".to_owned(),
-            figures: learning_curves(report),
-        },
+        course::learning_curves(report),
+        course::generalization(report),
         Section {
             heading: "Accuracy by time step",
-            caption: "What the trained network would answer if it were stopped after fewer time steps, mean over the seeds.".to_owned(),
+            caption: "What the trained network would answer if it were stopped after fewer time steps: mean over the seeds, and the band spans the lowest and highest seed.".to_owned(),
             figures: by_time_step(report).into_iter().collect(),
         },
         Section {
             heading: "Firing rates",
-            caption: "Spikes per neuron and time step on the test data after the last epoch, mean over the seeds.".to_owned(),
+            caption: "Spikes per neuron and time step on the test data after the last epoch: mean over the seeds, with the range from the lowest to the highest.".to_owned(),
             figures: firing_rates(report),
         },
+        course::firing_rates(report),
         Section {
             heading: "Gradient norms",
-            caption: "Norm of the loss gradient by the weights of each layer in the last epoch, from the input to the output, mean over the seeds.".to_owned(),
+            caption: "Norm of the gradient of the loss with respect to the weights of each layer in the last epoch, from the input to the output: mean over the seeds, with the range from the lowest to the highest.".to_owned(),
             figures: gradient_norms(report),
         },
+        course::gradient_norms(report),
         Section {
             heading: "Sparsity of surrogate gradients",
-            caption: "Share of neurons and time steps of the last epoch whose surrogate gradient was zero, by layer, mean over the seeds.".to_owned(),
+            caption: "Share of neurons and time steps of the last epoch whose surrogate gradient was zero, by layer: mean over the seeds, with the range from the lowest to the highest.".to_owned(),
             figures: gradient_sparsity(report),
         },
+        classes::confusion(report),
+        classes::accuracy(report),
         minimum::section(report),
         Section {
             heading: "Membrane potentials",
@@ -52,72 +52,17 @@ pub(crate) fn sections(report: &TableReport) -> Vec<Section> {
     all.into_iter().filter(|section| !section.figures.is_empty()).collect()
 }
 
-/// Accuracy and loss by epoch, the two charts of a row side by side.
-fn learning_curves(report: &TableReport) -> Vec<Figure> {
-    let accuracy = curves(report, "Test accuracy", "test accuracy, %", |epoch| {
-        Some(100.0 * epoch.test.as_ref()?.accuracy)
-    });
-    let loss =
-        curves(report, "Training loss", "mean training loss", |epoch| Some(epoch.train.loss));
-    if accuracy.len() != loss.len() {
-        return [accuracy, loss].concat();
-    }
-    accuracy.into_iter().zip(loss).flat_map(|(left, right)| [left, right]).collect()
-}
-
-/// Charts of one quantity by epoch: one for all rows if they are few, else one per row.
-fn curves(
-    report: &TableReport,
-    title: &str,
-    unit: &str,
-    value: fn(&EpochMetrics) -> Option<f64>,
-) -> Vec<Figure> {
-    let lines: Vec<(&RowReport, Vec<Point>)> = report
-        .rows
-        .iter()
-        .map(|row| (row, curve(row, value)))
-        .filter(|(_, points)| !points.is_empty())
-        .collect();
-    in_charts(report, &lines, |series, row| {
-        let title = row.map_or_else(|| title.to_owned(), RowReport::full_label);
-        LineChart {
-            title,
-            x_label: "epoch".to_owned(),
-            y_label: unit.to_owned(),
-            whole_x: true,
-            series,
-        }
-        .draw()
-    })
-}
-
-/// Mean and range over the runs at each epoch that all runs have.
-fn curve(row: &RowReport, value: fn(&EpochMetrics) -> Option<f64>) -> Vec<Point> {
-    let epochs = row.runs.iter().map(|run| run.epochs.len()).min().unwrap_or(0);
-    (0..epochs)
-        .filter_map(|index| {
-            let values: Option<Vec<f64>> =
-                row.runs.iter().map(|run| value(&run.epochs[index])).collect();
-            let values = values?;
-            let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-            let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let x = f64::from(row.runs[0].epochs[index].epoch);
-            let band = (values.len() > 1).then_some((low, high));
-            Some(Point { x, y: mean(&values)?, band })
-        })
-        .collect()
-}
-
 fn by_time_step(report: &TableReport) -> Vec<Figure> {
     let lines: Vec<(&RowReport, Vec<Point>)> = report
         .rows
         .iter()
         .map(|row| {
             let steps = row.accuracy_per_step().into_iter().enumerate();
-            let point = |(step, accuracy): (usize, f64)| Point {
-                x: (step + 1) as f64,
-                y: 100.0 * accuracy,
-                band: None,
+            let point = |(step, accuracy): (usize, f64)| {
+                let of_runs = row.runs.iter().map(|run| &run.summary.accuracy_per_step);
+                let values: Vec<f64> =
+                    of_runs.map(|steps| 100.0 * f64::from(steps[step])).collect();
+                Point { x: (step + 1) as f64, y: 100.0 * accuracy, band: range(&values) }
             };
             (row, steps.map(point).collect::<Vec<_>>())
         })
@@ -136,31 +81,23 @@ fn by_time_step(report: &TableReport) -> Vec<Figure> {
 }
 
 fn firing_rates(report: &TableReport) -> Vec<Figure> {
-    bars(report, "spikes per neuron and step", |row| {
-        let layers = row.layers().into_iter();
-        layers.map(|layer| (layer.name, f64::from(layer.firing_rate))).collect()
+    bars(report, "spikes per neuron and step", |run| {
+        let layers = run.summary.layers.iter();
+        layers.map(|layer| (layer.name.clone(), f64::from(layer.firing_rate))).collect()
     })
 }
 
 fn gradient_norms(report: &TableReport) -> Vec<Figure> {
-    bars(report, "Euclidean norm", |row| {
-        row.gradient_norms()
-            .into_iter()
-            .filter_map(|gradient| {
-                let layer = gradient.name.strip_suffix(".weight")?;
-                // The scales of normalizations are no layers of their own.
-                (!layer.ends_with("normalization"))
-                    .then(|| (layer.to_owned(), f64::from(gradient.norm)))
-            })
-            .collect()
+    bars(report, "Euclidean norm", |run| {
+        run.epochs.last().map(course::norms_of_layers).unwrap_or_default()
     })
 }
 
 fn gradient_sparsity(report: &TableReport) -> Vec<Figure> {
-    bars(report, "share of surrogate gradients that are 0", |row| {
-        let layers = row.layers().into_iter();
+    bars(report, "share of surrogate gradients that are 0", |run| {
+        let layers = run.summary.layers.iter();
         layers
-            .filter_map(|layer| Some((layer.name, 1.0 - f64::from(layer.active_gradient?))))
+            .filter_map(|layer| Some((layer.name.clone(), 1.0 - f64::from(layer.active_gradient?))))
             .collect()
     })
 }
@@ -255,7 +192,7 @@ mod tests {
     use super::*;
     use crate::report::example;
 
-    /// Four of six rows beside the baseline and the baseline itself have both curves, steps, rates and norms.
+    /// Five of six rows have charts beside the baseline, and all have those of their own.
     #[test]
     fn few_rows_share_a_chart_and_many_have_their_own() {
         let few = example::report();
@@ -268,11 +205,16 @@ mod tests {
         assert_eq!(
             counts(&few),
             [
-                ("Learning curves", 2),
+                ("Learning curves", 3),
+                ("Training and test accuracy", 3),
                 ("Accuracy by time step", 1),
                 ("Firing rates", 3),
+                ("Firing rates over the epochs", 3),
                 ("Gradient norms", 3),
+                ("Gradient norms over the epochs", 3),
                 ("Sparsity of surrogate gradients", 3),
+                ("Confusion matrix", 3),
+                ("Accuracy by class", 3),
                 ("Loss around the minimum", 2),
                 ("Membrane potentials", 6),
                 ("Spike rasters", 6)
@@ -285,11 +227,16 @@ mod tests {
         assert_eq!(
             counts(&many),
             [
-                ("Learning curves", 10),
+                ("Learning curves", 15),
+                ("Training and test accuracy", 6),
                 ("Accuracy by time step", 5),
                 ("Firing rates", 6),
+                ("Firing rates over the epochs", 6),
                 ("Gradient norms", 6),
+                ("Gradient norms over the epochs", 6),
                 ("Sparsity of surrogate gradients", 6),
+                ("Confusion matrix", 6),
+                ("Accuracy by class", 6),
                 ("Loss around the minimum", 10),
                 ("Membrane potentials", 12),
                 ("Spike rasters", 12)
@@ -297,18 +244,7 @@ mod tests {
         );
     }
 
-    /// Accuracies 0.80, 0.81, 0.82 at the end: mean 81 %, band 80 % to 82 %.
-    #[test]
-    fn a_curve_is_the_mean_with_the_range_over_seeds() {
-        let row = example::row("sdt", "SDT", &[0.80, 0.81, 0.82]);
-        let points = curve(&row, |epoch| Some(epoch.test.as_ref()?.accuracy));
-        assert_eq!(points.len(), 4);
-        let last = points[3];
-        assert_eq!((last.x, last.band), (4.0, Some((0.80, 0.82))));
-        assert!((last.y - 0.81).abs() < 1e-12);
-    }
-
-    /// Of one run: two curves, one chart of each other kind, two layers with potentials and raster.
+    /// Of one run: three curves, one chart of each other kind, two layers with potentials and raster.
     #[test]
     fn the_files_of_a_run_have_names_of_their_own() {
         let mut report = example::report();
@@ -318,11 +254,17 @@ mod tests {
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         let expected = [
             "learning-curves-test-accuracy.svg",
+            "learning-curves-test-cross-entropy.svg",
             "learning-curves-training-loss.svg",
+            "training-and-test-accuracy.svg",
             "accuracy-by-time-step.svg",
             "firing-rates.svg",
+            "firing-rates-over-the-epochs.svg",
             "gradient-norms.svg",
+            "gradient-norms-over-the-epochs.svg",
             "sparsity-of-surrogate-gradients.svg",
+            "confusion-matrix.svg",
+            "accuracy-by-class.svg",
             "loss-around-the-minimum-training-loss.svg",
             "loss-around-the-minimum-training-accuracy.svg",
             "membrane-potentials-conv1.svg",
@@ -331,10 +273,12 @@ mod tests {
             "spike-rasters-conv2.svg",
         ];
         assert_eq!(names, expected);
-        let potentials = &files[8].1.body;
+        let body = |name: &str| &files.iter().find(|(file, _)| file == name).unwrap().1.body;
+        let potentials = body("membrane-potentials-conv1.svg");
         assert!(potentials.contains("shaded: surrogate gradient not zero"), "{potentials}");
-        assert!(files[9].1.body.contains("above 1 % of its peak"));
-        assert_eq!(files[10].1.body.matches("cw-bar").count(), 3);
+        assert!(body("membrane-potentials-conv2.svg").contains("above 1 % of its peak"));
+        assert_eq!(body("spike-rasters-conv1.svg").matches("cw-bar").count(), 3);
+        assert!(body("confusion-matrix.svg").contains("class 0 taken for 1: 2 of 10"));
     }
 
     #[test]

@@ -60,12 +60,11 @@ pub(crate) fn page(title: &str, write: impl FnOnce(&mut String)) -> String {
 }
 
 fn push_head(out: &mut String, report: &TableReport) {
-    let _ = writeln!(
-        out,
-        "<header>\n<p class=\"kicker\">{} · {} scale</p>",
-        prose(&report.id),
-        prose(&report.scale)
-    );
+    out.push_str("<header>\n");
+    if !report.scale.is_empty() {
+        let (id, scale) = (prose(&report.id), prose(&report.scale));
+        let _ = writeln!(out, "<p class=\"kicker\">{id} · {scale} scale</p>");
+    }
     let _ = writeln!(out, "<h1>{}</h1>", prose(&report.title));
     out.push_str("<dl class=\"facts\">\n");
     let mut fact = |name: &str, value: &str| {
@@ -91,6 +90,9 @@ fn push_head(out: &mut String, report: &TableReport) {
 }
 
 fn push_scale_note(out: &mut String, report: &TableReport) {
+    if report.scale.is_empty() {
+        return;
+    }
     let _ = writeln!(out, "<p class=\"note\">{}</p>", prose(&scale_note(report)));
 }
 
@@ -287,6 +289,9 @@ fn push_runs(out: &mut String, report: &TableReport) {
 }
 
 fn push_environment(out: &mut String, report: &TableReport) {
+    if report.scale.is_empty() && report.environment.is_empty() {
+        return;
+    }
     out.push_str("<section>\n<h2>Environment</h2>\n");
     if !report.environment.is_empty() {
         out.push_str("<dl class=\"facts\">\n");
@@ -300,11 +305,11 @@ fn push_environment(out: &mut String, report: &TableReport) {
         }
         out.push_str("</dl>\n");
     }
-    let _ = writeln!(
-        out,
-        "<p>Make this page again:</p>\n<pre><code>{}</code></pre>\n</section>",
-        prose(&command(report))
-    );
+    if !report.scale.is_empty() {
+        let command = prose(&command(report));
+        let _ = writeln!(out, "<p>Make this page again:</p>\n<pre><code>{command}</code></pre>");
+    }
+    out.push_str("</section>\n");
 }
 
 /// Text for HTML in which a number stays on one line with its unit or name.

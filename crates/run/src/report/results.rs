@@ -36,6 +36,9 @@ fn reduce(run: &mut RunRecord) {
             epoch.gradient_norms.iter().filter(|norm| norm.name.ends_with("weight")).collect();
         let ends = [weights.first().copied(), weights.last().copied()];
         epoch.gradient_norms = ends.into_iter().flatten().cloned().collect();
+        for metrics in [&mut epoch.test, &mut epoch.validation].into_iter().flatten() {
+            metrics.confusion.clear();
+        }
         epoch.layers.clear();
         epoch.methods.clear();
     }

@@ -15,7 +15,10 @@ use crate::table::TableReport;
 
 /// Renders the report as text that ends with a line break.
 pub fn text(report: &TableReport) -> String {
-    let mut out = format!("{} ({}, {} scale)\n", report.title, report.id, report.scale);
+    let mut out = match report.scale.as_str() {
+        "" => format!("{}\n", report.title),
+        scale => format!("{} ({}, {scale} scale)\n", report.title, report.id),
+    };
     if let Some(network) = &report.network {
         let _ = writeln!(out, "Network: {network}");
     }
@@ -29,7 +32,9 @@ pub fn text(report: &TableReport) -> String {
     let environment: Vec<String> =
         report.environment.iter().map(|fact| format!("{}: {}", fact.name, fact.value)).collect();
     push_list(&mut out, "Environment", &environment);
-    let _ = writeln!(out, "\nTo make this table again: {}", command(report));
+    if !report.scale.is_empty() {
+        let _ = writeln!(out, "\nTo make this table again: {}", command(report));
+    }
     let found = paragraph(&report.claims);
     if !found.is_empty() {
         out.push_str("\nWhat was found\n");
@@ -68,7 +73,9 @@ fn push_rows(out: &mut String, report: &TableReport) {
         out.push_str("\nAccuracy\n");
     }
     out.push_str(&framed(&columns, &rows));
-    push_paragraph(out, "", &scale_note(report));
+    if !report.scale.is_empty() {
+        push_paragraph(out, "", &scale_note(report));
+    }
 }
 
 #[cfg(test)]

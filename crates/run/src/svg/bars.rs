@@ -11,6 +11,8 @@ pub struct Bar {
     pub label: String,
     /// Its length, not negative.
     pub value: f64,
+    /// Lowest and highest of the values that it is the mean of, drawn as a thin line along the bar.
+    pub range: Option<(f64, f64)>,
     /// A value to compare with, drawn as a line across the bar.
     pub reference: Option<f64>,
 }
@@ -67,6 +69,10 @@ impl BarChart {
             } else {
                 canvas.text("cw-soft cw-end", WIDTH - 4.0, y + 12.0, "–");
             }
+            if let Some((low, high)) = bar.range.filter(|(low, high)| (high - low).is_finite()) {
+                let (from, to) = (left + length(low), left + length(high));
+                canvas.line("cw-range", (from, y + 8.5), (to, y + 8.5));
+            }
             if let Some(reference) = bar.reference.filter(|value| value.is_finite()) {
                 let x = left + length(reference);
                 canvas.line("cw-mark", (x, y - 1.0), (x, y + 18.0));
@@ -83,7 +89,12 @@ mod tests {
     /// Labels of 5 characters take 32 + 10 units; from there to 358 a full bar is 316 long.
     #[test]
     fn lengths_are_in_proportion() {
-        let bar = |label: &str, value, reference| Bar { label: label.to_owned(), value, reference };
+        let bar = |label: &str, value, reference| Bar {
+            label: label.to_owned(),
+            value,
+            range: None,
+            reference,
+        };
         let chart = BarChart {
             title: "Firing rate".to_owned(),
             value_label: "spikes".to_owned(),

@@ -216,7 +216,13 @@ impl Training<'_> {
 
         let moment = self.moment(self.place.step);
         let sums = std::mem::take(&mut self.place.sums);
-        let (layers, test) = test.map(|test| (test.layers, test.metrics)).unzip();
+        let (layers, mut test) = test.map(|test| (test.layers, test.metrics)).unzip();
+        let mut validation = validation.map(|validation| validation.metrics);
+        if epoch < self.settings.epochs() {
+            for metrics in [&mut test, &mut validation].into_iter().flatten() {
+                metrics.confusion.clear();
+            }
+        }
         let mut layers = layers.unwrap_or_default();
         sums.fill_active_gradients(&mut layers);
         let parameters = self.model.parameters();
@@ -226,7 +232,7 @@ impl Training<'_> {
             time_steps: span.stage.time_steps,
             learning_rate: sums.learning_rate,
             train: sums.train_metrics(),
-            validation: validation.map(|validation| validation.metrics),
+            validation,
             test,
             layers,
             gradient_norms: sums.gradient_norms(parameters),
