@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
             match (behind.next(), behind.next(), before) {
                 (_, _, 2..) | (_, Some(_), _) => {
                     return Err(self.fault(format!(
-                        "`{name}` has {before} nodes before it and {} behind it: only chains become networks",
+                        "`{name}` has {before} nodes before it and {} after it: only chains become networks",
                         graph.edges.iter().filter(|(from, _)| from == name).count(),
                     )));
                 }

@@ -29,7 +29,7 @@ pub(crate) fn sections(report: &TableReport) -> Vec<Section> {
         },
         Section {
             heading: "Gradient norms",
-            caption: "Norm of the loss gradient by the weights of each layer in the last epoch, from the input to the output, mean over the seeds.".to_owned(),
+            caption: "Norm of the gradient of the loss with respect to the weights of each layer in the last epoch, from the input to the output, mean over the seeds.".to_owned(),
             figures: gradient_norms(report),
         },
         Section {
