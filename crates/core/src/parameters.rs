@@ -80,6 +80,22 @@ impl Parameter {
 }
 
 /// All parameters and buffers of a network, in the order of their creation.
+///
+/// ```
+/// use candle_core::Device;
+/// use candlewick_core::Key;
+/// use candlewick_core::initializer::Initializer;
+/// use candlewick_core::parameters::{Role, Scope, seeded};
+///
+/// let scope: Scope = seeded(&Device::Cpu, Key::new(1)).into();
+/// scope.pp("first").create("weight", Role::Weight, &[3, 4], Initializer::FanInUniform)?;
+/// scope.pp("first").create("running_mean", Role::Buffer, &[4], Initializer::Constant(0.0))?;
+/// let parameters = scope.parameters();
+/// let names: Vec<_> = parameters.iter().map(|parameter| &parameter.name[..]).collect();
+/// assert_eq!(names, ["first.weight", "first.running_mean"]);
+/// assert_eq!(parameters.count(), 12); // buffers do not learn
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Parameters {
     entries: Vec<Parameter>,
@@ -118,6 +134,9 @@ impl Parameters {
     }
 
     /// Serializes all entries as safetensors.
+    ///
+    /// # Errors
+    /// If the values cannot be read from their device.
     pub fn to_safetensors(&self) -> Result<Vec<u8>> {
         let mut tensors = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
@@ -138,6 +157,9 @@ impl Parameters {
     /// Takes the values of all entries from safetensors `bytes`; `path` is named in errors.
     ///
     /// Nothing is changed unless every entry is there with its shape, and nothing else is.
+    ///
+    /// # Errors
+    /// Names the entry that is missing, has another shape, or is not of this network.
     pub fn load_safetensors(&self, bytes: &[u8], path: &Path) -> Result<()> {
         let fail = |what: String| Error::Parameters { path: path.into(), what };
         let file = SafeTensors::deserialize(bytes)
@@ -193,7 +215,7 @@ impl std::fmt::Debug for Scope<'_> {
 }
 
 impl<'a> Scope<'a> {
-    /// The place `name` below this one, as [`VarBuilder::pp`].
+    /// The place `name` below this one, as `VarBuilder::pp`.
     pub fn pp(&self, name: impl ToString) -> Self {
         Self { builder: self.builder.pp(name), entries: self.entries.clone() }
     }

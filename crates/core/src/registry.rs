@@ -5,7 +5,7 @@
 ///
 /// The enum reads from and writes to recipes as an externally tagged table
 /// (`[surrogate.triangle]`), knows all names and defaults, and dereferences to the trait of the
-/// kind, so that a law can loop over [`all`](#method.all).
+/// kind, so that a law can loop over `all`.
 ///
 /// ```
 /// # use candlewick_core::registry;

@@ -10,6 +10,11 @@ use super::{AdamW, Step, UpdateRule};
 /// Adam (Kingma and Ba, ICLR 2015, arXiv:1412.6980, algorithm 1), as `torch.optim.Adam` without
 /// weight decay: what TET trains with.
 ///
+/// ```text
+/// m ← beta1·m + (1 - beta1)·g;   v ← beta2·v + (1 - beta2)·g²                    g: the gradient
+/// p ← p - learning_rate · m̂ / (√v̂ + epsilon),   m̂ = m / (1 - beta1ⁱ), v̂ = v / (1 - beta2ⁱ) in step i
+/// ```
+///
 /// The defaults are the paper's and PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -11,9 +11,13 @@ use super::{Step, UpdateRule};
 
 /// Stochastic gradient descent with momentum, in the form of `torch.optim.SGD`.
 ///
-/// `g ← ∇ + weight_decay · p;  m ← momentum · m + g;  p ← p − learning_rate · m`, with Nesterov's
-/// momentum `p ← p − learning_rate · (g + momentum · m)` (Sutskever et al., ICML 2013, in the form
-/// whose learning rate stands outside of the momentum).
+/// ```text
+/// g ← g + weight_decay · p;   m ← momentum · m + g;   p ← p - learning_rate · m
+/// with Nesterov's momentum                            p ← p - learning_rate · (g + momentum · m)
+/// ```
+///
+/// for the gradient `g` (Sutskever et al., ICML 2013, in the form whose learning rate stands outside of the
+/// momentum).
 ///
 /// The defaults are PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
