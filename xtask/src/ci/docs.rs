@@ -99,7 +99,8 @@ impl Site {
         let anchors: BTreeMap<&Path, BTreeSet<&str>> =
             self.pages.iter().map(|(page, text)| (page.as_path(), values(text, " id"))).collect();
         let (mut links, mut broken) = (0, Vec::new());
-        let written = |page: &Path| !page.starts_with("src") && !RUSTDOCS_OWN.map(Path::new).contains(&page);
+        let written =
+            |page: &Path| !page.starts_with("src") && !RUSTDOCS_OWN.map(Path::new).contains(&page);
         for (page, text) in self.pages.iter().filter(|(page, _)| written(page)) {
             let text = text.split(FOREIGN).next().unwrap_or(text);
             for target in values(text, " href").into_iter().filter(|target| is_inside(target)) {

@@ -16,6 +16,16 @@ use super::{AdamW, Step, UpdateRule};
 /// ```
 ///
 /// The defaults are the paper's and PyTorch's.
+///
+/// ```
+/// use candlewick_train::optimizer::{Adam, Step, UpdateRule};
+///
+/// // The first step has the size of the learning rate, whatever the gradient is.
+/// let (mut parameter, mut first, mut second) = ([1.0_f32], [0.0], [0.0]);
+/// let step = Step { number: 1, learning_rate: 0.25, decays: false };
+/// Adam::default().update(&step, &mut parameter, &[3.0], [&mut first, &mut second]);
+/// assert!((parameter[0] - 0.75).abs() < 1e-6);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adam {

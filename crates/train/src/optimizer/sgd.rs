@@ -20,6 +20,18 @@ use super::{Step, UpdateRule};
 /// momentum).
 ///
 /// The defaults are PyTorch's.
+///
+/// ```
+/// use candlewick_train::optimizer::{Sgd, Step, UpdateRule};
+///
+/// let rule = Sgd { momentum: 0.5, ..Sgd::default() };
+/// let (mut parameter, mut momentum) = ([1.0], [0.0]);
+/// for number in 1..=2 {
+///     let step = Step { number, learning_rate: 0.25, decays: false };
+///     rule.update(&step, &mut parameter, &[1.0], [&mut momentum, &mut []]);
+/// }
+/// assert_eq!((parameter, momentum), ([1.0 - 0.25 - 0.25 * 1.5], [1.5]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sgd {
