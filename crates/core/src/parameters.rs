@@ -79,23 +79,7 @@ impl Parameter {
     }
 }
 
-/// All parameters and buffers of a network, in the order of their creation.
-///
-/// ```
-/// use candle_core::Device;
-/// use candlewick_core::Key;
-/// use candlewick_core::initializer::Initializer;
-/// use candlewick_core::parameters::{Role, Scope, seeded};
-///
-/// let scope: Scope = seeded(&Device::Cpu, Key::new(1)).into();
-/// scope.pp("first").create("weight", Role::Weight, &[3, 4], Initializer::FanInUniform)?;
-/// scope.pp("first").create("running_mean", Role::Buffer, &[4], Initializer::Constant(0.0))?;
-/// let parameters = scope.parameters();
-/// let names: Vec<_> = parameters.iter().map(|parameter| &parameter.name[..]).collect();
-/// assert_eq!(names, ["first.weight", "first.running_mean"]);
-/// assert_eq!(parameters.count(), 12); // buffers do not learn
-/// # Ok::<(), candlewick_core::Error>(())
-/// ```
+/// All parameters and buffers of a network, in the order of their creation; [`seeded`] has an example.
 #[derive(Clone, Debug)]
 pub struct Parameters {
     entries: Vec<Parameter>,
