@@ -19,7 +19,7 @@ use crate::experiment::{loaders, network};
 use crate::memory::{self, Footprint};
 use crate::{Error, Machine, Recipe, Result};
 
-/// What stands beside the weights in a file of [`Trained::save`].
+/// What is stored beside the weights in a file of [`Trained::save`].
 #[derive(Serialize, Deserialize)]
 struct Saved {
     recipe: String,

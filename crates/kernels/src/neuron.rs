@@ -105,7 +105,7 @@ impl Firing {
     }
 
     /// `(scale, shift)` of the reset written without a branch:
-    /// `h = (1 - s * scale) * u - s * shift`, where `subtract` is what a soft reset takes away.
+    /// `h = (1 - s * scale) * u - s * shift`, where `subtract` is what a soft reset subtracts.
     ///
     /// A `match` here would stay in the loops over neurons as a switch and keep them from being
     /// vectorized.

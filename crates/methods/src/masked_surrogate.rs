@@ -26,7 +26,6 @@ pub enum MaskSite {
 }
 
 /// Masked surrogate gradients (Li, Zhao, Zhao, Zeng, Neural Networks 2024, arXiv:2406.19645).
-///
 /// In every backward pass a fresh mask sets elements of the surrogate derivative to 0 with
 /// probability `p`, independently for every time step, sample and neuron (`msg/surrogate.py`):
 ///
@@ -68,7 +67,7 @@ pub struct MaskedSurrogate {
     /// Probability that an element is set to 0, in [0, 1], rounded to steps of 2⁻¹⁶. Default 0.5
     /// (`sub_prob`).
     pub p: f32,
-    /// Whether what is left is scaled by 1/(1-p). Default false, as in the code; the paper's
+    /// Whether the remaining elements are scaled by 1/(1-p). Default false, as in the code; the paper's
     /// analysis of the variance assumes true.
     pub rescale: bool,
     /// Default `membrane`.

@@ -47,7 +47,6 @@ impl Default for ParameterSearch {
 }
 
 /// Parametric surrogate gradients, PSG (Wang, Cheng, Lim, arXiv:2304.13289).
-///
 /// **Inferred from the abstract**: neither the paper's equations nor its code were found. The
 /// abstract says that the surrogate's parameter is updated iteratively; here it is one scalar per
 /// spiking layer (or one for all), learned by back-propagation with the smooth step that the

@@ -24,7 +24,6 @@ pub enum PotentialObjective {
 }
 
 /// Potential distribution adjustment, PDA (Wang, Cheng, Lim, arXiv:2304.13289).
-///
 /// **Inferred from the abstract** and a third party's one-line description ("a symmetric
 /// distribution-divergence objective"): neither the paper's equations nor its code were found.
 /// A normal distribution is fitted to the pre-reset potentials of each layer, and its symmetric

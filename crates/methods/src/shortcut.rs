@@ -20,7 +20,6 @@ pub enum ShortcutSchedule {
 }
 
 /// Shortcut back-propagation (Guo et al., `NeurIPS` 2024, arXiv:2401.04486).
-///
 /// Every stage but the last has a side head (global average pooling, linear layer) whose logits are
 /// added to those of the network in training, so that the gradient reaches the first layers at once;
 /// the heads are dropped for inference:

@@ -67,7 +67,7 @@ impl Architecture for ResNet19 {
     }
 }
 
-/// What stands before the first stage of a residual network.
+/// What comes before the first stage of a residual network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stem {
@@ -122,7 +122,7 @@ impl Stem {
 pub struct ResNet {
     /// 18 (2, 2, 2, 2 blocks) or 34 (3, 4, 6, 3 blocks). Default 18.
     pub depth: usize,
-    /// What stands before the first stage. Default `cifar`; MSG has `imagenet` on all data.
+    /// What comes before the first stage. Default `cifar`; MSG has `imagenet` on all data.
     pub stem: Stem,
     /// Pooling of the stem `imagenet`, and of no other. Default `average` (code of MSG,
     /// `model/resnet.py`, and of MPBN).
@@ -178,7 +178,7 @@ pub struct SewResNet {
     pub depth: usize,
     /// How the two branches of a block are joined. Default `add`, that of the paper's results.
     pub connect: Connect,
-    /// What stands before the first stage. Default `imagenet`.
+    /// What comes before the first stage. Default `imagenet`.
     pub stem: Stem,
     /// Pooling of the stem `imagenet`, and of no other. Default `max`.
     #[serde(skip_serializing_if = "Option::is_none")]

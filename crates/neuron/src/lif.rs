@@ -20,8 +20,8 @@ use crate::{ChargeGradient, Firing, Fused, Leak, Model, Neuron, Real, Settings};
 /// The defaults are those of TET (Deng et al., ICLR 2022, arXiv:2202.11946, eqs. 1 to 3, sec. 3.1): decay 0.5,
 /// threshold 1, hard reset to 0, through which the gradient flows.
 /// Their gradient is `dL/dv_pre = gs · sg(v_pre - v_threshold) + dL/dv_post · (1 - s)` with
-/// `gs = dL/ds - dL/dv_post · v_pre`, the second term of which [`Firing::detach_reset`] leaves out; neither
-/// paper writes it down, it is what reverse-mode differentiation of their code gives.
+/// `gs = dL/ds - dL/dv_post · v_pre`, the second term of which [`Firing::detach_reset`] leaves out; the
+/// paper does not print it, it is what reverse-mode differentiation of its code gives.
 ///
 /// Input currents `[T, …]` give spikes `[T, …]`, 0 or 1; potentials and currents are in units in which the
 /// threshold is 1 by default.

@@ -37,7 +37,7 @@ pub struct Output {
 pub struct MultiStep<'a> {
     /// The neuron.
     pub model: Arc<dyn Model>,
-    /// The derivative that stands in for that of the spike.
+    /// The derivative used in place of that of the spike.
     pub surrogate: Arc<dyn Surrogate>,
     /// Input currents `[T, …]`, or `[1, …]` for a current that is the same at every step.
     pub input: &'a Tensor,

@@ -35,7 +35,7 @@ pub struct Preset {
     pub source: &'static str,
     /// The neuron.
     pub neuron: AnyNeuron,
-    /// The derivative that stands in for that of its spike.
+    /// The derivative used in place of that of its spike.
     pub surrogate: AnySurrogate,
 }
 

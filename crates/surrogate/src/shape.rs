@@ -39,7 +39,7 @@ use candlewick_kernels::simd::{self, Kernel};
 /// assert_eq!(Lorentzian.derivative(1.0_f32), 0.5);
 /// ```
 pub trait Shape: Clone + Debug + Send + Sync + 'static {
-    /// The smooth step whose derivative stands in for that of the spike; for checks and figures.
+    /// The smooth step whose derivative is used in place of that of the spike; for checks and figures.
     fn primitive(&self, x: f32) -> f32;
 
     /// The derivative of [`primitive`](Self::primitive) with respect to `x`; at least 0 unless the

@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
                 self.neurons(name, IntegrateAndFire { firing }.into(), r * self.dt)?;
             }
             Node::Input { .. } | Node::Output { .. } => {
-                return Err(self.fault(format!("`{name}` stands in the middle of the chain")));
+                return Err(self.fault(format!("`{name}` is in the middle of the chain")));
             }
             Node::Other { kind } => {
                 return Err(self.fault(format!("`{name}`: there is no layer for a {kind}")));
