@@ -18,7 +18,7 @@ const NEURONS: usize = 32 * 32 * 32 * 128;
 struct Layer {
     input: Vec<f32>,
     output: Vec<f32>,
-    /// The gradient by the output becomes that by the input, and that again from call to call.
+    /// The gradient with respect to the output becomes that with respect to the input, and so on from call to call.
     gradient: Vec<f32>,
 }
 

@@ -1,4 +1,4 @@
-//! Throughput of every registered surrogate: the derivative by the distance and by the parameter.
+//! Throughput of every registered surrogate: the derivative with respect to the distance and to the parameter.
 
 use std::hint::black_box;
 

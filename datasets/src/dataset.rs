@@ -54,6 +54,42 @@ impl Info {
 /// Labelled samples with a fixed order.
 ///
 /// Reading takes `&self`, so that worker threads share one data set.
+///
+/// ```
+/// use candlewick_datasets::{Dataset, Error, Image, Info, Result, Sample, Shape, Split};
+///
+/// /// Black and white squares of 2×2 pixels.
+/// #[derive(Debug)]
+/// struct Squares(Info, Vec<u32>);
+///
+/// impl Squares {
+///     fn new(split: Split) -> Self {
+///         let shape = Shape::Image { channels: 1, height: 2, width: 2 };
+///         let classes = vec!["black".into(), "white".into()];
+///         Self(Info::new("squares", split, shape, classes), vec![0, 1, 0, 1])
+///     }
+/// }
+///
+/// impl Dataset for Squares {
+///     fn info(&self) -> &Info {
+///         &self.0
+///     }
+///
+///     fn labels(&self) -> &[u32] {
+///         &self.1
+///     }
+///
+///     fn read(&self, index: usize) -> Result<Sample<'_>> {
+///         let label = self.1.get(index).ok_or(Error::NoSuchSample { index, len: self.len() })?;
+///         let pixels = vec![255 * *label as u8; 4].into();
+///         Ok(Sample::Image(Image { channels: 1, height: 2, width: 2, pixels }))
+///     }
+/// }
+///
+/// let squares = Squares::new(Split::Train);
+/// assert_eq!((squares.len(), squares.label(1)), (4, 1));
+/// assert!(squares.read(4).is_err());
+/// ```
 pub trait Dataset: Send + Sync + Debug {
     /// What is known about the data set.
     fn info(&self) -> &Info;

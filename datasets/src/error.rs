@@ -126,7 +126,7 @@ pub enum Error {
     },
     /// A data set whose files are published nowhere that a program can reach.
     #[error(
-        "data set `{dataset}` is not to be fetched; make the folder {} and put its files there: {layout}",
+        "data set `{dataset}` cannot be downloaded; create the folder {} and put its files there: {layout}",
         folder.display()
     )]
     Unpublished {
@@ -139,7 +139,7 @@ pub enum Error {
     },
     /// A file that a person must fetch, because its license wants to be accepted.
     #[error(
-        "data set `{dataset}`: its license is accepted on a page: go to {page}, put {file} into {}, and \
+        "data set `{dataset}`: its license must be accepted on a page: go to {page}, put {file} into {}, and \
          fetch again: the file is then checked and unpacked",
         folder.display()
     )]

@@ -46,6 +46,13 @@ pub enum Shape {
 }
 
 /// An image of bytes in the order channel, row, column.
+///
+/// ```
+/// use candlewick_datasets::{Image, Sample, Shape};
+///
+/// let image = Image { channels: 1, height: 2, width: 3, pixels: vec![0; 6].into() };
+/// assert_eq!(Sample::Image(image).shape(), Shape::Image { channels: 1, height: 2, width: 3 });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image<'a> {
     /// 1 for grey, 3 for red, green, blue.
@@ -59,6 +66,16 @@ pub struct Image<'a> {
 }
 
 /// An event recording as a struct of arrays; all four arrays have the same length.
+///
+/// ```
+/// use candlewick_datasets::Events;
+///
+/// let mut events = Events::with_capacity(128, 128, 2);
+/// events.push(64, 10, 1_500, true); // column, row, microseconds, ON
+/// events.push(65, 10, 1_000, false);
+/// events.sort_by_time();
+/// assert_eq!((events.len(), &events.t[..]), (2, &[1_000, 1_500][..]));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Events {
     /// Columns of the sensor.

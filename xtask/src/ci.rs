@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: every check, step by step, with the time each took.
 
 mod committed;
+mod docs;
 mod outside;
 mod stub_compiler;
 mod twice;
@@ -26,7 +27,7 @@ const STEPS: [Step; 9] = [
         let all = ["clippy", "--workspace", "--all-targets", "--features", HDF5];
         cargo_step(workspace, &[&all[..], &["--", "-D", "warnings"]].concat())
     }),
-    ("docs", docs),
+    ("docs", docs::run),
     ("tidy", |workspace| {
         if tidy::run(workspace)? != ExitCode::SUCCESS {
             bail!("the lines above are to mend");
@@ -92,12 +93,6 @@ pub(crate) fn run(workspace: &Workspace, choice: &Choice) -> Result<ExitCode> {
 
 fn cargo_step(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     check(cargo().args(arguments).current_dir(&workspace.root))
-}
-
-fn docs(workspace: &Workspace) -> Result<()> {
-    let mut command = cargo();
-    command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
-    check(command.current_dir(&workspace.root))
 }
 
 #[cfg(test)]

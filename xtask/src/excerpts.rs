@@ -8,7 +8,7 @@
 //! ```
 //!
 //! `cargo xtask results` fills it in, and `cargo xtask tidy` compares it with what the file gives.
-//! What may stand behind the colon, [`excerpt`] says.
+//! What may stand behind the colon, `excerpt` says.
 
 use std::path::Path;
 

@@ -21,11 +21,11 @@ pub struct LayerTimes {
     pub forward_s: f64,
     /// Forward pass by the dense kernel.
     pub dense_forward_s: f64,
-    /// Weight gradient by the chosen kernel.
+    /// Gradient with respect to the weight, computed by the chosen kernel.
     pub weight_gradient_s: f64,
-    /// Weight gradient by the dense kernel.
+    /// Gradient with respect to the weight, computed by the dense kernel.
     pub dense_weight_gradient_s: f64,
-    /// Gradient by the input, needed everywhere, by the chosen kernel.
+    /// Gradient with respect to the input, needed everywhere, computed by the chosen kernel.
     pub input_gradient_s: f64,
     /// The same by the dense kernel.
     pub dense_input_gradient_s: f64,

@@ -84,7 +84,7 @@ pub struct StepReport {
     pub rss_base_mib: Option<f64>,
     /// Peak of the resident memory.
     pub rss_peak_mib: Option<f64>,
-    /// The most that activations and gradients by them took at once, without the bits of spikes.
+    /// The most that activations and gradients with respect to them took at once, without the bits of spikes.
     pub buffers_peak_mib: f64,
     /// Loss of the first training step.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -37,7 +37,7 @@ struct Case {
     gradients: BTreeMap<String, Gradient>,
 }
 
-/// A gradient by its norm and its products with vectors of signs.
+/// A gradient, as its norm and its products with vectors of signs.
 #[derive(Deserialize)]
 struct Gradient {
     norm: f64,

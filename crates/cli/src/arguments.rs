@@ -45,7 +45,7 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Imports weights that another library trained, as a run that can be evaluated
     Import(ImportArguments),
-    /// Writes the trained network of a run for other programs
+    /// Exports the trained network of a run for other programs
     Export(ExportArguments),
     /// Compares runs, rows and tables, and describes a single run
     Compare(CompareArguments),
@@ -56,7 +56,7 @@ pub(crate) enum Command {
     /// Checks, shows or lists recipes
     #[command(subcommand)]
     Recipe(RecipeCommand),
-    /// Lists what recipes can name
+    /// Lists the components that recipes can name
     List(ListArguments),
     /// Describes data sets, and fetches, checks and verifies their files
     #[command(subcommand)]
@@ -103,7 +103,7 @@ pub(crate) struct RunArguments {
     /// duration divided by the time steps of the training]
     #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     pub(crate) window: Option<f64>,
-    /// Waits for each window as if the events came now; otherwise as fast as it can
+    /// Waits for each window as if the events arrived in real time; otherwise runs as fast as possible
     #[arg(long)]
     pub(crate) real_time: bool,
     /// The checkpoint
@@ -151,33 +151,33 @@ pub(crate) struct EvaluateArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
-    /// The weights: .pth or .pt of torch.save, .safetensors, or a graph of NIR with its network
+    /// The weights: .pth or .pt of torch.save, .safetensors, or a NIR graph with its network
     pub(crate) file: PathBuf,
     /// The recipe whose network they belong to
     #[arg(long, value_name = "FILE")]
     pub(crate) recipe: PathBuf,
-    /// A name map, for files whose order and shapes do not tell which tensor belongs where (see
+    /// A name map, for files whose order and shapes leave open which tensor belongs where (see
     /// docs/exchange.md)
     #[arg(long, value_name = "FILE")]
     pub(crate) map: Option<PathBuf>,
     /// The entry of a saved dictionary in which the state dict is, such as `model`
     #[arg(long, value_name = "NAME")]
     pub(crate) key: Option<String>,
-    /// The run directory to make
+    /// The run directory to create
     #[arg(long, value_name = "FOLDER", required_unless_present = "template")]
     pub(crate) out: Option<PathBuf>,
-    /// Prints a name map to start from instead, and imports nothing
+    /// Prints a name map to start from, and imports nothing
     #[arg(long)]
     pub(crate) template: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
-    /// Weights and recipe in one file, which candlewick loads in a line
+    /// Weights and recipe in one file, which candlewick loads again
     Safetensors,
     /// Safetensors with the names and layouts of PyTorch
     Pytorch,
-    /// A graph of NIR, if the binary was built with the feature `hdf5`
+    /// A NIR graph, if the binary was built with the feature `hdf5`
     Nir,
 }
 
@@ -247,7 +247,7 @@ pub(crate) struct ReproduceArguments {
     /// Trains only N epochs, for a quick look; the table says so
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) epochs: Option<u32>,
-    /// Runs that are trained side by side [default: one per thread at the demo scale on the CPU, else 1]
+    /// Runs that are trained in parallel [default: one per thread at the demo scale on the CPU, else 1]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
     /// Starts long scales without asking
@@ -316,7 +316,7 @@ pub(crate) enum EventsCommand {
     Info {
         #[command(flatten)]
         recording: RecordingArguments,
-        /// Takes the events of a recording that ends early, with a warning
+        /// Accepts a recording that ends early, with a warning
         #[arg(long)]
         allow_truncated: bool,
         /// How to print
@@ -327,7 +327,7 @@ pub(crate) enum EventsCommand {
     View {
         #[command(flatten)]
         recording: RecordingArguments,
-        /// The picture: .gif moves, .png is a sheet of all frames [default: FILE.gif in the current folder]
+        /// The file to write: .gif for an animation, .png for a sheet of all frames [default: FILE.gif in the current folder]
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
         /// How many frames

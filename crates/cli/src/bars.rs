@@ -57,11 +57,11 @@ impl Progress for Bar {
     fn event(&mut self, event: &Event<'_>) {
         match (event, &self.drawn) {
             (Event::Started { epoch, step, .. }, _) if epoch + *step as u32 > 0 => {
-                let line = format!("{}: goes on after epoch {epoch}, step {step}", self.label);
+                let line = format!("{}: resumes after epoch {epoch}, step {step}", self.label);
                 say(&self.all, self.drawn.is_some(), &line);
             }
             (Event::Started { .. }, _) if self.resumes => {
-                let line = format!("{}: has no checkpoint yet, and begins anew", self.label);
+                let line = format!("{}: has no checkpoint yet and starts over", self.label);
                 say(&self.all, self.drawn.is_some(), &line);
             }
             (Event::Step(report), Some(bar)) => {

@@ -37,7 +37,7 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
             if let Some(origin) = origin(entry.name) {
                 outln!("page      {}", origin.page);
                 for download in origin.downloads {
-                    let url = download.url.unwrap_or("to be fetched by hand from the page");
+                    let url = download.url.unwrap_or("to be downloaded by hand from its page");
                     outln!("file      {} (MD5 {}): {url}", download.file, download.md5);
                 }
             }
@@ -55,7 +55,7 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
                 bail!(candlewick::datasets::Error::Io {
                     path: entry.name.into(),
                     source: std::io::Error::other(format!(
-                        "{bad} of {} files are not as they should be",
+                        "{bad} of {} files are missing or differ",
                         checks.len()
                     )),
                 });

@@ -56,7 +56,7 @@ pub(crate) fn announce(
                 test.len()
             )),
             Err(_) => bars.say(&format!(
-                "data: {name} is not there; `candlewick data info {name}` says where it comes from"
+                "data: {name} is missing; `candlewick data info {name}` says where to get it"
             )),
         }
         sets.with_context(|| format!("{} at the {} scale", table.id, table.scale))?;

@@ -43,7 +43,7 @@ fn format_of(arguments: &RecordingArguments) -> Result<FileFormat> {
     detect(path, &start).with_context(|| {
         let path = visible(path.display());
         format!(
-            "{path}: neither content nor name says the format: name it by --as; known: {}",
+            "{path}: neither content nor name tells the format: give it with --as; known: {}",
             known()
         )
     })
@@ -234,7 +234,7 @@ mod tests {
         let arguments = RecordingArguments { file, decoder: None, sensor: None };
         let error = info(&arguments, false, Format::Text).unwrap_err();
         let text = error.to_string();
-        assert!(text.ends_with("2 bytes behind the last (1 events before the cut)"), "{text}");
+        assert!(text.ends_with("2 bytes after the last (1 events before the cut)"), "{text}");
         info(&arguments, true, Format::Text).unwrap();
         let json = to_json(&Summary::new(FileFormat::Atis), error.downcast_ref());
         assert_eq!(json["truncated"], text);

@@ -25,7 +25,7 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
     let recipe = RawRecipe::parse(&text, &name)?;
     let (trained, imported) = if is_hdf5(&arguments.file)? {
         if arguments.map.is_some() || arguments.key.is_some() || arguments.template {
-            return Err(exit::usage("a graph of NIR needs no --map, --key or --template"));
+            return Err(exit::usage("--map, --key and --template do not apply to a NIR graph"));
         }
         (of_graph(&arguments.file, recipe, &name)?, None)
     } else {
@@ -44,10 +44,10 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
         (trained, Some(imported))
     };
     let Some(out) = &arguments.out else {
-        return Err(exit::usage("--out says where the run is made"));
+        return Err(exit::usage("--out is required: the run directory to create"));
     };
     if out.exists() {
-        return Err(exit::usage(format!("--out: {} exists already", out.display())));
+        return Err(exit::usage(format!("--out: {} already exists", out.display())));
     }
     let resolved = trained.recipe().to_toml()?;
     let manifest = machine::manifest_without_data(trained.recipe().seed);
@@ -57,7 +57,7 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
     let tensors = trained.network().parameters().iter().count();
     outln!("{tensors} tensors imported into {}", out.display());
     if let Some(imported) = imported.filter(|imported| !imported.left_out.is_empty()) {
-        outln!("left out: {}", visible(imported.left_out.join(", ")));
+        outln!("skipped: {}", visible(imported.left_out.join(", ")));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -95,7 +95,7 @@ fn write_graph(_trained: &Trained, out: &Path) -> Result<()> {
 
 /// What a binary says that cannot do it.
 #[cfg(not(feature = "hdf5"))]
-const WITHOUT: &str = "files of NIR need a candlewick that was built with the feature `hdf5`";
+const WITHOUT: &str = "NIR files need a candlewick built with the feature `hdf5`";
 
 pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
     let checkpoint = match arguments.checkpoint {

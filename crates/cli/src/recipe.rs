@@ -19,7 +19,7 @@ pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
             let experiment = Experiment::prepare(read(recipe)?, &name, &machine)?;
             experiment.check_memory()?;
             outln!(
-                "{name} is right: {} parameters, {} spiking layers, {} epochs",
+                "{name} is valid: {} parameters, {} spiking layers, {} epochs",
                 experiment.network().parameters().count(),
                 experiment.network().spiking().len(),
                 experiment.recipe().train.epochs(),

@@ -61,7 +61,7 @@ impl Planned {
         if RunDirectory::inspect(&self.path) != RunState::Absent {
             for name in RunDirectory::mend(&self.path, &self.text, &self.recipe.to_toml()?)? {
                 let path = self.path.join(name);
-                bars.say(&format!("{} was damaged, and is written again", path.display()));
+                bars.say(&format!("{} was damaged and has been rewritten", path.display()));
             }
         }
         Ok(())

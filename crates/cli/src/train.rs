@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     for run in &all {
         run.mend(&bars)?;
         if run.is_complete() {
-            bars.say(&format!("{} is complete already", run.path.display()));
+            bars.say(&format!("{} is already complete", run.path.display()));
         }
     }
     let threads = machine::threads(wanted.threads);

@@ -10,6 +10,9 @@ pub const TIME: usize = 0;
 pub const BATCH: usize = 1;
 
 /// `(T, B)` of an activation `[T, B, …]`.
+///
+/// # Errors
+/// If it has fewer than two axes.
 pub fn time_and_batch(x: &Tensor) -> Result<(usize, usize)> {
     match *x.dims() {
         [t, b, ..] => Ok((t, b)),
@@ -22,12 +25,18 @@ pub fn time_and_batch(x: &Tensor) -> Result<(usize, usize)> {
 }
 
 /// `[T, B, …]` as `[T·B, …]`, the form that layers without memory work on.
+///
+/// # Errors
+/// If it has fewer than two axes.
 pub fn merge_time(x: &Tensor) -> Result<Tensor> {
     time_and_batch(x)?;
     Ok(x.flatten(TIME, BATCH)?)
 }
 
 /// `[T·B, …]` as `[T, B, …]`.
+///
+/// # Errors
+/// If the first axis is no multiple of `time_steps`.
 pub fn split_time(x: &Tensor, time_steps: usize) -> Result<Tensor> {
     let rows = x.dim(0)?;
     if time_steps == 0 || rows % time_steps != 0 {

@@ -9,6 +9,19 @@ use crate::{Error, Result};
 ///
 /// `f` maps the inputs to a tensor of any shape; its values are weighted by fixed, uneven numbers
 /// and summed, so that no error cancels.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candlewick_core::gradient_check::largest_difference;
+///
+/// let x = Tensor::new(&[0.5_f32, -1.0], &Device::Cpu)?;
+/// let difference = largest_difference(&[x], 1e-2, |x| Ok(x[0].sqr()?))?;
+/// assert!(difference < 1e-3, "{difference}");
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
+///
+/// # Errors
+/// If `f` fails.
 pub fn largest_difference(
     inputs: &[Tensor],
     step: f32,

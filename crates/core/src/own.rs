@@ -92,7 +92,7 @@ pub struct Own<T: ?Sized + 'static> {
 }
 
 impl<T: Open + ?Sized> Own<T> {
-    /// The component registered as `name` with its defaults; `None` if there is none of that name.
+    /// The component registered as `name` with its defaults; `None` if that name is not registered.
     ///
     /// # Errors
     /// If a setting has no default.
@@ -101,7 +101,7 @@ impl<T: Open + ?Sized> Own<T> {
         Some(Self::new(entry, &Value::Object(serde_json::Map::new())))
     }
 
-    /// Reads the settings of the component registered as `name`; `None` if there is none of that name.
+    /// Reads the settings of the component registered as `name`; `None` if that name is not registered.
     ///
     /// # Errors
     /// If they are not those of its type.

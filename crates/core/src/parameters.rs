@@ -79,7 +79,7 @@ impl Parameter {
     }
 }
 
-/// All parameters and buffers of a network, in the order of their creation.
+/// All parameters and buffers of a network, in the order of their creation; [`seeded`] has an example.
 #[derive(Clone, Debug)]
 pub struct Parameters {
     entries: Vec<Parameter>,
@@ -118,6 +118,9 @@ impl Parameters {
     }
 
     /// Serializes all entries as safetensors.
+    ///
+    /// # Errors
+    /// If the values cannot be read from their device.
     pub fn to_safetensors(&self) -> Result<Vec<u8>> {
         let mut tensors = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
@@ -138,6 +141,9 @@ impl Parameters {
     /// Takes the values of all entries from safetensors `bytes`; `path` is named in errors.
     ///
     /// Nothing is changed unless every entry is there with its shape, and nothing else is.
+    ///
+    /// # Errors
+    /// Names the entry that is missing, has another shape, or is not of this network.
     pub fn load_safetensors(&self, bytes: &[u8], path: &Path) -> Result<()> {
         let fail = |what: String| Error::Parameters { path: path.into(), what };
         let file = SafeTensors::deserialize(bytes)
@@ -193,7 +199,7 @@ impl std::fmt::Debug for Scope<'_> {
 }
 
 impl<'a> Scope<'a> {
-    /// The place `name` below this one, as [`VarBuilder::pp`].
+    /// The place `name` below this one, as `VarBuilder::pp`.
     pub fn pp(&self, name: impl ToString) -> Self {
         Self { builder: self.builder.pp(name), entries: self.entries.clone() }
     }

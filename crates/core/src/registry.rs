@@ -5,12 +5,13 @@
 ///
 /// The enum reads from and writes to recipes as an externally tagged table
 /// (`[surrogate.triangle]`), knows all names and defaults, and dereferences to the trait of the
-/// kind, so that a law can loop over [`all`](#method.all).
+/// kind, so that a law can loop over `all`.
 ///
 /// ```
 /// # use candlewick_core::registry;
 /// # pub trait Shape: std::fmt::Debug { fn corners(&self) -> u32; }
-/// # #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+/// # #[derive(Clone, Debug, Default, PartialEq)]
+/// # #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 /// # pub struct Square {}
 /// # impl Shape for Square { fn corners(&self) -> u32 { 4 } }
 /// registry! {

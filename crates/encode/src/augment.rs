@@ -84,8 +84,22 @@ registry! {
     }
 }
 
-/// Transforms in the order of application; in a recipe
+/// Transforms in the order of application, which change all frames of a sample in the same way; in a recipe
 /// `augment = [{ crop = { padding = 4 } }, { flip = {} }, { normalize = { by = "cifar10" } }]`.
+///
+/// ```
+/// use candlewick_encode::augment::{Crop, Flip, Normalize, Statistics};
+/// use candlewick_encode::{Augmentation, FrameShape};
+///
+/// let crop = Crop { padding: 4, ..Crop::default() };
+/// let normalize = Normalize::by(Statistics::Cifar10);
+/// let steps = [crop.into(), Flip::default().into(), normalize.into()];
+/// let augmentation: Augmentation = steps.into_iter().collect();
+/// let image = FrameShape { time: 1, height: 32, width: 32, channels: 3 };
+/// assert_eq!(augmentation.check(image)?, image);
+/// assert_eq!(augmentation.evaluation().steps.len(), 1); // normalization stays
+/// # Ok::<(), candlewick_encode::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Augmentation {

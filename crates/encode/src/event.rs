@@ -91,7 +91,25 @@ registry! {
     }
 }
 
-/// From an event recording to frames: represent, then normalize, then resize, then binarize.
+/// From an event recording to frames `[T, H, W, C]`: represent, then normalize, then resize, then binarize.
+///
+/// ```
+/// use candlewick_datasets::Events;
+/// use candlewick_encode::{EventInput, Frames};
+///
+/// let mut events = Events::with_capacity(2, 1, 4);
+/// for (x, t, on) in [(0, 0, true), (0, 10, true), (1, 20, false), (1, 30, true)] {
+///     events.push(x, 0, t, on);
+/// }
+/// // Counts of as many events per frame, for two time steps.
+/// let input = EventInput::default().prepare(1, 2, 2)?;
+/// let mut frames = Frames::new(input.shape());
+/// input.apply(events, &mut frames).expect("all events are on the sensor");
+/// // Two pixels with OFF and ON each.
+/// assert_eq!(frames.frame(0), [0.0, 2.0, 0.0, 0.0]);
+/// assert_eq!(frames.frame(1), [0.0, 0.0, 1.0, 1.0]);
+/// # Ok::<(), candlewick_encode::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EventInput {

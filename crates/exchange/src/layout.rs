@@ -1,12 +1,5 @@
 //! The names and layouts of PyTorch.
 //!
-//! | here | PyTorch |
-//! |---|---|
-//! | convolution `weight` `[kernel_h, kernel_w, in, out]` | `weight` `[out, in, kernel_h, kernel_w]` |
-//! | linear `weight` `[in, out]` | `weight` `[out, in]` |
-//! | `gamma`, `beta` of a normalization | `weight`, `bias` |
-//! | `running_mean`, `running_variance` | `running_mean`, `running_var` |
-//!
 //! The first linear layer behind a map needs no permutation of its inputs: maps are flattened in the
 //! order of PyTorch, C·H·W.
 

@@ -2,7 +2,33 @@
 //!
 //! [`StateDict`] reads what another library wrote; [`import`] gives its tensors to a network, by a
 //! [`NameMap`] where names and order do not decide; [`pytorch`] exports them.
-//! `docs/exchange.md` has the layouts and the limits.
+//!
+//! | candlewick | PyTorch |
+//! |---|---|
+//! | convolution `weight` `[kernel_h, kernel_w, in, out]` | `weight` `[out, in, kernel_h, kernel_w]` |
+//! | linear `weight` `[in, out]` | `weight` `[out, in]` |
+//! | `gamma`, `beta` of a normalization | `weight`, `bias` |
+//! | `running_mean`, `running_variance` | `running_mean`, `running_var` |
+//!
+//! Maps are flattened as C·H·W on both sides. `docs/exchange.md` has the limits.
+//!
+//! ```
+//! use candle_core::Device;
+//! use candlewick_core::{Key, parameters::seeded};
+//! use candlewick_exchange::{NameMap, StateDict, import, pytorch};
+//! use candlewick_network::{Features, Network};
+//!
+//! let image = Features::Map { height: 8, width: 8, channels: 1 };
+//! let build = |seed| Network::spec("4C3-AP2-FC10").build(image, 10, seeded(&Device::Cpu, Key::new(seed)));
+//! let (from, to) = (build(1)?, build(2)?);
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("net.safetensors");
+//! # let path = path.as_path();
+//! std::fs::write(path, pytorch(from.parameters(), path)?)?; // for safetensors.torch.load_file
+//! let imported = import(to.parameters(), &StateDict::read(path, None)?, &NameMap::default())?;
+//! assert_eq!(imported.pairs[0], ("convolution1.weight".into(), "convolution1.weight".into()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod error;
 mod layout;

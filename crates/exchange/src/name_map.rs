@@ -19,6 +19,14 @@ use crate::{Error, Result};
 /// # or a single parameter = a single tensor.
 /// "classifier.weight" = "fc.weight"
 /// ```
+///
+/// ```
+/// use candlewick_exchange::NameMap;
+///
+/// let map = NameMap::parse("ignore = ['head']\nnames.stem = 'conv1'", "map.toml")?;
+/// assert_eq!((&map.names["stem"][..], &map.ignore[..]), ("conv1", &["head".to_owned()][..]));
+/// # Ok::<(), candlewick_exchange::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NameMap {

@@ -35,7 +35,7 @@ impl Array {
 pub struct StateDict {
     pub(crate) path: PathBuf,
     pub(crate) arrays: Vec<Array>,
-    /// Whether the arrays stand in the order of the layers.
+    /// Whether the arrays are in the order of the layers.
     pub(crate) ordered: bool,
     /// Counters of batches, which are left out.
     pub(crate) counters: Vec<String>,
@@ -114,7 +114,7 @@ impl StateDict {
         Ok(Self::of(path, tensors, false))
     }
 
-    /// The tensors `tensors`, which stand in the order of the layers if `ordered`.
+    /// The tensors `tensors`, which are in the order of the layers if `ordered`.
     pub(crate) fn of(
         path: &Path,
         tensors: impl IntoIterator<Item = (String, Tensor)>,

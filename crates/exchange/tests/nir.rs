@@ -280,7 +280,7 @@ fn graphs_that_are_no_networks_are_refused_with_the_node() -> Checked {
     let cases: [(Change, &str); 10] = [
         (
             |graph| graph.edges.push(("input".into(), "classifier".into())),
-            "`input` has 0 nodes before it and 2 behind it",
+            "`input` has 0 nodes before it and 2 after it",
         ),
         (|graph| graph.edges[3].1 = "nowhere".into(), "an edge leads to `nowhere`"),
         // A name from the file does not reach the terminal as it is.

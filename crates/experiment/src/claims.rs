@@ -120,7 +120,7 @@ impl Tests {
     /// Everything that is tested at `scale`.
     ///
     /// # Errors
-    /// If a file is damaged, or names a table, row, grid or axis that there is none of.
+    /// If a file is damaged, or names a table, row, grid or axis that does not exist.
     pub fn at(scale: Scale) -> Result<Self> {
         let mut all = Self::default();
         for (paper, file) in files()? {

@@ -5,6 +5,25 @@
 //! [`Trained`] is the network of a finished run, ready to classify.
 //! [`Tests`] are the claims of the papers, each with the rows of tables that decide it.
 //! A [`Table`] holds the rows of a paper's table, each a recipe at one of three [`Scale`]s.
+//!
+//! ```
+//! use candlewick_experiment::RawRecipe;
+//!
+//! let text = r#"
+//! preset = "spikingjelly"
+//! data.name = "digits"
+//! network.spec = { layers = "16C3-AP2-FC10" }
+//! train.stages = [{ epochs = 10, time_steps = 4 }]
+//! "#;
+//! let recipe = RawRecipe::parse(text, "mine.toml")?.resolve("mine.toml")?;
+//! assert_eq!((recipe.neuron.name(), recipe.train.epochs()), ("lif", 10));
+//! // What it resolves to is a recipe in which nothing is left to defaults.
+//! assert!(recipe.to_toml()?.contains("learning_rate"));
+//!
+//! let error = RawRecipe::parse("seed = 1\nsead = 2", "mine.toml").unwrap_err().to_string();
+//! assert!(error.contains("line 2") && error.contains("sead"), "{error}");
+//! # Ok::<(), candlewick_experiment::Error>(())
+//! ```
 
 pub mod claims;
 mod error;

@@ -133,7 +133,7 @@ impl RawRecipe {
     /// The firing rule of its neuron.
     ///
     /// # Errors
-    /// If it names a preset that there is none of.
+    /// If it names a preset that does not exist.
     pub(crate) fn firing(&self) -> candlewick_core::Result<candlewick_neuron::Firing> {
         Ok(match (&self.neuron, &self.preset) {
             (Some(neuron), _) => *neuron.model().firing(),

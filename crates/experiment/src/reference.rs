@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{Schema, schema_for};
 use serde_json::{Map, Value};
 
@@ -12,7 +13,15 @@ use crate::RawRecipe;
 pub fn schema() -> Schema {
     let mut schema = schema_for!(RawRecipe);
     schema.insert("title".into(), "candlewick recipe".into());
+    RecursiveTransform(without_example).transform(&mut schema);
     schema
+}
+
+/// Cuts a description before its example, which is in Rust.
+fn without_example(schema: &mut Schema) {
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        text.truncate(text.find("\n\n```\n").unwrap_or(text.len()));
+    }
 }
 
 /// Every key of recipes as Markdown: a section per part and component, with type, default and meaning.
@@ -241,10 +250,15 @@ fn default(schema: &Value) -> Option<String> {
     })
 }
 
-/// The doc comment in one line, without the links of rustdoc.
+/// The first paragraph of the doc comment in one line, without the links of rustdoc.
 fn words(schema: &Value) -> String {
     let text = schema["description"].as_str().unwrap_or_default();
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = text.split("\n\n").next().unwrap_or_default();
+    let mut text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // What the colon announces, an equation, is in the reference of the type.
+    if text.ends_with(':') {
+        text.replace_range(text.len() - 1.., ".");
+    }
     let mut plain = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(start) = rest.find("[`") {

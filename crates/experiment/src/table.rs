@@ -58,6 +58,15 @@ impl FromStr for Scale {
 }
 
 /// A table at one scale, all of whose rows are resolved.
+///
+/// ```
+/// use candlewick_experiment::{Scale, Table};
+///
+/// let mut table = Table::open("table-1", Scale::Demo)?;
+/// table.keep_rows(&["sdt".into(), "tet".into()])?;
+/// assert_eq!((table.rows.len(), &table.baseline[..]), (2, "sdt"));
+/// # Ok::<(), candlewick_experiment::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Table {
     /// Name by which it is reproduced, such as `table-1`.

@@ -19,7 +19,7 @@ use crate::experiment::{loaders, network};
 use crate::memory::{self, Footprint};
 use crate::{Error, Machine, Recipe, Result};
 
-/// What stands beside the weights in a file of [`Trained::save`].
+/// What is stored beside the weights in a file of [`Trained::save`].
 #[derive(Serialize, Deserialize)]
 struct Saved {
     recipe: String,
@@ -27,6 +27,17 @@ struct Saved {
 
 /// A trained network with what its samples go through before it: the preparation and the rule of
 /// decision are those of the evaluation of its run.
+///
+/// ```no_run
+/// use candlewick_datasets::{Split, open};
+/// use candlewick_experiment::Trained;
+///
+/// let trained = Trained::open("runs/digits/s1".as_ref())?; // or a file of `candlewick export`
+/// let samples = open("digits", Split::Test, None)?;
+/// let class = trained.classify(&samples.read(0)?)?;
+/// println!("{}", samples.info().classes[class]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Trained {
     recipe: Recipe,

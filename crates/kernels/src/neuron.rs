@@ -35,7 +35,8 @@ pub enum FiringRule {
     AtOrAbove,
 }
 
-/// What a spike does to the potential.
+/// What a spike does to the potential; `reset_mechanism` in snnTorch, `v_reset` in SpikingJelly, which is
+/// `None` there for a reset by subtraction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reset {
@@ -49,6 +50,24 @@ pub enum Reset {
 }
 
 /// The firing and reset rule that all neurons share.
+///
+/// ```text
+/// s = 1 if v > v_threshold (rule ">") or v ≥ v_threshold (rule ">="), else 0
+/// reset = "hard"        v ← (1 - s)·v + s·v_reset
+/// reset = "subtract"    v ← v - s·v_threshold
+/// reset = "none"        v ← v
+/// ```
+///
+/// In the backward pass `∂s/∂v` is the surrogate derivative at `v - v_threshold`, and the reset has the gradient
+/// of its equation, also with respect to `s` unless it is detached.
+/// Potentials have no unit but that of the threshold.
+///
+/// ```
+/// use candlewick_kernels::neuron::{Firing, Reset};
+///
+/// let firing = Firing { v_threshold: 0.5, reset: Reset::Subtract, ..Firing::default() };
+/// assert_eq!(firing.reset(0.75_f32, 1.0), 0.25);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Firing {
@@ -86,7 +105,7 @@ impl Firing {
     }
 
     /// `(scale, shift)` of the reset written without a branch:
-    /// `h = (1 - s * scale) * u - s * shift`, where `subtract` is what a soft reset takes away.
+    /// `h = (1 - s * scale) * u - s * shift`, where `subtract` is what a soft reset subtracts.
     ///
     /// A `match` here would stay in the loops over neurons as a switch and keep them from being
     /// vectorized.

@@ -69,6 +69,16 @@ enum Domain {
 }
 
 /// The name of a random stream: a seed and a path of purposes and indices.
+///
+/// ```
+/// use candlewick_kernels::random::Key;
+///
+/// let key = Key::new(1).named("shuffle").at(3); // the order of the samples in epoch 3
+/// assert_eq!(key.word(5), key.word(5)); // a function of key and index, without state
+/// assert_ne!(key.word(5), Key::new(2).named("shuffle").at(3).word(5));
+/// let mut stream = key.stream();
+/// assert!((0.0..1.0).contains(&stream.uniform()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key(u64);
 

@@ -1,11 +1,4 @@
-//! Plain regularizers of the activity, each a mean over the spiking layers:
-//!
-//! ```text
-//! firing-rate target    lambda · (rate - target)²
-//! spike penalty         l1 · rate + l2 · rate²
-//! ```
-//!
-//! where the rate of a layer is its number of spikes per neuron, step and sample.
+//! Plain regularizers of the activity, each a mean over the spiking layers.
 
 use std::sync::Arc;
 
@@ -15,7 +8,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::Method;
 
-/// Settings of the firing-rate target.
+/// A pull of firing rates to a target, a term of the loss:
+///
+/// ```text
+/// lambda · mean over the layers of (rate - target)²
+/// ```
+///
+/// where the rate of a layer is its number of spikes per neuron, step and sample, in [0, 1]. Its gradient reaches
+/// the potentials through the surrogate, as that of every spike.
+///
+/// Elsewhere: `l1_rate_sparsity` and the like in snnTorch's `functional.reg` pull to 0.
+///
+/// ```
+/// use candlewick_methods::FiringRateTarget;
+/// use candlewick_neuron::{Activity, ActivityPenalty};
+///
+/// let activity = Activity { spikes: 30, elements: 100, ..Activity::default() };
+/// let (value, _gradient) = FiringRateTarget { lambda: 0.1, target: 0.1 }.penalty(&activity);
+/// assert!((value - 0.1 * 0.2 * 0.2).abs() < 1e-8);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FiringRateTarget {
@@ -61,10 +72,24 @@ impl ActivityPenalty for FiringRateTarget {
     }
 }
 
-/// Settings of the L1 and L2 penalties on spikes.
+/// L1 and L2 penalties on spikes, a term of the loss:
 ///
+/// ```text
+/// mean over the layers of l1 · rate + l2 · rate²
+/// ```
+///
+/// where the rate of a layer is its number of spikes per neuron, step and sample, in [0, 1].
 /// A spike is 0 or 1, so that their absolute values and their squares have the same mean, the rate; the
 /// L2 penalty is that of the layers' rates.
+///
+/// ```
+/// use candlewick_methods::SpikePenalty;
+/// use candlewick_neuron::{Activity, ActivityPenalty};
+///
+/// let activity = Activity { spikes: 50, elements: 100, ..Activity::default() };
+/// let (value, _gradient) = SpikePenalty { l1: 0.5, l2: 1.0 }.penalty(&activity);
+/// assert_eq!(value, 0.25 + 0.25);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpikePenalty {

@@ -11,7 +11,22 @@ use crate::{Loss, Method};
 /// Cross-entropy of the mean output over time: `L = CE(1/T · Σ_t O(t), y)`.
 ///
 /// The baseline of the papers; TET calls it SDT, "standard direct training"
-/// (arXiv:2202.11946, eq. 7).
+/// (arXiv:2202.11946, eq. 7). Logits are `[T, B, K]`, labels `[B]` (u32); the loss, in nats, is a mean over the
+/// batch.
+///
+/// Elsewhere: `torch.nn.functional.cross_entropy(out.mean(0), labels)` of SpikingJelly's examples; snnTorch's
+/// `ce_rate_loss` is another loss, that of each step ([`Tet`](crate::Tet)).
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candlewick_methods::{CrossEntropy, Loss};
+///
+/// let logits = Tensor::zeros((4, 2, 10), DType::F32, &Device::Cpu)?; // [T, B, K]
+/// let labels = Tensor::new(&[3_u32, 7], &Device::Cpu)?;
+/// let loss = CrossEntropy::default().loss(&logits, &labels)?.to_scalar::<f32>()?;
+/// assert!((loss - 10_f32.ln()).abs() < 1e-6);
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CrossEntropy {

@@ -42,7 +42,16 @@ pub enum TraceTime {
 /// dL/dW = Σ_t (dL/dW)[t] ⊙ M[t]
 /// ```
 ///
-/// Only the gradient with respect to the weight is scaled. A layer whose traces do not meet has `M = 1`.
+/// Only the gradient with respect to the weight is scaled, that of synapses between spiking layers. `M` is in
+/// [1 - alpha, 1]; a layer whose traces do not meet has `M = 1`.
+///
+/// ```
+/// use candlewick_methods::{GradientScaling, Method};
+///
+/// assert!(GradientScaling { alpha: 0.5, ..GradientScaling::default() }.weight_rule().is_some());
+/// // Without scaling there is no rule, and the gradient is the plain one, to the bit.
+/// assert!(GradientScaling { alpha: 0.0, ..GradientScaling::default() }.weight_rule().is_none());
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GradientScaling {

@@ -8,8 +8,34 @@ use candlewick_core::{Error, Result};
 use crate::{AnyLoss, Method};
 
 /// A loss of the logits of all time steps.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candlewick_core::Result;
+/// use candlewick_methods::Loss;
+///
+/// /// The squared distance of the mean output to 1 for the right class and 0 for the others.
+/// #[derive(Debug)]
+/// struct SquaredError;
+///
+/// impl Loss for SquaredError {
+///     fn loss(&self, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+///         let output = logits.mean(0)?; // [T, B, K] to [B, K]
+///         let classes = Tensor::eye(output.dim(1)?, output.dtype(), output.device())?;
+///         Ok((output - classes.index_select(labels, 0)?)?.sqr()?.mean_all()?)
+///     }
+/// }
+///
+/// let logits = Tensor::new(&[[[1_f32, 0.5]], [[0.0, 0.5]]], &Device::Cpu)?;
+/// let loss = SquaredError.loss(&logits, &Tensor::new(&[1_u32], &Device::Cpu)?)?;
+/// assert_eq!(loss.to_scalar::<f32>()?, 0.25);
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 pub trait Loss: Debug + Send + Sync {
     /// The scalar loss of logits `[T, B, K]` and labels `[B]` (u32), a mean over the batch.
+    ///
+    /// # Errors
+    /// If the logits are not `[T, B, K]`, the labels do not fit, or candle fails.
     fn loss(&self, logits: &Tensor, labels: &Tensor) -> Result<Tensor>;
 
     /// What makes the settings unusable, as (field, expected); `None` if they are fine.

@@ -26,7 +26,6 @@ pub enum MaskSite {
 }
 
 /// Masked surrogate gradients (Li, Zhao, Zhao, Zeng, Neural Networks 2024, arXiv:2406.19645).
-///
 /// In every backward pass a fresh mask sets elements of the surrogate derivative to 0 with
 /// probability `p`, independently for every time step, sample and neuron (`msg/surrogate.py`):
 ///
@@ -34,15 +33,41 @@ pub enum MaskSite {
 /// sg'(x) = 0 with probability p, else sg(x)
 /// ```
 ///
+/// The mask is drawn from the random stream of the training step and the layer, so that a run can be repeated.
+/// With `p = 0` the training is that without a mask, to the bit.
 /// The forward pass is untouched. The paper's text can also be read as a mask on the weight
 /// gradient, `W ← W - eta · (G ⊙ M)`; `site = "weight"` does that.
+///
+/// Elsewhere: `mixedplgrad` and `sub_prob` in the code of the paper.
+///
+/// ```
+/// use candle_core::Device;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_methods::{MaskedSurrogate, Method, SpikingSite};
+/// use candlewick_neuron::{Lif, Settings};
+/// use candlewick_surrogate::{Effective, Site, Surrogate, Triangle};
+///
+/// let (surrogate, neuron) = (Triangle::default().shared(), Lif::default().model());
+/// let site = SpikingSite { surrogate: &surrogate, neuron: &neuron, learned: &[], gammas: &[] };
+/// let scope = seeded(&Device::Cpu, Key::new(0)).into();
+/// let method = MaskedSurrogate { p: 0.25, ..MaskedSurrogate::default() };
+/// let rule = method.surrogate_rule(&site, &scope)?.expect("a rule");
+///
+/// let pass = Site { key: Key::new(7), elements: 4000, time_steps: 4 };
+/// let masked = rule.apply(Effective { surrogate, parameter: None }, pass)?.surrogate;
+/// let mut derivatives = vec![0.0; 4000];
+/// masked.derivative(0, &vec![0.0; 4000], &mut derivatives); // the triangle has 1 at the distance 0
+/// let kept = derivatives.iter().filter(|&&derivative| derivative == 1.0).count();
+/// assert!((2900..3100).contains(&kept), "{kept}");
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaskedSurrogate {
     /// Probability that an element is set to 0, in [0, 1], rounded to steps of 2⁻¹⁶. Default 0.5
     /// (`sub_prob`).
     pub p: f32,
-    /// Whether what is left is scaled by 1/(1-p). Default false, as in the code; the paper's
+    /// Whether the remaining elements are scaled by 1/(1-p). Default false, as in the code; the paper's
     /// analysis of the variance assumes true.
     pub rescale: bool,
     /// Default `membrane`.

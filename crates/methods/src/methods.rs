@@ -11,7 +11,18 @@ use candlewick_surrogate::{Surrogate, SurrogateRule};
 
 use crate::{CrossEntropy, Loss, Method, Moment, Outputs, Scores, SpikingSite, Trials};
 
-/// Methods in the order in which they are applied.
+/// Methods in the order in which they are applied; give the same to the network and to the trainer.
+///
+/// ```
+/// use candlewick_methods::{Methods, Shortcut, Tet};
+/// use candlewick_neuron::{Lif, Settings};
+/// use candlewick_surrogate::Triangle;
+///
+/// let methods = Methods::new().with(Shortcut::default()).with(Tet { lambda: 2.0, ..Tet::default() });
+/// let problem = methods.problem(&Triangle::default(), &*Lif::default().model());
+/// let (path, expected) = problem.expect("lambda is out of its range");
+/// assert_eq!((&path[..], &expected[..]), ("tet.lambda", "a number in [0, 1]"));
+/// ```
 #[derive(Debug, Default)]
 pub struct Methods(Vec<Box<dyn Method>>);
 

@@ -47,7 +47,6 @@ impl Default for ParameterSearch {
 }
 
 /// Parametric surrogate gradients, PSG (Wang, Cheng, Lim, arXiv:2304.13289).
-///
 /// **Inferred from the abstract**: neither the paper's equations nor its code were found. The
 /// abstract says that the surrogate's parameter is updated iteratively; here it is one scalar per
 /// spiking layer (or one for all), learned by back-propagation with the smooth step that the
@@ -61,6 +60,19 @@ impl Default for ParameterSearch {
 /// in the form of the code of MPD-AGL: `±γ·v_threshold` at one time step and `±√(1 + decay²)·γ·v_threshold` at
 /// several, with the mean normalization weight `γ`. By search, every few epochs each scalar `w` is
 /// tried as `w`, `w·(1 + d)` and `w·(1 - d)`, and the best stays.
+///
+/// The parameter is the one that the surrogate's page names first (`gamma` of the triangle, `alpha` of the
+/// arctangent); a surrogate without one is refused where the network is built.
+///
+/// ```
+/// use candlewick_methods::{Method, ParametricSurrogate};
+/// use candlewick_neuron::{Lif, Settings};
+/// use candlewick_surrogate::{Heaviside, Triangle};
+///
+/// let (psg, lif) = (ParametricSurrogate::default(), Lif::default().model());
+/// assert!(psg.misfit(&Triangle::default(), &*lif).is_none());
+/// assert!(psg.misfit(&Heaviside {}, &*lif).is_some()); // it has no width to learn
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ParametricSurrogate {

@@ -24,7 +24,6 @@ pub enum PotentialObjective {
 }
 
 /// Potential distribution adjustment, PDA (Wang, Cheng, Lim, arXiv:2304.13289).
-///
 /// **Inferred from the abstract** and a third party's one-line description ("a symmetric
 /// distribution-divergence objective"): neither the paper's equations nor its code were found.
 /// A normal distribution is fitted to the pre-reset potentials of each layer, and its symmetric
@@ -37,6 +36,18 @@ pub enum PotentialObjective {
 /// with the mean `m` and the variance `s²` of the layer's potentials. Two other readings of the
 /// abstract are built: the mean and the variance of the layer's own currents as the target, and,
 /// instead of the divergence, the quantization error `mean((u - s)²)` of potentials `u` to spikes `s`.
+///
+/// Mean and variance are over time, batch and neurons of a layer, `[T, B, …]`, potentials in the units of the
+/// threshold, the divergence in nats.
+///
+/// ```
+/// use candlewick_methods::{PotentialDistribution, symmetric_divergence};
+///
+/// // (mean, variance) of the potentials, and of the target.
+/// assert_eq!(symmetric_divergence((0.0, 1.0), (0.0, 1.0)), 0.0);
+/// assert_eq!(symmetric_divergence((1.0, 1.0), (0.0, 1.0)), 0.5);
+/// assert_eq!(PotentialDistribution::default().sigma(0.5), 0.5); // by default the threshold
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PotentialDistribution {

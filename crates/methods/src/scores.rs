@@ -4,6 +4,17 @@ use candle_core::Tensor;
 use candlewick_core::{Error, Result};
 
 /// Scores `[T, B, K]` of the classes.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candlewick_methods::Scores;
+///
+/// let logits = Tensor::new(&[[[1_f32, 0.0]], [[0.0, 3.0]]], &Device::Cpu)?; // T = 2, B = 1, K = 2
+/// let scores = Scores::new(&logits)?;
+/// assert_eq!(scores.right_at(0, &[1]), [false]);
+/// assert_eq!(scores.right_up_to(&[1.0, 1.0], &[1]), [0, 1]); // after the first step, after both
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
     values: Vec<f32>,

@@ -20,7 +20,6 @@ pub enum ShortcutSchedule {
 }
 
 /// Shortcut back-propagation (Guo et al., `NeurIPS` 2024, arXiv:2401.04486).
-///
 /// Every stage but the last has a side head (global average pooling, linear layer) whose logits are
 /// added to those of the network in training, so that the gradient reaches the first layers at once;
 /// the heads are dropped for inference:
@@ -29,7 +28,16 @@ pub enum ShortcutSchedule {
 /// o = b_n(x) + c · Σ_{l<n} b_l(x)          eq. 6: c = 1;  eq. 10: c = lambda · (1 - i/I)
 /// ```
 ///
-/// for iteration `i` of `I`. Where the heads stand is our reading: the paper's figure was not seen.
+/// for iteration `i` of `I`, with logits `[T, B, K]` on both sides. Where the heads stand is our reading: the
+/// paper's figure was not seen. A network of a single stage has no place for a head and is refused.
+///
+/// ```
+/// use candlewick_methods::{Shortcut, ShortcutSchedule};
+///
+/// assert_eq!(Shortcut::default().coefficient(0.5), 1.0);
+/// let evolutionary = Shortcut { schedule: ShortcutSchedule::Evolutionary, ..Shortcut::default() };
+/// assert_eq!([0.0, 0.5, 1.0].map(|done| evolutionary.coefficient(done)), [0.25, 0.125, 0.0]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shortcut {

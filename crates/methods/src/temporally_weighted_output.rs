@@ -27,8 +27,23 @@ pub enum WeightDecision {
 /// a_t ← (1 - momentum) · a_t + momentum · acc_t / mean_t(acc_t)      after an epoch
 /// ```
 ///
-/// where `acc_t` is the share of training samples that step `t` classified rightly in the epoch.
+/// where `acc_t` is the share of training samples that step `t` classified correctly in the epoch.
 /// The weights are constants for the gradient, keep a mean of 1, and are used in tests as well.
+/// The paper's text starts at 1/T and normalizes by all samples; it is the same up to the factor that makes the
+/// mean 1.
+///
+/// Elsewhere: `--attout` in the code of the paper.
+///
+/// ```
+/// use candlewick_methods::OutputWeights;
+///
+/// let mut weights = OutputWeights::default();
+/// weights.observe(&[80, 90, 100, 130]); // samples that each step classified correctly
+/// weights.end_epoch(5, 5, 0.3); // the epoch, start_epoch, momentum
+/// for (weight, expected) in weights.get(4).into_iter().zip([0.94, 0.97, 1.0, 1.09]) {
+///     assert!((weight - expected).abs() < 1e-6_f32);
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TemporallyWeightedOutput {
@@ -117,7 +132,7 @@ impl Method for TemporallyWeightedOutput {
 pub struct OutputWeights {
     /// The weights `a_t`; empty until the number of time steps is known.
     pub weights: Vec<f32>,
-    /// Samples of this epoch that each step classified rightly.
+    /// Samples of this epoch that each step classified correctly.
     pub right: Vec<u64>,
 }
 

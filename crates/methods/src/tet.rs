@@ -16,7 +16,23 @@ use crate::{Loss, Method};
 /// L_TOTAL = (1 - lambda) · L_TET + lambda · L_MSE
 /// ```
 ///
+/// Logits `O` are `[T, B, K]`, labels `y` `[B]` (u32); the mean of `L_MSE` is over batch and classes, and both
+/// parts are means over the batch. With one time step and `lambda` = 0 it is
+/// [`CrossEntropy`](crate::CrossEntropy).
 /// The rule of inference is unchanged: the class of the largest mean output.
+///
+/// Elsewhere: `TET_loss` in the code of the paper; without `L_MSE`, `ce_rate_loss` of snnTorch.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candlewick_methods::{Loss, Tet};
+///
+/// let logits = Tensor::zeros((4, 2, 10), DType::F32, &Device::Cpu)?; // [T, B, K]
+/// let labels = Tensor::new(&[3_u32, 7], &Device::Cpu)?;
+/// let loss = Tet { lambda: 0.05, ..Tet::default() }.loss(&logits, &labels)?.to_scalar::<f32>()?;
+/// assert!((loss - (0.95 * 10_f32.ln() + 0.05)).abs() < 1e-6); // phi = 1
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tet {

@@ -158,7 +158,29 @@ impl Currents {
     }
 }
 
-/// Convolution or linear layer, normalization, neurons.
+/// Convolution or linear layer, normalization, neurons: `[T, B, H, W, C]` or `[T, B, N]` to spikes.
+///
+/// Parameters at its scope: `weight`, `bias`, `normalization.gamma`, `normalization.beta` and its running
+/// statistics, `neuron.…` for what the neuron learns.
+///
+/// Elsewhere: `Conv2d`, `BatchNorm2d`, `LIFNode` in a row (SpikingJelly), `Conv2d` and `Leaky` (snnTorch).
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::ModuleT;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_network::{Block, ConvolutionSettings, Features, Parts};
+/// use candlewick_neuron::{Lif, Settings};
+/// use candlewick_surrogate::{Surrogate, Triangle};
+///
+/// let parts = Parts::new(Lif::default().model(), Triangle::default().shared());
+/// let image = Features::Map { height: 8, width: 8, channels: 1 };
+/// let builder = seeded(&Device::Cpu, Key::new(1));
+/// let block = Block::convolution(image, ConvolutionSettings::same(16, 3), &parts, builder)?;
+/// let x = Tensor::ones((4, 1, 8, 8, 1), DType::F32, &Device::Cpu)?; // [T, B, H, W, C]
+/// assert_eq!(block.forward_t(&x, true)?.dims(), [4, 1, 8, 8, 16]);
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Block {
     pub(crate) currents: Currents,

@@ -11,6 +11,24 @@ use candlewick_surrogate::{Surrogate, Triangle};
 use crate::{Architecture, Features, Network, Parts, Spec, ThresholdBatchNorm};
 
 /// Builds a [`Network`]; see [`Network::spec`] and [`Network::of`].
+///
+/// ```
+/// use candle_core::Device;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_network::{Features, Network, ResNet19};
+/// use candlewick_neuron::ParametricLif;
+/// use candlewick_surrogate::Arctan;
+///
+/// let image = Features::Map { height: 32, width: 32, channels: 3 };
+/// let network = Network::of(ResNet19::default())
+///     .neuron(ParametricLif::default())
+///     .surrogate(Arctan::default())
+///     .time_steps(4)
+///     .build(image, 10, seeded(&Device::Cpu, Key::new(1)))?;
+/// // Those of the networks of the papers, and a time constant for each of the 18 spiking layers.
+/// assert_eq!((network.parameters().count(), network.spiking().len()), (12_630_858 + 18, 18));
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Blueprint<'a> {
     architecture: Arc<dyn Architecture>,

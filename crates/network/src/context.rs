@@ -2,7 +2,19 @@
 
 use candlewick_core::Key;
 
-/// The settings of a forward pass.
+/// The settings of a forward pass: [`Network::forward`](crate::Network::forward) takes them, `forward_t` chooses
+/// them.
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_network::Context;
+///
+/// let step = 17;
+/// let context = Context::training(4, Key::new(1).named("steps").at(step));
+/// assert!(context.training && context.gradients);
+/// let context = Context { census: true, ..Context::evaluation(4) };
+/// assert!(!context.training && !context.gradients);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent questions, answered by name")]
 pub struct Context {

@@ -44,7 +44,33 @@ impl ConvolutionSettings {
 /// The largest side of a kernel, and the largest step.
 const MOST_SIDE: usize = 1 << 10;
 
-/// A convolution layer.
+/// A two-dimensional convolution of every time step: `[T, B, H, W, C]` to `[T, B, H', W', C']` with
+/// `H' = (H + 2·padding - kernel) / stride + 1`, rounded down.
+///
+/// ```text
+/// y[t, b, i, j, o] = bias[o] + Σ_{k,l,c} weight[k, l, c, o] · x[t, b, stride·i + k - padding, stride·j + l - padding, c]
+/// ```
+///
+/// Parameters: `weight` `[kernel_h, kernel_w, in, out]` and, if asked for, `bias` `[out]`.
+/// Binary inputs go through kernels that add up rows of weights; the result is that of candle's `conv2d` up to
+/// rounding.
+///
+/// Elsewhere: `nn.Conv2d` with weights `[out, in, kernel_h, kernel_w]`, which the layers of SpikingJelly apply
+/// to merged time and batch in multi-step mode.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::ModuleT;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_network::{Convolution, ConvolutionSettings, Features};
+///
+/// let image = Features::Map { height: 8, width: 8, channels: 2 };
+/// let builder = seeded(&Device::Cpu, Key::new(1));
+/// let layer = Convolution::new(image, ConvolutionSettings::same(16, 3), builder)?;
+/// let x = Tensor::ones((4, 1, 8, 8, 2), DType::F32, &Device::Cpu)?; // [T, B, H, W, C]
+/// assert_eq!(layer.forward_t(&x, false)?.dims(), [4, 1, 8, 8, 16]);
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Convolution(pub(crate) Synapse);
 

@@ -10,7 +10,26 @@ use crate::layer::Backward;
 use crate::signal::Values;
 use crate::{Array, Context, Element, Features, Layer, Pass, Signal};
 
-/// Sets elements to 0 with probability `p` in training and scales the others by 1/(1-p).
+/// Sets elements to 0 with probability `p` in training and scales the others by 1/(1-p); the identity in
+/// evaluation.
+///
+/// One mask per sample holds for all time steps, so that a neuron is silent for the whole sample. It is drawn from
+/// the random stream of the training step and the layer.
+///
+/// Elsewhere: `layer.Dropout` in SpikingJelly, which holds its mask until `reset_net`; `nn.Dropout` draws one per
+/// call, and so per step in a loop over time.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candlewick_core::Key;
+/// use candlewick_network::{Context, Dropout, Features, Layer};
+///
+/// let dropout = Dropout::new("dropout", Features::Vector { size: 100 }, 0.5)?;
+/// let x = Tensor::ones((2, 1, 100), DType::F32, &Device::Cpu)?; // [T, B, N]
+/// let y = dropout.apply(&x, &Context::training(2, Key::new(3)))?.squeeze(1)?.to_vec2::<f32>()?;
+/// assert!(y[0] == y[1] && y[0].iter().all(|&y| y == 0.0 || y == 2.0));
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Dropout {
     p: f32,

@@ -5,6 +5,14 @@ use std::fmt;
 use candlewick_core::{Error, Result};
 
 /// What follows `[T, B]` in the shape of an activation.
+///
+/// ```
+/// use candlewick_network::Features;
+///
+/// let image = Features::Map { height: 8, width: 6, channels: 3 };
+/// assert_eq!((image.dims(), image.count(), image.pixels()), (vec![8, 6, 3], 144, 48));
+/// assert_eq!(Features::Vector { size: 10 }.dims(), [10]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Features {
     /// A channels-last image `[H, W, C]`.

@@ -11,6 +11,17 @@ use crate::{Array, Element, Features, Layer, Pass, Signal};
 
 /// `[T, B, H, W, C]` to `[T, B, C·H·W]`, in the order of PyTorch's `flatten`, so that the weights
 /// of a linear layer behind it mean the same there and here.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candlewick_network::{Context, Features, Flatten, Layer};
+///
+/// let flatten = Flatten::new(Features::Map { height: 1, width: 2, channels: 2 });
+/// let x = Tensor::new(&[1_f32, 2.0, 3.0, 4.0], &Device::Cpu)?.reshape((1, 1, 1, 2, 2))?;
+/// let y = flatten.apply(&x, &Context::evaluation(1))?;
+/// assert_eq!(y.flatten_all()?.to_vec1::<f32>()?, [1.0, 3.0, 2.0, 4.0]);
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Flatten(Features);
 

@@ -2,6 +2,18 @@
 //!
 //! Activations are `[T, B, H, W, C]` or `[T, B, N]`; an input that is the same at every step is
 //! `[1, B, …]`, and what comes before the first neuron then runs once.
+//!
+//! | type | what it is for |
+//! |---|---|
+//! | [`Network`], [`Blueprint`] | a network, and the builder that makes one |
+//! | [`Spec`], [`ResNet19`], [`ResNet`], [`SewResNet`], [`WideResNet`], [`Vgg`], [`VggSnn`], [`CifarNet`] | the plans of networks; [`AnyNetwork`] has them by name |
+//! | [`Convolution`], [`Linear`], [`Normalization`], [`Spiking`], [`AveragePool`], [`MaxPool`], [`GlobalAveragePool`], [`Dropout`], [`Flatten`] | layers |
+//! | [`Block`], [`BasicBlock`], [`SewBlock`] | layers that belong together |
+//! | [`Stream`] | a trained network on a sequence that arrives step by step |
+//! | [`Layer`], [`Pass`], [`Signal`], [`Architecture`], [`NetworkBuilder`] | to write layers and networks of your own |
+//!
+//! Parameters come from a `VarBuilder` of candle: over a `VarMap`, over a file, or
+//! [`seeded`](candlewick_core::parameters::seeded). Weights are `[kernel_h, kernel_w, in, out]` and `[in, out]`.
 
 mod array;
 mod block;
@@ -45,6 +57,7 @@ pub use block::{Block, SynapseObservation};
 pub use blueprint::Blueprint;
 pub use buffer::Buffer;
 pub use builder::{NetworkBuilder, Parts};
+#[doc(no_inline)]
 pub use candlewick_methods::Outputs;
 pub use context::Context;
 pub use convolution::{Convolution, ConvolutionSettings};

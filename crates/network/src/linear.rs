@@ -30,7 +30,24 @@ impl LinearSettings {
     }
 }
 
-/// A linear layer.
+/// A linear layer, applied to every time step: `[T, B, N]` to `[T, B, M]`, `y = x · weight + bias`.
+///
+/// Parameters: `weight` `[in, out]` and, if asked for, `bias` `[out]`.
+///
+/// Elsewhere: `nn.Linear` with weights `[out, in]`.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::ModuleT;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_network::{Features, Linear, LinearSettings};
+///
+/// let builder = seeded(&Device::Cpu, Key::new(1));
+/// let layer = Linear::new(Features::Vector { size: 20 }, LinearSettings::new(10), builder)?;
+/// let x = Tensor::ones((4, 2, 20), DType::F32, &Device::Cpu)?; // [T, B, N]
+/// assert_eq!(layer.forward_t(&x, false)?.dims(), [4, 2, 10]);
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Linear(pub(crate) Synapse);
 

@@ -24,6 +24,11 @@ use crate::{
 /// A spiking network: one operation of candle's graph, from the input and the parameters to the
 /// logits.
 ///
+/// The input is `[T, B, H, W, C]` or `[T, B, N]`, or `[1, B, …]` if it is the same at every step; the logits are
+/// `[T, B, K]`, and it is for a loss to reduce them over time.
+/// It is a `ModuleT` of candle: `forward_t(&input, true)` trains (statistics of the batch, dropout, methods),
+/// `forward_t(&input, false)` evaluates.
+///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
 /// use candle_nn::{AdamW, ModuleT, Optimizer, VarBuilder, VarMap, loss};
@@ -114,7 +119,7 @@ impl Network {
     /// Runs the network on `[T, B, H, W, C]`, or on `[1, B, H, W, C]` for an input that is the same
     /// at every step: logits `[T, B, K]`, in training also those of the side heads.
     ///
-    /// If the context asks for gradients, [`Tensor::backward`] of a loss of the result runs the
+    /// If the context asks for gradients, `backward` of a loss of the result runs the
     /// backward pass of the network; otherwise it fails.
     ///
     /// # Errors

@@ -95,7 +95,7 @@ pub(crate) fn all_reduced() -> Vec<(AnyNetwork, [usize; 3])> {
     all
 }
 
-/// Whether side heads may stand in the network: whether it has more than one stage.
+/// Whether the network may have side heads: whether it has more than one stage.
 fn has_stages(network: &AnyNetwork) -> bool {
     !matches!(network, AnyNetwork::Spec(_))
 }

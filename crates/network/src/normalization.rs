@@ -1,13 +1,4 @@
 //! Batch normalization over time, batch and space, per channel.
-//!
-//! "tdBN" (Zheng et al., AAAI 2021, arXiv:2011.05280, eqs. 5 and 6):
-//!
-//! ```text
-//! x̂ = alpha · v_threshold · (x - mean) / √(variance + epsilon);   y = gamma · x̂ + beta
-//! ```
-//!
-//! with `alpha = 1/√n` on each of `n` parallel branches. TET's code is this with
-//! `alpha · v_threshold = 1` on every branch.
 
 use std::sync::Arc;
 
@@ -27,7 +18,7 @@ use crate::layer::Backward;
 use crate::signal::Values;
 use crate::{Array, Element, Features, Layer, Pass, Signal};
 
-/// Settings of the normalization in a recipe.
+/// Settings of [`Normalization`], as a recipe holds them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ThresholdBatchNorm {
@@ -49,7 +40,38 @@ impl Default for ThresholdBatchNorm {
     }
 }
 
-/// A normalization layer.
+/// Threshold-dependent batch normalization, "tdBN" (Zheng et al., AAAI 2021, arXiv:2011.05280, eqs. 5 and 6): over
+/// time, batch and space, per channel, the last axis of `[T, B, …, C]`.
+///
+/// ```text
+/// x̂ = alpha · v_threshold · (x - mean) / √(variance + epsilon);   y = gamma · x̂ + beta
+/// ```
+///
+/// with `alpha = 1/√n` on each of `n` parallel branches; `alpha · v_threshold` is
+/// [`ThresholdBatchNorm::factor`]. TET's code is this with the factor 1 on every branch, which is plain batch
+/// normalization of merged time and batch.
+/// Training uses mean and (biased) variance of the batch and moves the running ones towards them, the variance
+/// unbiased; evaluation uses the running ones.
+///
+/// Parameters `gamma` (1) and `beta` (0), buffers `running_mean` and `running_variance`, all `[C]`.
+///
+/// Elsewhere: `ThresholdDependentBatchNorm2d` in SpikingJelly, whose factor is in the initial weights;
+/// `BatchNormTT2d` in snnTorch is another normalization, with parameters per time step.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candle_nn::ModuleT;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_network::{Features, Normalization, ThresholdBatchNorm};
+///
+/// let builder = seeded(&Device::Cpu, Key::new(1));
+/// let settings = ThresholdBatchNorm::default();
+/// let layer = Normalization::new(Features::Vector { size: 1 }, settings, false, builder)?;
+/// let x = Tensor::new(&[1_f32, 3.0], &Device::Cpu)?.reshape((2, 1, 1))?; // [T, B, C]
+/// let y = layer.forward_t(&x, true)?.flatten_all()?.to_vec1::<f32>()?;
+/// assert!((y[0] + 1.0).abs() < 1e-4 && (y[1] - 1.0).abs() < 1e-4); // mean 2, variance 1
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Normalization {
     settings: ThresholdBatchNorm,

@@ -270,20 +270,53 @@ macro_rules! pooling {
 }
 
 pooling! {
-    /// The mean of each window.
+    /// The mean of each window: `[T, B, H, W, C]` to `[T, B, H', W', C]` with
+    /// `H' = (H + 2·padding - size) / stride + 1`, rounded down: incomplete windows are left out.
+    ///
+    /// Padding counts as zeros. Elsewhere: `nn.AvgPool2d`.
+    ///
+    /// ```
+    /// use candle_core::{Device, Tensor};
+    /// use candlewick_network::{Context, Features, Layer, AveragePool};
+    ///
+    /// let pool = AveragePool::new(Features::Map { height: 2, width: 2, channels: 1 }, 2)?;
+    /// let x = Tensor::new(&[1_f32, 0.0, 1.0, 1.0], &Device::Cpu)?.reshape((1, 1, 2, 2, 1))?;
+    /// let y = pool.apply(&x, &Context::evaluation(1))?; // [T, B, 1, 1, C]
+    /// assert_eq!(y.flatten_all()?.to_vec1::<f32>()?, [0.75]);
+    /// # Ok::<(), candlewick_core::Error>(())
+    /// ```
     AveragePool, Pooling::Average
 }
 
 pooling! {
-    /// The maximum of each window.
+    /// The maximum of each window: `[T, B, H, W, C]` to `[T, B, H', W', C]` with
+    /// `H' = (H + 2·padding - size) / stride + 1`, rounded down: incomplete windows are left out.
+    ///
+    /// Padding is never a maximum.
+    /// The gradient goes to the first element of the window that has the maximum: spikes tie everywhere, and it
+    /// must not be counted more than once. Elsewhere: `nn.MaxPool2d`.
+    ///
+    /// ```
+    /// use candle_core::{Device, Tensor};
+    /// use candlewick_network::{Context, Features, Layer, MaxPool};
+    ///
+    /// let pool = MaxPool::new(Features::Map { height: 2, width: 2, channels: 1 }, 2)?;
+    /// let x = Tensor::new(&[1_f32, 0.0, 1.0, 1.0], &Device::Cpu)?.reshape((1, 1, 2, 2, 1))?;
+    /// let y = pool.apply(&x, &Context::evaluation(1))?; // [T, B, 1, 1, C]
+    /// assert_eq!(y.flatten_all()?.to_vec1::<f32>()?, [1.0]);
+    /// # Ok::<(), candlewick_core::Error>(())
+    /// ```
     MaxPool, Pooling::Max
 }
 
-/// The mean over the whole map: `[T, B, H, W, C]` to `[T, B, C]`.
+/// The mean over the whole map: `[T, B, H, W, C]` to `[T, B, C]`; `nn.AdaptiveAvgPool2d(1)` and `flatten` in
+/// PyTorch.
 #[derive(Clone, Debug)]
 pub struct GlobalAveragePool(Window);
 
 impl GlobalAveragePool {
+    /// Pools maps of the shape `input`.
+    ///
     /// # Errors
     /// If `input` is not a map.
     pub fn new(input: Features) -> Result<Self> {

@@ -7,6 +7,32 @@ use crate::{
 };
 
 /// The plan of a network: which layers it has, for a given input and number of classes.
+///
+/// ```
+/// use candle_core::Device;
+/// use candlewick_core::{Key, Result, parameters::seeded};
+/// use candlewick_network::{
+///     Architecture, ConvolutionSettings, Features, GlobalAveragePool, Network, NetworkBuilder,
+/// };
+///
+/// /// A convolution with its neurons, the mean over the map, a classifier.
+/// #[derive(Debug)]
+/// struct Small;
+///
+/// impl Architecture for Small {
+///     fn build(&self, to: &mut NetworkBuilder<'_>, input: Features, classes: usize) -> Result<()> {
+///         let settings = ConvolutionSettings::same(16, 3);
+///         let features = to.add(|b| b.convolution_block("first", input, settings))?;
+///         let features = to.add(|_| GlobalAveragePool::new(features))?;
+///         to.classifier(features, classes)
+///     }
+/// }
+///
+/// let image = Features::Map { height: 8, width: 8, channels: 1 };
+/// let network = Network::of(Small).build(image, 10, seeded(&Device::Cpu, Key::new(1)))?;
+/// assert_eq!(network.layer_names(), ["first"]);
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 pub trait Architecture: std::fmt::Debug + Send + Sync {
     /// Builds the layers, for samples of the shape `input`.
     ///

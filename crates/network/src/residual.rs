@@ -52,8 +52,14 @@ impl ResidualSettings {
     }
 }
 
-/// Convolution, norm, neurons, convolution, norm; plus the shortcut; neurons
-/// (tdBN: Zheng et al., AAAI 2021, fig. 3).
+/// The residual block whose shortcut carries currents (tdBN: Zheng et al., AAAI 2021, fig. 3):
+///
+/// ```text
+/// y = SN(BN(conv(SN(BN(conv(x))))) + shortcut(x)),   shortcut(x) = x, or BN(conv1×1(x)) where the shape changes
+/// ```
+///
+/// with 3×3 convolutions and neurons SN: `[T, B, H, W, C]` to spikes `[T, B, H', W', C']`.
+/// [`ResNet`](crate::ResNet) and [`ResNet19`](crate::ResNet19) are made of it.
 #[derive(Debug)]
 pub struct BasicBlock {
     first: crate::Block,

@@ -14,6 +14,17 @@ use crate::{
 
 /// ResNet-19: stem, stages of 3, 3 and 2 basic blocks with 128, 256 and 512 channels, hidden linear
 /// layer (tdBN, sec. 4; code of TET, `models/resnet_models.py`).
+///
+/// ```
+/// use candlewick_core::parameters::counting;
+/// use candlewick_network::{Features, Network, ResNet19};
+///
+/// let (builder, _) = counting(); // shapes without parameters
+/// let image = Features::Map { height: 32, width: 32, channels: 3 };
+/// let network = Network::of(ResNet19::default()).build(image, 10, builder)?;
+/// assert_eq!(network.spiking().len(), 18); // stem, two per block, hidden layer
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResNet19 {
@@ -56,7 +67,7 @@ impl Architecture for ResNet19 {
     }
 }
 
-/// What stands before the first stage of a residual network.
+/// What comes before the first stage of a residual network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stem {
@@ -95,12 +106,23 @@ impl Stem {
 /// ResNet-18 or ResNet-34 of basic blocks, with neurons behind the sums: stages of 64, 128, 256 and
 /// 512 channels (He et al., CVPR 2016, arXiv:1512.03385, table 1). With depth 34 and the `ImageNet`
 /// stem it is the Spiking-ResNet-34 that TET and others train.
+///
+/// ```
+/// use candlewick_core::parameters::counting;
+/// use candlewick_network::{Features, Network, ResNet};
+///
+/// let (builder, _) = counting(); // shapes without parameters
+/// let image = Features::Map { height: 32, width: 32, channels: 3 };
+/// let network = Network::of(ResNet { depth: 34, ..ResNet::default() }).build(image, 10, builder)?;
+/// assert_eq!(network.spiking().len(), 33); // stem, two per block
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResNet {
     /// 18 (2, 2, 2, 2 blocks) or 34 (3, 4, 6, 3 blocks). Default 18.
     pub depth: usize,
-    /// What stands before the first stage. Default `cifar`; MSG has `imagenet` on all data.
+    /// What comes before the first stage. Default `cifar`; MSG has `imagenet` on all data.
     pub stem: Stem,
     /// Pooling of the stem `imagenet`, and of no other. Default `average` (code of MSG,
     /// `model/resnet.py`, and of MPBN).
@@ -138,6 +160,17 @@ impl Architecture for ResNet {
 
 /// SEW-ResNet-18 or SEW-ResNet-34: spike-element-wise blocks in stages of 64, 128, 256 and 512
 /// channels (Fang et al., `NeurIPS` 2021, arXiv:2102.04159).
+///
+/// ```
+/// use candlewick_core::parameters::counting;
+/// use candlewick_network::{Connect, Features, Network, SewResNet};
+///
+/// let (builder, _) = counting(); // shapes without parameters
+/// let image = Features::Map { height: 32, width: 32, channels: 3 };
+/// let network = Network::of(SewResNet { connect: Connect::Iand, ..SewResNet::default() }).build(image, 10, builder)?;
+/// assert_eq!(network.spiking().len(), 20); // stem, two per block, three shortcuts
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SewResNet {
@@ -145,7 +178,7 @@ pub struct SewResNet {
     pub depth: usize,
     /// How the two branches of a block are joined. Default `add`, that of the paper's results.
     pub connect: Connect,
-    /// What stands before the first stage. Default `imagenet`.
+    /// What comes before the first stage. Default `imagenet`.
     pub stem: Stem,
     /// Pooling of the stem `imagenet`, and of no other. Default `max`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -185,6 +218,17 @@ impl Architecture for SewResNet {
 /// stages of 64, 128 and 256 channels (code of its first author, `TensorFlow-SNNs`,
 /// `models/resnet.py`). The first block of each stage has a convolution as its shortcut, that of the
 /// first stage too. Weights start as U(±√(6 / (`fan_in` + `fan_out`))).
+///
+/// ```
+/// use candlewick_core::parameters::counting;
+/// use candlewick_network::{Features, Network, WideResNet};
+///
+/// let (builder, _) = counting(); // shapes without parameters
+/// let image = Features::Map { height: 32, width: 32, channels: 3 };
+/// let network = Network::of(WideResNet::default()).build(image, 10, builder)?;
+/// assert_eq!(network.spiking().len(), 19); // stem, two per block
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WideResNet {

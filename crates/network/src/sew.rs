@@ -131,8 +131,14 @@ fn as_bits(like: &Signal, values: &[f32], pass: &Pass) -> Option<Spikes> {
     Spikes::multiples(shape, values, 1.0, most as u32).ok()
 }
 
-/// Twice convolution, norm, neurons; joined with the input, or with the spikes of its 1×1
-/// convolution where the shape changes.
+/// The spike-element-wise block (SEW: Fang et al., NeurIPS 2021, arXiv:2102.04159, eq. 3 and table 1):
+///
+/// ```text
+/// a = SN(BN(conv(SN(BN(conv(x)))))),   y = x + a, x · a or x · (1 - a)
+/// ```
+///
+/// where `x` is `SN(BN(conv1×1(x)))` if the shape changes: `[T, B, H, W, C]` to `[T, B, H', W', C']`, spikes, or
+/// small integers with [`Connect::Add`]. [`SewResNet`](crate::SewResNet) is made of it.
 #[derive(Debug)]
 pub struct SewBlock {
     first: Block,

@@ -1,17 +1,4 @@
 //! Networks as the papers write them: `64C3-AP2-128C3-AP2-FC10`.
-//!
-//! | token | layer |
-//! |---|---|
-//! | `64C3` | 3×3 convolution with 64 channels, stride 1, size kept, normalization, neurons |
-//! | `64C3S2` | the same with stride 2 |
-//! | `AP2`, `MP2` | average, maximum pooling of 2×2 |
-//! | `GAP` | global average pooling |
-//! | `DP0.2` | dropout with probability 0.2, one mask for all time steps |
-//! | `FC256` | linear layer, neurons |
-//! | `FC10` at the end | the classifier: a linear layer without neurons |
-//!
-//! A stage ends with a pooling layer that a convolution follows, and before a convolution with a
-//! stride; a map is flattened before the first `FC`.
 
 use candlewick_core::initializer::Initializer;
 use candlewick_core::{Error, Result};
@@ -24,7 +11,34 @@ use crate::{
     LinearSettings, MaxPool, NetworkBuilder,
 };
 
-/// A network given by its spec string.
+/// A network given by its spec string, as the papers write it: `64C3-AP2-128C3-AP2-FC10`.
+///
+/// | token | layer |
+/// |---|---|
+/// | `64C3` | 3×3 convolution with 64 channels, stride 1, size kept, normalization, neurons |
+/// | `64C3S2` | the same with stride 2 |
+/// | `AP2`, `MP2` | average, maximum pooling of 2×2 |
+/// | `GAP` | global average pooling |
+/// | `DP0.2` | dropout with probability 0.2, one mask for all time steps |
+/// | `FC256` | linear layer, neurons |
+/// | `FC10` at the end | the classifier: a linear layer without neurons |
+///
+/// A stage ends with a pooling layer that a convolution follows, and before a convolution with a
+/// stride; a map is flattened before the first `FC`. The classifier must have as many outputs as there are classes.
+///
+/// ```
+/// use candle_core::Device;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_network::{Features, Network};
+///
+/// let image = Features::Map { height: 8, width: 8, channels: 1 };
+/// let build = |spec| Network::spec(spec).build(image, 10, seeded(&Device::Cpu, Key::new(1)));
+/// let network = build("16C3-AP2-FC10")?;
+/// assert_eq!(network.layer_names(), ["convolution1"]);
+/// let error = build("16C3-XP2-FC10").unwrap_err().to_string();
+/// assert!(error.contains("XP2"), "{error}");
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

@@ -30,7 +30,28 @@ pub struct Census {
     pub saturated: usize,
 }
 
-/// A layer of neurons of one kind, which share their learned scalars and their surrogate.
+/// A layer of neurons of one kind, which share their learned scalars and their surrogate: currents `[T, B, …]`, or
+/// `[1, B, …]` for the same current at every step, to spikes `[T, B, …]`.
+///
+/// The equations are those of the [`neuron`](candlewick_neuron); in a network the methods act here, and spikes are
+/// counted. A candle model of your own takes [`Neurons`](candlewick_neuron::Neurons) instead.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candle_nn::ModuleT;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_network::{Features, Spiking};
+/// use candlewick_neuron::{Lif, Settings};
+/// use candlewick_surrogate::{Surrogate, Triangle};
+///
+/// let (neuron, surrogate) = (Lif::default().model(), Triangle::default().shared());
+/// let builder = seeded(&Device::Cpu, Key::new(1));
+/// let layer = Spiking::new(Features::Vector { size: 3 }, neuron, surrogate, builder)?;
+/// let currents = Tensor::full(0.75_f32, (4, 1, 3), &Device::Cpu)?; // [T, B, N]
+/// let spikes = layer.forward_t(&currents, false)?;
+/// assert_eq!(spikes.sum_all()?.to_scalar::<f32>()?, 6.0); // each fires at steps 2 and 4
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Spiking {
     name: String,

@@ -8,7 +8,7 @@ use candlewick_core::{Error, Result};
 use crate::pass::{States, lock};
 use crate::{Context, Network, Pass};
 
-/// A trained network on a sequence, with the state of its neurons.
+/// A trained network on a sequence, with the state of its neurons: `[B, …]` to logits `[B, K]`, step by step.
 ///
 /// The bits of the logits do not depend on where the sequence is cut into calls; they are those of an
 /// evaluation of the whole sequence with [`Context::stepwise`], and differ from one without by

@@ -81,7 +81,7 @@ impl Synapse {
         }
     }
 
-    /// Applies the layer where no neurons stand behind it.
+    /// Applies the layer where no neurons follow it.
     pub(crate) fn run_alone(&self, x: &Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
         let (out, backward) = self.run(x, None, &Observed::default(), pass)?;
         let backward = backward.map(|backward| -> Backward {

@@ -10,6 +10,17 @@ use crate::{Architecture, Features, NetworkBuilder, Pooling};
 
 /// VGGSNN of TET (code, `models/VGG_models.py`), for event frames of 48×48: eight convolutions,
 /// average pooling, one linear layer; 9,271,498 parameters for 2 input channels and 10 classes.
+///
+/// ```
+/// use candlewick_core::parameters::counting;
+/// use candlewick_network::{Features, Network, VggSnn};
+///
+/// let (builder, _) = counting(); // shapes without parameters
+/// let frames = Features::Map { height: 48, width: 48, channels: 2 };
+/// let network = Network::of(VggSnn::default()).build(frames, 10, builder)?;
+/// assert_eq!(network.spiking().len(), 8); // one per convolution
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VggSnn {
@@ -47,6 +58,17 @@ impl Architecture for VggSnn {
 
 /// `CIFARNet` of MSG (code, `model/convnet.py`, `CIFARConvNet`): eight convolutions without bias,
 /// average pooling, one linear layer. Weights start as PyTorch's.
+///
+/// ```
+/// use candlewick_core::parameters::counting;
+/// use candlewick_network::{CifarNet, Features, Network};
+///
+/// let (builder, _) = counting(); // shapes without parameters
+/// let image = Features::Map { height: 32, width: 32, channels: 3 };
+/// let network = Network::of(CifarNet::default()).build(image, 10, builder)?;
+/// assert_eq!(network.spiking().len(), 8); // one per convolution
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CifarNet {
@@ -81,6 +103,17 @@ impl Architecture for CifarNet {
 /// groups, two spiking linear layers of 512 with normalization (Simonyan and Zisserman,
 /// arXiv:1409.1556, table 1, have larger ones, and none). Weights start as
 /// U(±√(6 / (`fan_in` + `fan_out`))).
+///
+/// ```
+/// use candlewick_core::parameters::counting;
+/// use candlewick_network::{Features, Network, Vgg};
+///
+/// let (builder, _) = counting(); // shapes without parameters
+/// let image = Features::Map { height: 32, width: 32, channels: 3 };
+/// let network = Network::of(Vgg { depth: 11, ..Vgg::default() }).build(image, 10, builder)?;
+/// assert_eq!(network.spiking().len(), 10); // eight convolutions, two linear layers
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Vgg {

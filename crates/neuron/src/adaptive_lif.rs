@@ -18,11 +18,33 @@ use crate::{
 /// 2018, arXiv:1803.09574, eqs. 1 and 2).
 ///
 /// ```text
+/// v ← leak(v, x)
 /// B[t] = v_threshold + β·b[t]            the threshold of step t
+/// s[t] = H(v - B[t]);   v ← v - B[t]·s[t]
 /// b[t+1] = ρ·b[t] + (1 - ρ)·s[t]         ρ = e^(-1/tau_adaptation)
 /// ```
 ///
-/// Called ALIF; LSNN cells of Norse are recurrent nets of it. State: `v`, `b`.
+/// Input currents `[T, …]` give spikes `[T, …]`, 0 or 1; potentials and currents are in units in which the
+/// threshold is 1 by default.
+/// State `[2, …]`: `v`, `b`, at first `v_reset` and 0.
+///
+/// Elsewhere: ALIF in the papers; the LSNN cells of Norse are recurrent nets of it.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candle_nn::Module;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_neuron::{AdaptiveLif, Neurons};
+/// use candlewick_surrogate::Triangle;
+///
+/// let settings = AdaptiveLif { tau_adaptation: 2.0, ..AdaptiveLif::default() };
+/// let neurons = Neurons::new(settings, Triangle::default(), seeded(&Device::Cpu, Key::new(0)))?;
+/// // Thresholds: 1, 1.71, 1.43, 1.97; a LIF neuron of this decay would fire in every step.
+/// let x = Tensor::new(&[1.1_f32; 4], &Device::Cpu)?.reshape((4, 1, 1))?; // [T, B, N]
+/// let spikes = neurons.forward(&x)?.flatten_all()?.to_vec1::<f32>()?;
+/// assert_eq!(spikes, [1.0, 0.0, 1.0, 0.0]);
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdaptiveLif {

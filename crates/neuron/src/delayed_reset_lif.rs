@@ -15,11 +15,35 @@ use crate::{
 /// ```text
 /// reset = "subtract"   v ← leak(v, x) - v_threshold·s[t-1]      not scaled by the decay
 /// reset = "hard"       v ← leak((1 - s[t-1])·v + s[t-1]·v_reset, x)
+/// s[t] = H(v - v_threshold)
 /// ```
 ///
-/// `Leaky` in snnTorch (`reset_delay=True`; `reset_mechanism` "subtract", "zero", "none"). With a
-/// hard reset it fires exactly as [`Lif`](crate::Lif) does, with a soft one it does not: the decay
-/// acts on the potential before the subtraction. State: `v`, last spike.
+/// With a hard reset it fires exactly as [`Lif`](crate::Lif) does, with a soft one it does not: the decay
+/// acts on the potential before the subtraction.
+/// The source is the code of snnTorch 1.0 (`snntorch/_neurons/leaky.py`); its documentation has no equation
+/// with the delay.
+///
+/// Input currents `[T, …]` give spikes `[T, …]`, 0 or 1; potentials and currents are in units in which the
+/// threshold is 1 by default.
+/// State `[2, …]`: `v`, last spike.
+///
+/// Elsewhere: `Leaky` in snnTorch (`reset_delay=True`; `reset_mechanism` "subtract", "zero", "none"), whose
+/// `beta` is the decay.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candle_nn::Module;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_neuron::{DelayedResetLif, Neurons};
+/// use candlewick_surrogate::Triangle;
+///
+/// let neurons = Neurons::new(DelayedResetLif::default(), Triangle::default(), seeded(&Device::Cpu, Key::new(0)))?;
+/// // v: 0.75, 1.125 (fires), 0.3125, 0.90625; a LIF neuron fires in the last step too.
+/// let x = Tensor::new(&[0.75_f32; 4], &Device::Cpu)?.reshape((4, 1, 1))?; // [T, B, N]
+/// let spikes = neurons.forward(&x)?.flatten_all()?.to_vec1::<f32>()?;
+/// assert_eq!(spikes, [0.0, 1.0, 0.0, 0.0]);
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DelayedResetLif {

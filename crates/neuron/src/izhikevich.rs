@@ -14,13 +14,34 @@ use crate::{ChargeGradient, Firing, Fused, Model, Neuron, Real, Reset, ResetGrad
 /// ```text
 /// v ← v + (x + a0·(v - v_rest)·(v - v_critical) - w) / tau
 /// w ← w + (a·(v - v_rest) - w) / tau_w          with the new v
-/// a spike: v ← v_reset, w ← w + b
+/// s = H(v - v_threshold);   v ← v_reset and w ← w + b if s = 1
 /// ```
 ///
-/// `IzhikevichNode` in SpikingJelly is this form with other defaults (no recovery: a = b = 0).
+/// Input currents `[T, …]` give spikes `[T, …]`, 0 or 1; potentials and currents are in units in which the
+/// threshold is 1 by default.
+/// State `[2, …]`: `v`, `w`.
+///
 /// The paper writes `dv/dt = 0.04v² + 5v + 140 - u + I` in mV and ms; with `V = (v + 65)/95` its
 /// regular-spiking cell (0.02, 0.2, -65, 8) at steps of 0.5 ms has the defaults here exactly.
-/// State: `v`, `w`. Without its hard reset the potential escapes, so that no other is accepted.
+/// Without its hard reset the potential escapes, so that no other is accepted.
+///
+/// Elsewhere: `IzhikevichNode` in SpikingJelly is this form with other defaults (no recovery: a = b = 0);
+/// `IzhikevichCell` in Norse has the paper's units.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candle_nn::Module;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_neuron::{Izhikevich, Neurons};
+/// use candlewick_surrogate::Triangle;
+///
+/// let neurons = Neurons::new(Izhikevich::default(), Triangle::default(), seeded(&Device::Cpu, Key::new(0)))?;
+/// let x = Tensor::full(0.4_f32, (20, 1, 1), &Device::Cpu)?; // [T, B, N]
+/// let spikes = neurons.forward(&x)?.flatten_all()?.to_vec1::<f32>()?;
+/// let times: Vec<usize> = (0..20).filter(|&t| spikes[t] == 1.0).collect();
+/// assert_eq!(times, [3, 7, 12, 18]); // the intervals grow: it adapts
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Izhikevich {

@@ -1,12 +1,4 @@
 //! The two discrete forms of a leaky potential.
-//!
-//! ```text
-//! { decay = d }   v ← d·v + x                        TET (arXiv:2202.11946, eq. 1), tdBN, snnTorch
-//! { tau = τ }     v ← v + (x - (v - v_reset)) / τ    SpikingJelly (decay_input = True), MSG, Norse
-//! ```
-//!
-//! The second form scales the input by 1/τ, the first does not: with τ = 1/(1-d) they differ by
-//! that factor only. SpikingJelly's `decay_input = False` is the first form (if `v_reset` is 0).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +6,23 @@ use serde::{Deserialize, Serialize};
 use crate::Real;
 
 /// How the potential leaks, and whether the input is scaled.
+///
+/// ```text
+/// { decay = d }   v ← d·v + x                        TET (arXiv:2202.11946, eq. 1), tdBN, snnTorch
+/// { tau = τ }     v ← v + (x - (v - v_reset)) / τ    SpikingJelly (decay_input = True), MSG, Norse
+/// ```
+///
+/// The second form is a forward Euler step of `τ dv/dt = -(v - v_reset) + x`. It scales the input by 1/τ, the
+/// first does not: with τ = 1/(1-d) they differ by that factor only, so that weights trained with one form
+/// must be τ times as large in the other.
+/// SpikingJelly's `decay_input = False` is the first form (if `v_reset` is 0); snnTorch's `beta` is `d`.
+///
+/// ```
+/// use candlewick_neuron::Leak;
+///
+/// assert_eq!(Leak::Decay(0.5).charge(1.0_f32, 0.25, 0.0), 0.75);
+/// assert_eq!(Leak::Tau(2.0).charge(1.0_f32, 0.25, 0.0), 0.625);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Leak {

@@ -11,8 +11,28 @@ use crate::{
 
 /// The leaky integrator: a readout that gives its potential and never fires.
 ///
-/// `NonSpikingLIFNode` in SpikingJelly (`{ tau = 2 }`), `LICell` in Norse,
-/// `Leaky` with `reset_mechanism="none"` in snnTorch, whose potential is read. State: `v`.
+/// ```text
+/// v ← leak(v, x);   the output is v
+/// ```
+///
+/// Input currents `[T, …]` give potentials `[T, …]` in the units of the currents. State `[1, …]`: `v`, at first 0.
+///
+/// Elsewhere: `NonSpikingLIFNode` in SpikingJelly (`{ tau = 2 }`), `LICell` in Norse, `Leaky` with
+/// `reset_mechanism="none"` in snnTorch, whose potential is read.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candle_nn::Module;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_neuron::{LeakyIntegrator, Neurons};
+/// use candlewick_surrogate::Triangle;
+///
+/// let neurons = Neurons::new(LeakyIntegrator::default(), Triangle::default(), seeded(&Device::Cpu, Key::new(0)))?;
+/// let x = Tensor::new(&[1_f32, 1.0, 0.0], &Device::Cpu)?.reshape((3, 1, 1))?; // [T, B, N]
+/// let potentials = neurons.forward(&x)?.flatten_all()?.to_vec1::<f32>()?;
+/// assert_eq!(potentials, [0.5, 0.75, 0.375]);
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeakyIntegrator {

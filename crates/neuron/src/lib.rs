@@ -1,5 +1,36 @@
 //! Spiking neurons, one file each, run by one fused multi-step operation.
 //!
+//! One time step of a neuron with the state `h` and the input current `x` is
+//!
+//! ```text
+//! u[t] = charge(h[t-1], x[t])        the state before firing; its first variable is the potential v
+//! z[t] = v[t] - v_threshold          the distance to the threshold
+//! s[t] = H(z[t])                     the spike: 1 if z > 0 (or, by choice, z ≥ 0), else 0
+//! h[t] = reset(u[t], s[t])           the state that the next step starts from
+//! ```
+//!
+//! and its gradient, from the last step to the first, with the surrogate derivative `sg` in place of H′:
+//!
+//! ```text
+//! gs[t] = dL/ds[t] + dL/dh[t] · ∂reset/∂s       without the second term if the reset is detached
+//! gu[t] = gs[t] · sg(z[t]) · ∂z/∂u + dL/dh[t] · ∂reset/∂u
+//! dL/dx[t] = gu[t] · ∂charge/∂x,   dL/dh[t-1] = gu[t] · ∂charge/∂h
+//! ```
+//!
+//! | type | what it is for |
+//! |---|---|
+//! | [`Neurons`] | a layer of neurons in any candle model: `[T, …]` to `[T, …]` |
+//! | [`Lif`], [`IntegrateAndFire`], [`ParametricLif`], [`AdaptiveLif`], … | the neurons: values with public fields |
+//! | [`Firing`], [`Reset`], [`Leak`] | what they have in common |
+//! | [`Preset`] | the neuron and the surrogate that another library uses by default |
+//! | [`AnyNeuron`] | a neuron by name |
+//! | [`Neuron`], [`Settings`], [`Fused`] | to write another one |
+//! | [`MultiStep`], [`composed`] | the operation itself, and its reference of candle operations |
+//!
+//! Inputs are `[T, …]` with the time in front, or `[1, …]` for a current that is the same at every step.
+//! State is an argument and a result, never hidden: there is no `reset()` to forget.
+//! Settings out of their range are refused where a network is built, with the name of the field.
+//!
 //! To add one: write its file (an `impl Neuron`, which states charge, fire and reset for one
 //! neuron and one step, and an `impl Settings`), and add it to the registry below.
 //! The fused forward and backward scans, the laws and the recipe key follow from that.
@@ -28,10 +59,13 @@ use candlewick_core::registry;
 
 pub use activity::{Activity, ActivityPenalty, Counts, Probe, measure, needs};
 pub use adaptive_lif::AdaptiveLif;
+#[doc(inline)]
 pub use candlewick_kernels::neuron::scan::{ActivityGradient, Fused, Measure, Potentials};
+#[doc(inline)]
 pub use candlewick_kernels::neuron::{
     ChargeGradient, DistanceGradient, Firing, FiringRule, Neuron, Reset, ResetGradient,
 };
+#[doc(inline)]
 pub use candlewick_kernels::real::Real;
 pub use composed::{Trace, composed};
 pub use delayed_reset_lif::DelayedResetLif;

@@ -8,9 +8,41 @@ use serde::{Deserialize, Serialize};
 use crate::model::firing_problem;
 use crate::{ChargeGradient, Firing, Fused, Leak, Model, Neuron, Real, Settings};
 
-/// The leaky integrate-and-fire neuron: `v ← leak(v, x)`, in the two discrete forms of [`Leak`].
+/// The leaky integrate-and-fire neuron, in the two discrete forms of [`Leak`].
 ///
-/// `LIFNode` in SpikingJelly, `Leaky(reset_delay=False)` in snnTorch. State: `v`.
+/// ```text
+/// leak = { decay = d }   v ← d·v + x                        TET, tdBN, snnTorch
+/// leak = { tau = τ }     v ← v + (x - (v - v_reset)) / τ    SpikingJelly, MSG
+/// s = 1 if v > v_threshold, else 0
+/// v ← v_reset if s = 1                                       or v - v_threshold: see Firing
+/// ```
+///
+/// The defaults are those of TET (Deng et al., ICLR 2022, arXiv:2202.11946, eqs. 1 to 3, sec. 3.1): decay 0.5,
+/// threshold 1, hard reset to 0, through which the gradient flows.
+/// Their gradient is `dL/dv_pre = gs · sg(v_pre - v_threshold) + dL/dv_post · (1 - s)` with
+/// `gs = dL/ds - dL/dv_post · v_pre`, the second term of which [`Firing::detach_reset`] leaves out; the
+/// paper does not print it, it is what reverse-mode differentiation of its code gives.
+///
+/// Input currents `[T, …]` give spikes `[T, …]`, 0 or 1; potentials and currents are in units in which the
+/// threshold is 1 by default.
+/// State `[1, …]`: `v`, at first `v_reset`.
+///
+/// Elsewhere: `LIFNode` in SpikingJelly, `Leaky(reset_delay=False)` in snnTorch, `LIFBoxCell` in Norse;
+/// [`Preset`](crate::Preset) has the settings that equal each.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candle_nn::Module;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_neuron::{Lif, Neurons};
+/// use candlewick_surrogate::Triangle;
+///
+/// let neurons = Neurons::new(Lif::default(), Triangle::default(), seeded(&Device::Cpu, Key::new(0)))?;
+/// let x = Tensor::new(&[0.75_f32; 4], &Device::Cpu)?.reshape((4, 1, 1))?; // [T, B, N]
+/// let spikes = neurons.forward(&x)?.flatten_all()?.to_vec1::<f32>()?;
+/// assert_eq!(spikes, [0.0, 1.0, 0.0, 1.0]); // v before firing: 0.75, 1.125, 0.75, 1.125
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lif {

@@ -48,7 +48,15 @@ impl dyn Model {
     }
 }
 
-/// The settings of a neuron as a recipe holds them.
+/// The settings of a neuron as a recipe holds them: what [`Neurons`](crate::Neurons) and networks are built with.
+///
+/// ```
+/// use candlewick_neuron::{AdaptiveLif, Leak, Lif, Settings};
+///
+/// assert_eq!(AdaptiveLif::default().model().states(), 2); // v and b
+/// let (field, _expected) = Lif { leak: Leak::Decay(2.0), ..Lif::default() }.problem().expect("a problem");
+/// assert_eq!(field, "leak.decay");
+/// ```
 pub trait Settings: Debug + Send + Sync {
     /// The neuron of these settings.
     fn model(&self) -> Arc<dyn Model>;

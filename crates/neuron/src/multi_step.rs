@@ -19,12 +19,25 @@ pub struct Output {
     pub state: Option<Tensor>,
 }
 
-/// A call of the multi-step operation.
+/// A call of the multi-step operation: a layer of neurons over all time steps, forward and backward, as one
+/// operation of candle's graph.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candlewick_neuron::{IntegrateAndFire, MultiStep, Settings};
+/// use candlewick_surrogate::{Surrogate, Triangle};
+///
+/// let current = Tensor::new(&[[0.4_f32, 2.0]], &Device::Cpu)?; // [1, N]: the same at every step
+/// let (model, surrogate) = (IntegrateAndFire::default().model(), Triangle::default().shared());
+/// let spikes = MultiStep::new(model, surrogate, &current, 3).run()?.output; // [T, N]
+/// assert_eq!(spikes.to_vec2::<f32>()?, [[0.0, 1.0], [0.0, 1.0], [1.0, 1.0]]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct MultiStep<'a> {
     /// The neuron.
     pub model: Arc<dyn Model>,
-    /// The derivative that stands in for that of the spike.
+    /// The derivative used in place of that of the spike.
     pub surrogate: Arc<dyn Surrogate>,
     /// Input currents `[T, …]`, or `[1, …]` for a current that is the same at every step.
     pub input: &'a Tensor,

@@ -44,7 +44,7 @@ impl Neurons {
     /// into.
     ///
     /// # Errors
-    /// If a parameter cannot be created.
+    /// If a parameter cannot be created. Ranges of settings are not checked here; [`Settings::problem`] does.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "settings are passed by value, as everywhere in candle"

@@ -8,10 +8,37 @@ use serde::{Deserialize, Serialize};
 use crate::model::firing_problem;
 use crate::{ChargeGradient, Firing, Fused, Model, Neuron, Real, Settings};
 
-/// The LIF neuron with a learnable time constant: `v ← v + (x - (v - v_reset)) · σ(w)`, one `w` per
-/// layer (PLIF: Fang et al., ICCV 2021, arXiv:2007.05785, eq. 7).
+/// The LIF neuron with a learnable time constant, one per layer (PLIF: Fang et al., ICCV 2021,
+/// arXiv:2007.05785, eq. 7).
 ///
-/// `ParametricLIFNode` in SpikingJelly. The time constant is τ = 1 / σ(w), which stays above 1.
+/// ```text
+/// v ← v + (x - (v - v_reset)) · σ(w);   s = H(v - v_threshold);   v ← v_reset if s = 1
+/// dL/dw = Σ dL/dv · (x - (v[t-1] - v_reset)) · σ(w) · (1 - σ(w))        over all neurons and steps
+/// ```
+///
+/// The time constant is τ = 1 / σ(w), which stays above 1 step. `w` is the parameter `w` `[1]` of the layer, and
+/// starts at `-ln(initial_tau - 1)`.
+///
+/// Input currents `[T, …]` give spikes `[T, …]`, 0 or 1; potentials and currents are in units in which the
+/// threshold is 1 by default.
+/// State `[1, …]`: `v`, at first `v_reset`.
+///
+/// Elsewhere: `ParametricLIFNode` in SpikingJelly; `Leaky(learn_beta=True)` in snnTorch learns the decay without
+/// the sigmoid.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candle_nn::Module;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_neuron::{Neurons, ParametricLif};
+/// use candlewick_surrogate::Triangle;
+///
+/// let neurons = Neurons::new(ParametricLif::default(), Triangle::default(), seeded(&Device::Cpu, Key::new(0)))?;
+/// let x = Tensor::new(&[1.5_f32; 4], &Device::Cpu)?.reshape((4, 1, 1))?; // [T, B, N]
+/// let spikes = neurons.forward(&x)?.flatten_all()?.to_vec1::<f32>()?;
+/// assert_eq!(spikes, [0.0, 1.0, 0.0, 1.0]); // v at τ = 2: 0.75, 1.125, 0.75, 1.125
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ParametricLif {

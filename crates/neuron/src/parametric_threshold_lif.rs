@@ -15,8 +15,35 @@ use crate::{
 /// The LIF neuron with a learnable threshold, one per layer
 /// (DIET-SNN: Rathi and Roy, arXiv:2008.03658).
 ///
-/// `Leaky(learn_threshold=True)` in snnTorch, but for its late reset. The threshold is learned as it
-/// is, without a transformation that would keep it above 0. State: `v`.
+/// ```text
+/// v ← leak(v, x);   s = H(v - θ);   v ← v_reset if s = 1, or v - θ with a reset by subtraction
+/// dL/dθ = -Σ dL/ds · sg(v - θ)         over all neurons and steps, and what a soft reset adds
+/// ```
+///
+/// The threshold θ is the parameter `v_threshold` `[1]` of the layer; it is learned as it is, without a
+/// transformation that would keep it above 0. DIET-SNN learns the leak too, which is fixed here.
+///
+/// Input currents `[T, …]` give spikes `[T, …]`, 0 or 1; potentials and currents are in units in which the
+/// threshold is 1 by default.
+/// State `[1, …]`: `v`, at first `v_reset`.
+///
+/// Elsewhere: `Leaky(learn_threshold=True)` in snnTorch, but for its late reset.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candle_nn::Module;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_neuron::{Firing, Neurons, ParametricThresholdLif};
+/// use candlewick_surrogate::Triangle;
+///
+/// let firing = Firing { v_threshold: 0.7, ..Firing::default() };
+/// let settings = ParametricThresholdLif { firing, ..ParametricThresholdLif::default() };
+/// let neurons = Neurons::new(settings, Triangle::default(), seeded(&Device::Cpu, Key::new(0)))?;
+/// let x = Tensor::new(&[0.75_f32; 4], &Device::Cpu)?.reshape((4, 1, 1))?; // [T, B, N]
+/// let spikes = neurons.forward(&x)?.flatten_all()?.to_vec1::<f32>()?;
+/// assert_eq!(spikes, [1.0, 1.0, 1.0, 1.0]);
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ParametricThresholdLif {

@@ -8,7 +8,25 @@ use candlewick_surrogate::{AnySurrogate, Arctan, Sigmoid, SuperSpike, Triangle};
 
 use crate::{AnyNeuron, DelayedResetLif, Firing, FiringRule, Leak, Lif, SynapticLif};
 
-/// A neuron and a surrogate that belong together.
+/// A neuron and a surrogate that belong together: the defaults of a library, or of a paper's code.
+///
+/// | name | update | spike | reset | surrogate |
+/// |---|---|---|---|---|
+/// | `msg` | `v ← v + (x - v)/2` | `v >= 0.5` | hard to 0 | [`Triangle`], γ = 0.5 |
+/// | `norse` | `i ← 0.8·i + x`, `v ← v + (i - v)/10` | `v > 1` | hard to 0 | [`SuperSpike`], α = 1 |
+/// | `snntorch` | `v ← 0.5·v + x - s[t-1]` | `v > 1` | by subtraction, one step late, detached | [`Arctan`], α = 2 |
+/// | `spikingjelly` | `v ← v + (x - v)/2` | `v >= 1` | hard to 0 | [`Sigmoid`], α = 4 |
+/// | `tet` | `v ← 0.5·v + x` | `v > 1` | hard to 0 | [`Triangle`], γ = 1 |
+///
+/// Each is compared with its library, or with the equations of the paper's code, forward and backward.
+///
+/// ```
+/// use candlewick_neuron::Preset;
+///
+/// let preset = Preset::named("spikingjelly")?;
+/// assert_eq!((preset.neuron.name(), preset.surrogate.name()), ("lif", "sigmoid"));
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preset {
     /// The name that recipes use.
@@ -17,7 +35,7 @@ pub struct Preset {
     pub source: &'static str,
     /// The neuron.
     pub neuron: AnyNeuron,
-    /// The derivative that stands in for that of its spike.
+    /// The derivative used in place of that of its spike.
     pub surrogate: AnySurrogate,
 }
 

@@ -12,13 +12,31 @@ use crate::{ChargeGradient, Firing, Fused, Leak, Model, Neuron, Real, Settings};
 ///
 /// ```text
 /// i ← current_decay·i + x
-/// v ← leak(v, i)
+/// v ← leak(v, i);   s = H(v - v_threshold);   v ← v_reset if s = 1
 /// ```
 ///
-/// `CUBALIFNode` in SpikingJelly and `Synaptic` in snnTorch (which resets one step late), both with
+/// Input currents `[T, …]` give spikes `[T, …]`, 0 or 1; potentials and currents are in units in which the
+/// threshold is 1 by default.
+/// State `[2, …]`: `v`, `i`. A spike resets `v` only.
+///
+/// Elsewhere: `CUBALIFNode` in SpikingJelly and `Synaptic` in snnTorch (which resets one step late), both with
 /// `leak = { decay = … }`; `LIF` in Norse with `leak = { tau = τ_mem/dt }` and
 /// `current_decay = 1 - dt/τ_syn`, where the stored current is our `i` times `current_decay`.
-/// State: `v`, `i`. A spike resets `v` only.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candle_nn::Module;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_neuron::{Neurons, SynapticLif};
+/// use candlewick_surrogate::Triangle;
+///
+/// let neurons = Neurons::new(SynapticLif::default(), Triangle::default(), seeded(&Device::Cpu, Key::new(0)))?;
+/// // A single input arrives over several steps; v: 0.45, 0.5625, 0.1125, 0.140625.
+/// let x = Tensor::new(&[0.45_f32, 0.0, 0.0, 0.0], &Device::Cpu)?.reshape((4, 1, 1))?; // [T, B, N]
+/// let spikes = neurons.forward(&x)?.flatten_all()?.to_vec1::<f32>()?;
+/// assert_eq!(spikes, [0.0, 1.0, 0.0, 0.0]);
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SynapticLif {

@@ -19,7 +19,7 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// The rule in words, as it stands in a report's protocol.
+    /// The rule in words, as it appears in a report's protocol.
     pub fn describe(self) -> &'static str {
         match self {
             Self::Final => "test accuracy after the last epoch",

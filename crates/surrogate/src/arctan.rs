@@ -12,6 +12,14 @@ use crate::Shape;
 /// (PLIF: Fang et al., ICCV 2021, arXiv:2007.05785).
 ///
 /// `ATan` in SpikingJelly, `atan` in snnTorch; MSG's `atan` lacks the factor 1/2.
+///
+/// ```
+/// use candlewick_surrogate::{Arctan, Shape};
+///
+/// let sg = Arctan { alpha: 2.0 };
+/// assert!((sg.derivative(0.0_f32) - 1.0).abs() < 1e-4);
+/// assert!((sg.derivative(0.5_f32) - 0.2884).abs() < 1e-4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Arctan {

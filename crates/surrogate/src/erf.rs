@@ -10,6 +10,14 @@ use crate::Shape;
 /// (Yin et al., ICONS 2020; Esser et al., PNAS 2016).
 ///
 /// `Erf` in SpikingJelly. It is a normal density of standard deviation 1/(α√2).
+///
+/// ```
+/// use candlewick_surrogate::{Erf, Shape};
+///
+/// let sg = Erf { alpha: 2.0 };
+/// assert!((sg.derivative(0.0_f32) - 1.1284).abs() < 1e-4);
+/// assert!((sg.derivative(0.5_f32) - 0.4151).abs() < 1e-4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Erf {

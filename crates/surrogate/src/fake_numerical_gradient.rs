@@ -10,6 +10,14 @@ use crate::Shape;
 ///
 /// `FakeNumericalGradient` in SpikingJelly, its only source; the library states no primitive for it,
 /// the one here is the integral of `sg`.
+///
+/// ```
+/// use candlewick_surrogate::{FakeNumericalGradient, Shape};
+///
+/// let sg = FakeNumericalGradient { alpha: 0.3 };
+/// assert!((sg.derivative(1.0_f32) - 0.3).abs() < 1e-4);
+/// assert!((sg.derivative(10.0_f32) - 0.1).abs() < 1e-4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FakeNumericalGradient {

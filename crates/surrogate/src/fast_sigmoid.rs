@@ -11,6 +11,14 @@ use crate::Shape;
 ///
 /// `fast_sigmoid` in snnTorch. SpikingJelly's `SoftSign` is k/2 times as high. Releases of Norse
 /// before 1.1 have this one, with k = 100, behind the name "super".
+///
+/// ```
+/// use candlewick_surrogate::{FastSigmoid, Shape};
+///
+/// let sg = FastSigmoid { slope: 25.0 };
+/// assert_eq!(sg.derivative(0.0_f32), 1.0);
+/// assert_eq!(sg.derivative(0.04_f32), 0.25);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FastSigmoid {

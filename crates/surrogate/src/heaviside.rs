@@ -9,6 +9,14 @@ use crate::Shape;
 /// The step itself as its own derivative: `sg(x) = 1` for a spike (`x > 0`), else 0.
 ///
 /// `heaviside` in snnTorch: only neurons that fire learn.
+///
+/// ```
+/// use candlewick_surrogate::{Heaviside, Shape};
+///
+/// let sg = Heaviside {};
+/// assert_eq!(sg.derivative(-0.5_f32), 0.0);
+/// assert_eq!(sg.derivative(0.5_f32), 1.0);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Heaviside {}

@@ -9,6 +9,14 @@ use crate::Shape;
 /// A slope on each side: `sg(x) = k` for `x >= 0`, else `leak`; the derivative of a leaky rectifier.
 ///
 /// `LeakyKReLU` in SpikingJelly, its only source. The step itself stays binary.
+///
+/// ```
+/// use candlewick_surrogate::{LeakyKRelu, Shape};
+///
+/// let sg = LeakyKRelu { leak: 0.2, k: 1.0 };
+/// assert!((sg.derivative(-0.5_f32) - 0.2).abs() < 1e-4);
+/// assert!((sg.derivative(0.5_f32) - 1.0).abs() < 1e-4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeakyKRelu {

@@ -10,6 +10,14 @@ use crate::Shape;
 ///
 /// `LeakySpikeOperator` in snnTorch, its only source. Its factory function `LSO` returns the
 /// stochastic operator (`SSO`) by mistake (snnTorch 1.0), so that runs made with it used another one.
+///
+/// ```
+/// use candlewick_surrogate::{LeakySpikeOperator, Shape};
+///
+/// let sg = LeakySpikeOperator { slope: 0.1 };
+/// assert!((sg.derivative(-0.5_f32) - 0.1).abs() < 1e-4);
+/// assert!((sg.derivative(0.5_f32) - 1.0).abs() < 1e-4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeakySpikeOperator {

@@ -3,6 +3,19 @@
 //! A spike is `s = H(x)` with the distance `x = v - v_threshold`; its derivative is 0 or infinite.
 //! Training puts `sg(x)`, the derivative of a smooth step, in its place; the spike stays binary.
 //!
+//! Each is a value whose fields are its parameters, under the symbols of the paper or library that it is
+//! from; `x`, and widths, are in units of the potential.
+//! The page of each has its equation, height and area, source, and names elsewhere.
+//!
+//! | type | what it is for |
+//! |---|---|
+//! | [`Triangle`], [`Arctan`], [`Sigmoid`], [`Rectangle`], … | the surrogates |
+//! | [`spike`] | the spike of any tensor of candle |
+//! | [`AnySurrogate`] | a surrogate by name |
+//! | [`Shape`] | to write another one |
+//! | [`Surrogate`] | a surrogate behind a pointer, as layers hold it |
+//! | [`SurrogateRule`] | what a training method does to the surrogate of a layer |
+//!
 //! To add one: write its file (an `impl Shape`), and add it to the registry below.
 //!
 //! A synonym is a name under which another library has the same function with the same default;
@@ -45,6 +58,7 @@ mod truncated_tanh;
 use candlewick_core::registry;
 
 pub use arctan::Arctan;
+#[doc(inline)]
 pub use candlewick_kernels::real::Real;
 pub use erf::Erf;
 pub use fake_numerical_gradient::FakeNumericalGradient;

@@ -10,6 +10,15 @@ use crate::Shape;
 /// (Cai et al., Deep Learning with Low Precision by Half-wave Gaussian Quantization, CVPR 2017).
 ///
 /// `LogTailedReLU` in SpikingJelly.
+///
+/// ```
+/// use candlewick_surrogate::{LogTailedRelu, Shape};
+///
+/// let sg = LogTailedRelu { alpha: 0.0 };
+/// assert_eq!(sg.derivative(-0.5_f32), 0.0);
+/// assert_eq!(sg.derivative(0.5_f32), 1.0);
+/// assert_eq!(sg.derivative(2.0_f32), 0.5);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogTailedRelu {

@@ -12,6 +12,14 @@ use crate::Shape;
 /// [`Arctan`](crate::Arctan) (Li et al., arXiv:2406.19645, code `Brain-Cog-Lab/msg`, surrogate.py).
 ///
 /// `AtanGrad` in BrainCog and `mixedatangrad` in MSG; elsewhere "atan" has the factor 1/2.
+///
+/// ```
+/// use candlewick_surrogate::{MsgArctan, Shape};
+///
+/// let sg = MsgArctan { alpha: 2.0 };
+/// assert!((sg.derivative(0.0_f32) - 2.0).abs() < 1e-4);
+/// assert!((sg.derivative(0.5_f32) - 0.5768).abs() < 1e-4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MsgArctan {

@@ -8,6 +8,14 @@ use crate::Shape;
 
 /// The rectangle of MSG's code: `sg(x) = α` for `|x| <= 1/α`, else 0, area 2: twice as wide as
 /// [`Rectangle`](crate::Rectangle) at its height (Li et al., arXiv:2406.19645, `Brain-Cog-Lab/msg`).
+///
+/// ```
+/// use candlewick_surrogate::{MsgRectangle, Shape};
+///
+/// let sg = MsgRectangle { alpha: 2.0 };
+/// assert_eq!(sg.derivative(0.4_f32), 2.0);
+/// assert_eq!(sg.derivative(0.6_f32), 0.0);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MsgRectangle {

@@ -9,6 +9,14 @@ use crate::Shape;
 /// The signed logarithm: `sg(x) = 1 / (1/α + |x|)`, height α, no finite area.
 ///
 /// `NonzeroSignLogAbs` in SpikingJelly, its only source.
+///
+/// ```
+/// use candlewick_surrogate::{NonzeroSignLogAbs, Shape};
+///
+/// let sg = NonzeroSignLogAbs { alpha: 1.0 };
+/// assert_eq!(sg.derivative(0.0_f32), 1.0);
+/// assert_eq!(sg.derivative(3.0_f32), 0.25);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NonzeroSignLogAbs {

@@ -10,6 +10,14 @@ use crate::Shape;
 /// (SLAYER: Shrestha and Orchard 2018, arXiv:1810.08646).
 ///
 /// `PiecewiseExp` in SpikingJelly.
+///
+/// ```
+/// use candlewick_surrogate::{PiecewiseExp, Shape};
+///
+/// let sg = PiecewiseExp { alpha: 1.0 };
+/// assert!((sg.derivative(0.0_f32) - 0.5).abs() < 1e-4);
+/// assert!((sg.derivative(1.0_f32) - 0.1839).abs() < 1e-4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PiecewiseExp {

@@ -10,6 +10,14 @@ use crate::Shape;
 /// (Yin et al. 2017, Huh and Sejnowski 2018, as collected by SpikingJelly).
 ///
 /// `PiecewiseLeakyReLU` in SpikingJelly.
+///
+/// ```
+/// use candlewick_surrogate::{PiecewiseLeakyRelu, Shape};
+///
+/// let sg = PiecewiseLeakyRelu { w: 1.0, c: 0.01 };
+/// assert!((sg.derivative(0.5_f32) - 0.5).abs() < 1e-4);
+/// assert!((sg.derivative(2.0_f32) - 0.01).abs() < 1e-4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PiecewiseLeakyRelu {

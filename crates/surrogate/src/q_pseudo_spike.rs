@@ -10,6 +10,14 @@ use crate::Shape;
 /// tails are (Herranz-Celotti and Rouat, arXiv:2202.00282).
 ///
 /// `QPseudoSpike` in SpikingJelly.
+///
+/// ```
+/// use candlewick_surrogate::{QPseudoSpike, Shape};
+///
+/// let sg = QPseudoSpike { alpha: 2.0 };
+/// assert_eq!(sg.derivative(0.0_f32), 1.0);
+/// assert_eq!(sg.derivative(0.5_f32), 0.25);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QPseudoSpike {

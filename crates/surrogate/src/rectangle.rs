@@ -11,6 +11,14 @@ use crate::Shape;
 ///
 /// SpikingJelly's `Rect(alpha)` is this one with a = 1/alpha; the codes of STBP and LTMD write
 /// 1/(2a) on |x| < a.
+///
+/// ```
+/// use candlewick_surrogate::{Rectangle, Shape};
+///
+/// let sg = Rectangle { a: 1.0 };
+/// assert_eq!(sg.derivative(0.4_f32), 1.0);
+/// assert_eq!(sg.derivative(0.6_f32), 0.0);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rectangle {

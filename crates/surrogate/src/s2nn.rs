@@ -10,6 +10,14 @@ use crate::{Shape, Sigmoid};
 /// (Suetake et al., S²NN: Time Step Reduction of Spiking Surrogate Gradients, arXiv:2201.10879).
 ///
 /// `S2NN` in SpikingJelly (whose primitive adds 10⁻⁵ inside its logarithm).
+///
+/// ```
+/// use candlewick_surrogate::{S2nn, Shape};
+///
+/// let sg = S2nn { alpha: 4.0, beta: 1.0 };
+/// assert!((sg.derivative(-0.5_f32) - 0.42).abs() < 1e-4);
+/// assert!((sg.derivative(1.0_f32) - 0.5).abs() < 1e-4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct S2nn {

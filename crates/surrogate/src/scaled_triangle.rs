@@ -11,6 +11,14 @@ use crate::Shape;
 ///
 /// Norse's `triangle` is this one with h = `alpha` = 0.3; Spyx's has h = 1, w = 0.5; the shortcut
 /// paper's (arXiv:2401.04486) has h = γ, w = `v_threshold`. [`Triangle`](crate::Triangle) has area 1.
+///
+/// ```
+/// use candlewick_surrogate::{ScaledTriangle, Shape};
+///
+/// let sg = ScaledTriangle { height: 0.3, half_width: 1.0 };
+/// assert!((sg.derivative(0.0_f32) - 0.3).abs() < 1e-4);
+/// assert!((sg.derivative(0.5_f32) - 0.15).abs() < 1e-4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScaledTriangle {

@@ -17,8 +17,29 @@ use candlewick_kernels::simd::{self, Kernel};
 /// [`with_parameter`](Self::with_parameter) and [`parameter_derivative`](Self::parameter_derivative).
 /// Mark what is generic over [`Real`] `#[inline(always)]`: the kernels vectorize what is compiled into
 /// them.
+///
+/// ```
+/// use candlewick_surrogate::{Real, Shape};
+///
+/// /// `sg(x) = 1 / (1 + x²)`, the derivative of the arctangent.
+/// #[derive(Clone, Debug)]
+/// struct Lorentzian;
+///
+/// impl Shape for Lorentzian {
+///     fn primitive(&self, x: f32) -> f32 {
+///         x.atan()
+///     }
+///
+///     #[inline(always)]
+///     fn derivative<V: Real>(&self, x: V) -> V {
+///         (x.clone() * x + 1.0).recip()
+///     }
+/// }
+///
+/// assert_eq!(Lorentzian.derivative(1.0_f32), 0.5);
+/// ```
 pub trait Shape: Clone + Debug + Send + Sync + 'static {
-    /// The smooth step whose derivative stands in for that of the spike; for checks and figures.
+    /// The smooth step whose derivative is used in place of that of the spike; for checks and figures.
     fn primitive(&self, x: f32) -> f32;
 
     /// The derivative of [`primitive`](Self::primitive) with respect to `x`; at least 0 unless the
@@ -86,9 +107,15 @@ pub trait Surrogate: Debug + Send + Sync + 'static {
 
     /// The derivative at the distances `x` as candle operations, for devices without a kernel;
     /// `first` as in [`derivative`](Self::derivative).
+    ///
+    /// # Errors
+    /// If candle fails.
     fn derivative_tensor(&self, first: u64, x: &Tensor) -> Result<Tensor>;
 
     /// The derivative with respect to the parameter as candle operations.
+    ///
+    /// # Errors
+    /// If candle fails.
     fn parameter_derivative_tensor(&self, first: u64, x: &Tensor) -> Result<Tensor>;
 }
 

@@ -10,6 +10,14 @@ use crate::Shape;
 /// (Zenke and Ganguli 2018; Neftci et al., arXiv:1901.09948).
 ///
 /// `Sigmoid` in SpikingJelly (α = 4), `sigmoid` in snnTorch (slope 25).
+///
+/// ```
+/// use candlewick_surrogate::{Shape, Sigmoid};
+///
+/// let sg = Sigmoid { alpha: 4.0 };
+/// assert!((sg.derivative(0.0_f32) - 1.0).abs() < 1e-4);
+/// assert!((sg.derivative(0.5_f32) - 0.42).abs() < 1e-4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sigmoid {

@@ -11,6 +11,14 @@ use crate::Shape;
 ///
 /// `triangular` in snnTorch, where h is named `threshold`. For a tent-shaped derivative see
 /// [`Triangle`](crate::Triangle).
+///
+/// ```
+/// use candlewick_surrogate::{Shape, SnntorchTriangular};
+///
+/// let sg = SnntorchTriangular { threshold: 1.0 };
+/// assert_eq!(sg.derivative(-0.5_f32), 1.0);
+/// assert_eq!(sg.derivative(0.5_f32), -1.0);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SnntorchTriangular {

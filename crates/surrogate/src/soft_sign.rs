@@ -10,6 +10,14 @@ use crate::Shape;
 /// (Zenke and Vogels, Neural Computation 2021, as normalized by SpikingJelly).
 ///
 /// `SoftSign` in SpikingJelly. snnTorch's `fast_sigmoid` has height 1 and is another surrogate.
+///
+/// ```
+/// use candlewick_surrogate::{Shape, SoftSign};
+///
+/// let sg = SoftSign { alpha: 2.0 };
+/// assert_eq!(sg.derivative(0.0_f32), 1.0);
+/// assert_eq!(sg.derivative(0.5_f32), 0.25);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SoftSign {

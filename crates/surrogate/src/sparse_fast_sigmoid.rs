@@ -10,6 +10,14 @@ use crate::Shape;
 /// (Perez-Nieves and Goodman, Sparse Spiking Gradient Descent, arXiv:2105.08810).
 ///
 /// `SFS` in snnTorch, whose default B = 1 starts one unit above the threshold.
+///
+/// ```
+/// use candlewick_surrogate::{Shape, SparseFastSigmoid};
+///
+/// let sg = SparseFastSigmoid { slope: 25.0, b: 1.0 };
+/// assert!((sg.derivative(0.0_f32) - 0.0).abs() < 1e-4);
+/// assert!((sg.derivative(1.4_f32) - 0.0008).abs() < 1e-4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SparseFastSigmoid {

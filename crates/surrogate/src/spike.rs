@@ -17,8 +17,30 @@ const TASK: usize = 1 << 14;
 /// Spikes where `x`, the distance to the threshold, is above 0; the backward pass multiplies by the
 /// derivative of `surrogate`.
 ///
+/// ```text
+/// s = H(x),   dL/dx = dL/ds · sg(x)
+/// ```
+///
 /// Returns a tensor of zeros and ones of the shape of `x` (`f32` on the CPU; any float type
 /// elsewhere, composed of candle operations).
+///
+/// Elsewhere: `surrogate.atan()(x)` and the like in snnTorch, `surrogate.ATan()(x)` in SpikingJelly, whose
+/// spikes include `x = 0` ([`spike_at`] has the choice).
+///
+/// ```
+/// use candle_core::{Device, Var};
+/// use candlewick_surrogate::{Triangle, spike};
+///
+/// let x = Var::new(&[-0.25_f32, 0.5, 2.0], &Device::Cpu)?;
+/// let spikes = spike(&x, &Triangle { gamma: 1.0 })?;
+/// assert_eq!(spikes.to_vec1::<f32>()?, [0.0, 1.0, 1.0]);
+/// let gradients = spikes.sum_all()?.backward()?;
+/// assert_eq!(gradients.get(&x).expect("a gradient").to_vec1::<f32>()?, [0.75, 0.5, 0.0]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+/// If candle fails, such as for a tensor on the CPU that does not hold `f32`.
 pub fn spike(x: &Tensor, surrogate: &dyn Surrogate) -> Result<Tensor> {
     spike_at(x, FiringRule::Above, surrogate, 0)
 }
@@ -26,6 +48,9 @@ pub fn spike(x: &Tensor, surrogate: &dyn Surrogate) -> Result<Tensor> {
 /// [`spike`] with a choice of what happens at a distance of exactly 0, for a part of a layer whose
 /// first element has the index `first` in the layer's `[T, N]` array (see
 /// [`Surrogate::derivative`]).
+///
+/// # Errors
+/// As [`spike`].
 pub fn spike_at(
     x: &Tensor,
     rule: FiringRule,

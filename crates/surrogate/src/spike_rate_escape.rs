@@ -11,6 +11,14 @@ use crate::Shape;
 ///
 /// `spike_rate_escape` in snnTorch, where `x` is already the distance to the threshold, so that the
 /// peak is not at the threshold. The height 25 is snnTorch's default too: expect large gradients.
+///
+/// ```
+/// use candlewick_surrogate::{Shape, SpikeRateEscape};
+///
+/// let sg = SpikeRateEscape { beta: 1.0, slope: 25.0 };
+/// assert!((sg.derivative(0.0_f32) - 9.197).abs() < 1e-4);
+/// assert!((sg.derivative(1.0_f32) - 25.0).abs() < 1e-4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpikeRateEscape {

@@ -13,6 +13,14 @@ use crate::Shape;
 ///
 /// `SquarewaveFourierSeries` in SpikingJelly, its only source, whose `n` counts one more than the
 /// terms it adds.
+///
+/// ```
+/// use candlewick_surrogate::{Shape, SquarewaveFourierSeries};
+///
+/// let sg = SquarewaveFourierSeries { n: 2, period: 8.0 };
+/// assert_eq!(sg.derivative(0.0_f32), 0.5);
+/// assert_eq!(sg.derivative(4.0_f32), -0.5);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SquarewaveFourierSeries {

@@ -10,6 +10,14 @@ use crate::Shape;
 /// (Bengio, Léonard and Courville, arXiv:1308.3432).
 ///
 /// `straight_through_estimator` in snnTorch, `DeterministicPass` in SpikingJelly.
+///
+/// ```
+/// use candlewick_surrogate::{Shape, StraightThrough};
+///
+/// let sg = StraightThrough {};
+/// assert_eq!(sg.derivative(-3.0_f32), 1.0);
+/// assert_eq!(sg.derivative(0.5_f32), 1.0);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StraightThrough {}

@@ -11,6 +11,14 @@ use crate::Shape;
 ///
 /// `SuperSpike` in SpikingJelly, where α is an amplitude; "super" in Norse, whose `alpha` has had no
 /// effect on the gradient since 1.1. With a sharpness it is [`FastSigmoid`](crate::FastSigmoid).
+///
+/// ```
+/// use candlewick_surrogate::{Shape, SuperSpike};
+///
+/// let sg = SuperSpike { alpha: 1.0 };
+/// assert_eq!(sg.derivative(0.0_f32), 1.0);
+/// assert_eq!(sg.derivative(1.0_f32), 0.25);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SuperSpike {

@@ -11,6 +11,15 @@ use crate::Shape;
 ///
 /// SpikingJelly's `PiecewiseQuadratic(alpha)` and MSG's `PL` are this one with γ = 1/alpha;
 /// TET's code calls it `ZIF`. Norse's and Spyx's "triangle" have other widths and heights.
+///
+/// ```
+/// use candlewick_surrogate::{Shape, Triangle};
+///
+/// let sg = Triangle { gamma: 1.0 };
+/// assert_eq!(sg.derivative(0.0_f32), 1.0);
+/// assert_eq!(sg.derivative(0.25_f32), 0.75);
+/// assert_eq!(sg.derivative(2.0_f32), 0.0);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Triangle {

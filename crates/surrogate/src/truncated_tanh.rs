@@ -11,6 +11,14 @@ use crate::Shape;
 ///
 /// That code writes `(tanh(3(clamp(u, 0, 1) - 0.5)) + tanh 1.5) / (2 tanh 1.5)` with the threshold
 /// 0.5: k = 3 and w = 0.5 here.
+///
+/// ```
+/// use candlewick_surrogate::{Shape, TruncatedTanh};
+///
+/// let sg = TruncatedTanh { k: 3.0, w: 0.5 };
+/// assert!((sg.derivative(0.0_f32) - 1.6572).abs() < 1e-4);
+/// assert!((sg.derivative(0.6_f32) - 0.0).abs() < 1e-4);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TruncatedTanh {

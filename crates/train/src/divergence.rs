@@ -41,7 +41,7 @@ impl Symptom {
     pub(crate) fn advice(&self) -> &'static str {
         match self {
             Self::NotFinite { .. } => "",
-            _ => "; with `stop_when_diverged = false` the training goes on",
+            _ => "; with `stop_when_diverged = false` the training continues",
         }
     }
 }

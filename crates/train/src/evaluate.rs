@@ -29,6 +29,29 @@ pub struct Evaluation {
 /// Evaluates `model` at `time_steps` on an epoch of the loader that fits; `None` if `stop` was set
 /// in the middle. `on_batch` is called after each batch with the batches done and in all.
 ///
+/// A sample's class is that of its largest mean logit over time, or of the weighted mean if a method weights the
+/// steps. Nothing in an evaluation is random, and no graph is kept.
+///
+/// ```
+/// use std::sync::atomic::AtomicBool;
+///
+/// use candle_core::Device;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_methods::Methods;
+/// use candlewick_network::Network;
+/// use candlewick_train::{Data, evaluate};
+///
+/// let data = Data::open("digits")?.time_steps(2);
+/// let untrained = Network::spec("FC32-FC10");
+/// let untrained = untrained.build(data.features()?, 10, seeded(&Device::Cpu, Key::new(1)))?;
+/// let test = data.loaders(&[2])?.test;
+/// let never = AtomicBool::new(false);
+/// let evaluation = evaluate(&untrained, &Methods::new(), &test, 2, &never, |_, _| {})?;
+/// let evaluation = evaluation.expect("nobody stops it");
+/// assert_eq!((evaluation.samples, evaluation.layers.len()), (500, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// If no loader gives inputs for that many time steps, or a layer fails.
 pub fn evaluate(

@@ -17,6 +17,9 @@ pub struct Gradients {
 impl Gradients {
     /// Takes the gradients of the learned parameters out of `store` and drops the rest of it, and
     /// with it the activations that it keeps alive.
+    ///
+    /// # Errors
+    /// If candle fails.
     pub fn take(parameters: &Parameters, mut store: GradStore) -> Result<Self> {
         let entries = parameters
             .learned()
@@ -38,6 +41,9 @@ impl Gradients {
     /// The squared Euclidean norm of each gradient, in f64; 0 where there is none.
     ///
     /// It is finite exactly if all elements are: squares of f32 do not overflow f64.
+    ///
+    /// # Errors
+    /// If candle fails.
     pub fn squared_norms(&self) -> Result<Vec<f64>> {
         self.entries
             .iter()
@@ -50,6 +56,9 @@ impl Gradients {
     ///
     /// Pascanu et al., ICML 2013, arXiv:1211.5063, algorithm 1; the factor
     /// `max_norm / (norm + 1e-6)` is that of `torch.nn.utils.clip_grad_norm_`.
+    ///
+    /// # Errors
+    /// If candle fails.
     pub fn clip(&mut self, squared_norms: &[f64], max_norm: f64) -> Result<f64> {
         let norm = squared_norms.iter().sum::<f64>().sqrt();
         let factor = max_norm / (norm + 1e-6);

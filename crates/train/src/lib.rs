@@ -3,6 +3,17 @@
 //! [`step`] makes one step of an optimizer on a batch; [`Trainer`] makes epochs of steps, evaluates,
 //! records, and resumes. Neither knows recipes or papers: published methods enter as
 //! [`Methods`](candlewick_methods::Methods), and any other model as a [`Model`].
+//!
+//! | type | what it is for |
+//! |---|---|
+//! | [`Data`] | a data set, and how its samples become batches |
+//! | [`Trainer`] | trains, evaluates, writes checkpoints, resumes |
+//! | [`step`](fn@step), [`StepSettings`] | one step, for a loop of your own |
+//! | [`optimizer::Sgd`], [`optimizer::Adam`], [`optimizer::AdamW`], [`Optimizer`] | the rules, and one of them at work |
+//! | [`Schedule`], [`Settings`], [`Stage`] | learning rate; all settings; epochs at a number of time steps |
+//! | [`evaluate`](fn@evaluate), [`Evaluation`] | loss, accuracy per time step, firing rates |
+//! | [`Checkpoint`] | the state of a training in a file |
+//! | [`Progress`] | receives the events of a training |
 
 pub mod checkpoint;
 pub mod data;

@@ -14,7 +14,10 @@ pub trait Model {
     /// Runs `input`, `[T, B, …]`, or `[1, B, …]` if it is the same at all time steps.
     ///
     /// Where the context asks for no gradients the outputs should carry no graph: use
-    /// [`Var::as_detached_tensor`](candle_core::Var::as_detached_tensor).
+    /// candle's `Var::as_detached_tensor`.
+    ///
+    /// # Errors
+    /// If the input does not fit.
     fn forward(&self, input: &Tensor, context: &Context) -> Result<Outputs>;
 
     /// What happened in each spiking layer since the last call, from input to output.

@@ -42,6 +42,9 @@ pub trait UpdateRule: std::fmt::Debug + Send + Sync {
     fn update(&self, step: &Step, parameter: &mut [f32], gradient: &[f32], state: [&mut [f32]; 2]);
 
     /// The same update made of candle operations: replaces `state` and returns the new parameter.
+    ///
+    /// # Errors
+    /// If candle fails.
     fn compose(
         &self,
         step: &Step,
@@ -74,7 +77,7 @@ registry! {
     }
 }
 
-/// An optimizer of the learned parameters of a network, with its state.
+/// An optimizer of the learned parameters of a network, with its state; [`step`](fn@crate::step) has an example.
 #[derive(Debug)]
 pub struct Optimizer {
     rule: AnyOptimizer,
@@ -159,6 +162,9 @@ impl Optimizer {
     /// The state as named buffers, such as `first_moment/<parameter>`, in the order of the
     /// parameters, and as the last ones the number of steps of each: `steps/<parameter>`, one value,
     /// exact up to 2²⁴.
+    ///
+    /// # Errors
+    /// If the state cannot be read from its device.
     pub fn state(&self, parameters: &Parameters) -> Result<Vec<(String, Vec<f32>)>> {
         let mut named = Vec::new();
         for (buffer, name) in self.rule.state_names().iter().enumerate() {

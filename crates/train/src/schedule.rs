@@ -61,7 +61,18 @@ pub enum Update {
     Epoch,
 }
 
-/// Settings of the learning-rate schedule.
+/// Settings of the learning-rate schedule: a linear warm-up, then a curve, both as factors on the optimizer's
+/// learning rate.
+///
+/// Elsewhere: `LinearLR` and then `CosineAnnealingLR` or `StepLR` in a `SequentialLR` of PyTorch.
+///
+/// ```
+/// use candlewick_train::Schedule;
+///
+/// let half_a_cosine = Schedule::default(); // 10 epochs of 100 steps
+/// assert_eq!(half_a_cosine.factor(0, 100, 10), 1.0);
+/// assert!((half_a_cosine.factor(500, 100, 10) - 0.5).abs() < 1e-12);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {

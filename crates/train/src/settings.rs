@@ -15,6 +15,14 @@ const MOST_STAGES: usize = 1000;
 ///
 /// Several stages are time-inheritance training (TET, Deng et al., ICLR 2022, section 4.3): weights
 /// and statistics carry over from short to long.
+///
+/// ```
+/// use candlewick_train::{Settings, Stage};
+///
+/// let stages = vec![Stage::new(6, 2), Stage::new(2, 6)]; // epochs, time steps
+/// let settings = Settings { stages, ..Settings::default() };
+/// assert_eq!((settings.epochs(), settings.time_steps()), (8, 6));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {

@@ -53,6 +53,33 @@ pub struct StepReport {
 
 /// Makes one step of `optimizer` on a batch, and shows its scores to the methods.
 ///
+/// The input is `[T, B, …]` or `[1, B, …]`, labels are `[B]` (u32). In order: forward pass, loss of the methods,
+/// backward pass, check that loss and gradients are finite, clipping by the norm of all gradients together, update.
+///
+/// ```
+/// use candle_core::Device;
+/// use candlewick_core::{Key, parameters::seeded};
+/// use candlewick_methods::Methods;
+/// use candlewick_network::Network;
+/// use candlewick_train::optimizer::AdamW;
+/// use candlewick_train::{Data, Groups, Optimizer, StepSettings, step};
+///
+/// let data = Data::open("digits")?.batch_size(32).time_steps(2);
+/// let mut methods = Methods::new();
+/// let network = Network::spec("FC64-FC10").methods(&methods);
+/// let network = network.build(data.features()?, 10, seeded(&Device::Cpu, Key::new(1)))?;
+/// let rule = AdamW { learning_rate: 5e-3, ..AdamW::default() };
+/// let mut optimizer = Optimizer::new(&rule.into(), Groups::default(), network.parameters())?;
+/// let mut losses = Vec::new();
+/// for (number, batch) in data.batches(0)?.enumerate() {
+///     let settings = StepSettings::new(2, Key::new(1).at(number as u64));
+///     let report = step(&network, &mut methods, &mut optimizer, &batch?, &settings)?;
+///     losses.push(report.loss);
+/// }
+/// assert!(losses[losses.len() - 1] < losses[0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Diverged`] if the loss or a gradient is not finite, and if a layer fails; parameters are
 /// then as they were.

@@ -178,7 +178,7 @@ impl<'a> Trainer<'a> {
     /// Trains and tests on `data`, resuming from the run's last checkpoint if there is one.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if a loss or gradient is not finite, or, unless the settings say to go on, an epoch
+    /// [`Error::Diverged`] if a loss or gradient is not finite, or, unless the settings say to continue, an epoch
     /// shows that nothing can be learned any more; [`Error::Checkpoint`] if the checkpoint is damaged, lost or
     /// of another network, [`Error::Run`] if it or a record is of another run; and those of settings, data and
     /// layers. The manifest of the run then records why the training ended.

@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(fault(b"#!AER-DAT2.0\r\n"), expected);
         // A file without a header may be of any camera.
         assert!(fault(&[0, 2, 0, 0, 0, 4]).starts_with("a: magic: expected `#!AER-DAT1.0`"));
-        let expected = "a: end of the file: expected whole records, found 2 bytes behind the last \
+        let expected = "a: end of the file: expected whole records, found 2 bytes after the last \
                         (0 events before the cut)";
         assert_eq!(fault(b"#!AER-DAT1.0\r\n\0\x02"), expected);
         assert_eq!(detect(Path::new("a.dat"), &[0, 2, 0, 0, 0, 4]), None);

@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(fault(b""), expected);
         let expected = "a: magic: expected `#!AER-DAT2.0`, found `#!AER-DAT3.1\\r\\n`";
         assert_eq!(fault(b"#!AER-DAT3.1\r\n"), expected);
-        let expected = "a: end of the file: expected whole records, found 3 bytes behind the last \
+        let expected = "a: end of the file: expected whole records, found 3 bytes after the last \
                         (0 events before the cut)";
         assert_eq!(fault(b"#!AER-DAT2.0\r\n\0\0\0"), expected);
         let expected = "a: header: expected a line that ends, found 8 bytes";

@@ -221,7 +221,7 @@ impl Decoder for Aedat4 {
             return Err(Fault::new(FIELD, "a whole header", format!("{} bytes", rest.len())));
         }
         if !rest.is_empty() {
-            let found = format!("{} bytes behind the last", rest.len());
+            let found = format!("{} bytes after the last", rest.len());
             return Err(Fault::cut(FIELD, "whole packets", found));
         }
         match self.end {
@@ -343,7 +343,7 @@ mod tests {
         let fault = |bytes: &[u8]| {
             decode(Path::new("a"), bytes, Format::Aedat4, None).unwrap_err().to_string()
         };
-        let expected = "a: end of the file: expected whole packets, found 55 bytes behind the last \
+        let expected = "a: end of the file: expected whole packets, found 55 bytes after the last \
                         (0 events before the cut)";
         assert_eq!(fault(&file(7)[..89]), expected);
         assert_eq!(fault(b""), "a: end of the file: expected a whole header, found 0 bytes");

@@ -104,7 +104,7 @@ mod tests {
         let fault = |bytes: &[u8], sensor| {
             decode(Path::new("a.bin"), bytes, Format::Atis, sensor).unwrap_err().to_string()
         };
-        let expected = "a.bin: end of the file: expected whole records, found 2 bytes behind the last \
+        let expected = "a.bin: end of the file: expected whole records, found 2 bytes after the last \
              (1 events before the cut)";
         assert_eq!(fault(&[1, 2, 3, 4, 5, 6, 7], None), expected);
         let expected = "a.bin: y: expected below 34, found 40 in event 0";

@@ -61,7 +61,7 @@ pub(crate) trait Decoder: Debug + Send {
         if rest.is_empty() {
             return Ok(());
         }
-        let found = format!("{} bytes behind the last", rest.len());
+        let found = format!("{} bytes after the last", rest.len());
         Err(Fault::cut("end of the file", "whole records", found))
     }
 

@@ -87,7 +87,7 @@ impl Decoder for EventStream {
 
     fn finish(&mut self, rest: &[u8], _events: &mut Events) -> Result<(), Fault> {
         const FIELD: &str = "end of the file";
-        let found = format!("{} bytes behind the last", rest.len());
+        let found = format!("{} bytes after the last", rest.len());
         match self.sensor {
             None if rest.is_empty() => Err(wrong_magic("Event Stream", rest)),
             None => Err(Fault::new(FIELD, "a whole header", format!("{} bytes", rest.len()))),
@@ -137,7 +137,7 @@ mod tests {
         let mut old = file(1, &[]);
         old[12] = 1;
         assert_eq!(fault(&old), "a: version: expected 2, found 1.0.0");
-        let expected = "a: end of the file: expected whole events, found 3 bytes behind the last \
+        let expected = "a: end of the file: expected whole events, found 3 bytes after the last \
                         (0 events before the cut)";
         assert_eq!(fault(&file(1, &[0xff, 2, 3, 4])), expected);
         let expected = "a: x: expected below 304, found 304 in event 0";

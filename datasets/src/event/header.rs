@@ -88,7 +88,7 @@ impl Stage {
             }
             _ if rest.is_empty() => Ok(()),
             _ => {
-                let found = format!("{} bytes behind the last", rest.len());
+                let found = format!("{} bytes after the last", rest.len());
                 Err(Fault::cut("end of the file", "whole records", found))
             }
         }

@@ -1,4 +1,4 @@
-//! Every component stands in the registry of its crate.
+//! Every component stands in the registry of its crate, and has an example on its page.
 //!
 //! A component is a type with `impl T for Name` at the left margin of a source file, where `T` is the trait of a
 //! `registry!` of that crate or one of [`COMPONENT_TRAITS`]. Its registry line is `Name = "name"`; a
@@ -10,6 +10,9 @@ use crate::tidy::{Tree, Violation};
 
 /// Traits that make a component although the registry of the crate names another one, by source folder.
 const COMPONENT_TRAITS: [(&str, &str); 1] = [("crates/surrogate/src", "Shape")];
+
+/// Where components are not types that users write: the metrics of claims.
+const WITHOUT_EXAMPLES: [&str; 1] = ["crates/experiment/src"];
 
 /// What the registries of one source folder say.
 #[derive(Debug, Default)]
@@ -36,6 +39,15 @@ pub(crate) fn check(tree: &Tree) -> Vec<Violation> {
         let Some(registry) = source_folder(path).and_then(|folder| registries.get(folder)) else {
             continue;
         };
+        let folder = source_folder(path).unwrap_or_default();
+        let exempt = WITHOUT_EXAMPLES.contains(&folder);
+        for (index, name) in without_example(text).into_iter().filter(|_| !exempt) {
+            if registry.names.iter().any(|registered| registered == name) {
+                let message =
+                    format!("{name} has no example: add one that compiles to its documentation");
+                violations.push(Violation::new(path, index + 1, message));
+            }
+        }
         for (index, line) in text.lines().enumerate() {
             if let Some(name) = component(line, &registry.traits)
                 && !registry.names.iter().any(|registered| registered == name)
@@ -76,6 +88,24 @@ fn read_registries(text: &str, registry: &mut Registry) {
     }
 }
 
+/// The public structs whose documentation has no code that is compiled, with their lines.
+fn without_example(text: &str) -> Vec<(usize, &str)> {
+    let (mut found, mut has_example, mut inside) = (Vec::new(), false, false);
+    for (index, line) in text.lines().enumerate() {
+        if let Some(fence) = line.strip_prefix("/// ```") {
+            has_example |= !inside && (fence.is_empty() || fence == "no_run");
+            inside = !inside;
+        } else if let Some(rest) = line.strip_prefix("pub struct ") {
+            let name = rest.split(|character: char| !character.is_alphanumeric()).next();
+            found.extend(name.filter(|_| !has_example).map(|name| (index, name)));
+            has_example = false;
+        } else if !(line.starts_with("///") || line.starts_with("#[")) {
+            has_example = false;
+        }
+    }
+    found
+}
+
 /// The type of an implementation of one of the traits at the left margin.
 fn component<'a>(line: &'a str, traits: &[String]) -> Option<&'a str> {
     let (implemented, rest) = line.strip_prefix("impl ")?.split_once(" for ")?;
@@ -91,6 +121,24 @@ mod tests {
     use super::*;
 
     const LIB: &str = "//! s\nregistry! {\n    /// By name.\n    pub enum AnySurrogate: dyn Surrogate, kind \"surrogate\" {\n        /// t\n        Triangle = \"triangle\" | \"zif\",\n    }\n}\n";
+
+    #[test]
+    fn a_component_without_an_example_is_found() {
+        let with = "//! t\n/// T.\n///\n/// ```\n/// assert!(true);\n/// ```\n#[derive(Debug)]\npub struct Triangle {}\n";
+        let of = |text: &str| {
+            let path = "crates/surrogate/src/triangle.rs";
+            let tree = Tree::of(&[("crates/surrogate/src/lib.rs", LIB), (path, text)]);
+            check(&tree).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(of(with), Vec::<String>::new());
+        let message = "Triangle has no example: add one that compiles to its documentation";
+        let equation = with.replacen("/// ```\n", "/// ```text\n", 1);
+        assert_eq!(of(&equation), [format!("crates/surrogate/src/triangle.rs:8: {message}")]);
+        let bare = "//! t\n/// T.\npub struct Triangle {}\n";
+        assert_eq!(of(bare), [format!("crates/surrogate/src/triangle.rs:3: {message}")]);
+        // What is not registered needs none.
+        assert_eq!(of("//! t\npub struct Helper {}\n"), Vec::<String>::new());
+    }
 
     #[test]
     fn a_component_outside_the_registry_is_found() {

@@ -32,3 +32,8 @@ mod digits;
 
 /// A result with any error, for programs and tests that meet those of several crates.
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+/// The programs of the page are compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/own-method.md")]
+struct OwnMethod;

@@ -47,7 +47,7 @@ pub(super) fn run(
     if faults > 0 {
         bail!(Error::Io {
             path: folder.to_path_buf(),
-            source: std::io::Error::other(format!("{faults} things are not as they should be")),
+            source: std::io::Error::other(format!("{faults} problems found")),
         });
     }
     Ok(ExitCode::SUCCESS)

@@ -8,7 +8,7 @@ use candlewick::experiment::Table;
 /// Asks before hours of work.
 pub(super) fn confirmed(table: &Table) -> Result<bool> {
     if !std::io::stdin().is_terminal() {
-        anyhow::bail!("the {} scale runs for long: start it with --yes", table.scale);
+        anyhow::bail!("the {} scale takes long: confirm it with --yes", table.scale);
     }
     let mut out = std::io::stderr();
     write!(out, "Start the {} scale of {}? [y/N] ", table.scale, table.id)?;

@@ -11,6 +11,22 @@ use crate::Key;
 use crate::initializer::draw;
 
 /// A builder that draws initial values from streams of `key`, one per path.
+///
+/// ```
+/// use candle_core::Device;
+/// use candlewick_core::Key;
+/// use candlewick_core::initializer::Initializer;
+/// use candlewick_core::parameters::{Role, Scope, seeded};
+///
+/// let scope: Scope = seeded(&Device::Cpu, Key::new(1)).into();
+/// scope.pp("first").create("weight", Role::Weight, &[3, 4], Initializer::FanInUniform)?;
+/// scope.pp("first").create("running_mean", Role::Buffer, &[4], Initializer::Constant(0.0))?;
+/// let parameters = scope.parameters();
+/// let names: Vec<_> = parameters.iter().map(|parameter| &parameter.name[..]).collect();
+/// assert_eq!(names, ["first.weight", "first.running_mean"]);
+/// assert_eq!(parameters.count(), 12); // buffers do not learn
+/// # Ok::<(), candlewick_core::Error>(())
+/// ```
 pub fn seeded(device: &Device, key: Key) -> VarBuilder<'static> {
     let made = Mutex::default();
     let backend = Seeded { key: key.named("initialize"), made };

@@ -45,6 +45,17 @@ const CIFAR10: [[Step; 2]; 25] = [
 /// table 7): one of 25 pairs of operations, each done with its own probability.
 ///
 /// Operations and ranges are those of the code that is named, byte for byte.
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::augment::{AutoAugment};
+/// use candlewick_encode::{Augment, FrameShape, Frames};
+///
+/// let mut image = Frames::new(FrameShape { time: 1, height: 8, width: 8, channels: 3 });
+/// image.values_mut().fill(0.5);
+/// AutoAugment::default().apply(&mut image, &mut Key::new(1).stream());
+/// assert!(image.values().iter().all(|value| (0.0..=1.0).contains(value)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AutoAugment {

@@ -11,6 +11,17 @@ use crate::{Error, FrameShape, Frames, Result};
 /// a random place (He et al., CVPR 2016, section 4.2: 4 pixels for CIFAR).
 ///
 /// With `padding` 4 the window moves by -4 to 4 pixels in both directions, 81 places for a square.
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::augment::{Crop};
+/// use candlewick_encode::{Augment, FrameShape, Frames};
+///
+/// let mut image = Frames::new(FrameShape { time: 1, height: 2, width: 2, channels: 1 });
+/// image.values_mut().copy_from_slice(&[1.0, 2.0, 3.0, 4.0]);
+/// Crop { padding: 0, size: Some(1) }.apply(&mut image, &mut Key::new(1).stream());
+/// assert!(image.values().len() == 1 && image.values()[0] >= 1.0);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Crop {

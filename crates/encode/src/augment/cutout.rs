@@ -13,6 +13,18 @@ use crate::{Error, FrameShape, Frames, Result};
 ///
 /// Rows `y - length/2 .. y + length/2` with `y` uniform in `0..height`, and columns alike; after
 /// normalization zero is the mean.
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::augment::{Cutout};
+/// use candlewick_encode::{Augment, FrameShape, Frames};
+///
+/// let mut image = Frames::new(FrameShape { time: 1, height: 4, width: 4, channels: 1 });
+/// image.values_mut().fill(1.0);
+/// Cutout { length: 2, holes: 1 }.apply(&mut image, &mut Key::new(1).stream());
+/// let zeros = image.values().iter().filter(|&&value| value == 0.0).count();
+/// assert!((1..=4).contains(&zeros)); // a part of the square may lie outside
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cutout {

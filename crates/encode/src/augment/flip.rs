@@ -9,6 +9,17 @@ use crate::{Error, FrameShape, Frames, Result};
 
 /// Horizontal flip: left and right are exchanged with a probability (Krizhevsky et al., NIPS 2012,
 /// section 4.1; TET, arXiv:2202.11946, section 5.1 for event frames).
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::augment::{Flip};
+/// use candlewick_encode::{Augment, FrameShape, Frames};
+///
+/// let mut image = Frames::new(FrameShape { time: 1, height: 1, width: 3, channels: 1 });
+/// image.values_mut().copy_from_slice(&[1.0, 2.0, 3.0]);
+/// Flip { probability: 1.0 }.apply(&mut image, &mut Key::new(1).stream());
+/// assert_eq!(image.values(), [3.0, 2.0, 1.0]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Flip {

@@ -46,6 +46,18 @@ impl Statistics {
 ///
 /// `{ by = "cifar10" }` or `{ mean = [0.5], std = [0.25] }`; one number stands for all channels.
 /// With neither, mean and deviation are 0.5, so that [0, 1] becomes [-1, 1].
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::augment::{Normalize};
+/// use candlewick_encode::{Augment, FrameShape, Frames};
+///
+/// let normalize = Normalize { mean: Some(vec![0.5]), std: Some(vec![0.25]), ..Normalize::default() };
+/// let mut image = Frames::new(FrameShape { time: 1, height: 1, width: 3, channels: 1 });
+/// image.values_mut().copy_from_slice(&[0.0, 0.5, 1.0]);
+/// normalize.apply(&mut image, &mut Key::new(1).stream());
+/// assert_eq!(image.values(), [-2.0, 0.0, 2.0]);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Normalize {

@@ -12,6 +12,18 @@ use crate::{Error, FrameShape, Frames, Result};
 /// The default is the neuromorphic data augmentation of Li et al., ECCV 2022 (NDA), as customary
 /// code has it at its usual strength (one transform, N = 2): a roll by up to 5 pixels, a rotation
 /// by up to 30°, or a cutout of 16 pixels.
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::augment::{Flip, OneOf};
+/// use candlewick_encode::{Augment, FrameShape, Frames};
+///
+/// let flips = OneOf { of: vec![Flip { probability: 1.0 }.into()] };
+/// let mut image = Frames::new(FrameShape { time: 1, height: 1, width: 2, channels: 1 });
+/// image.values_mut().copy_from_slice(&[1.0, 2.0]);
+/// flips.apply(&mut image, &mut Key::new(1).stream());
+/// assert_eq!(image.values(), [2.0, 1.0]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OneOf {

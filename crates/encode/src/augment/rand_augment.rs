@@ -29,6 +29,17 @@ const KINDS: [Kind; 14] = [
 /// arXiv:1909.13719).
 ///
 /// Operations and ranges are those of torchvision with the nearest pixel, byte for byte.
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::augment::{RandAugment};
+/// use candlewick_encode::{Augment, FrameShape, Frames};
+///
+/// let mut image = Frames::new(FrameShape { time: 1, height: 8, width: 8, channels: 3 });
+/// image.values_mut().fill(0.5);
+/// RandAugment::default().apply(&mut image, &mut Key::new(1).stream());
+/// assert!(image.values().iter().all(|value| (0.0..=1.0).contains(value)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RandAugment {

@@ -9,6 +9,18 @@ use crate::{Error, FrameShape, Frames, Result};
 
 /// Roll: the frame is shifted by whole pixels, and what leaves on one side comes in on the other
 /// (TET, arXiv:2202.11946, section 5.1: up to 5 pixels in both directions on DVS-CIFAR10).
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::augment::{Roll};
+/// use candlewick_encode::{Augment, FrameShape, Frames};
+///
+/// let mut image = Frames::new(FrameShape { time: 1, height: 1, width: 3, channels: 1 });
+/// image.values_mut().copy_from_slice(&[1.0, 2.0, 3.0]);
+/// Roll { pixels: 1 }.apply(&mut image, &mut Key::new(1).stream());
+/// let rolled = image.values();
+/// assert!([[1.0, 2.0, 3.0], [3.0, 1.0, 2.0], [2.0, 3.0, 1.0]].iter().any(|whole| rolled == whole));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Roll {

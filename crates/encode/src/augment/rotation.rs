@@ -10,6 +10,17 @@ use crate::{Error, FrameShape, Frames, Result};
 
 /// Rotation by a random angle around the middle of the frame (MSG, arXiv:2406.19645: up to 15° on
 /// DVS-CIFAR10; NDA, Li et al., ECCV 2022: up to 30°).
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::augment::{Rotation};
+/// use candlewick_encode::{Augment, FrameShape, Frames};
+///
+/// let mut image = Frames::new(FrameShape { time: 1, height: 3, width: 3, channels: 1 });
+/// image.values_mut()[4] = 1.0;
+/// Rotation { degrees: 90.0, ..Rotation::default() }.apply(&mut image, &mut Key::new(1).stream());
+/// assert_eq!(image.values()[4], 1.0); // the middle stays
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rotation {

@@ -12,6 +12,17 @@ use crate::{Error, FrameShape, Frames, Result};
 /// transform for event frames).
 ///
 /// The row at `y` from the middle moves by `y · tan(angle)`.
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::augment::{Shear};
+/// use candlewick_encode::{Augment, FrameShape, Frames};
+///
+/// let mut image = Frames::new(FrameShape { time: 1, height: 3, width: 3, channels: 1 });
+/// image.values_mut()[4] = 1.0;
+/// Shear::default().apply(&mut image, &mut Key::new(1).stream());
+/// assert_eq!(image.values()[4], 1.0); // the row in the middle stays
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shear {

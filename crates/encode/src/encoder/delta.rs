@@ -24,6 +24,19 @@ pub enum Reference {
 ///
 /// `s[t] = 1` if `x[t] - r[t] > threshold`, and with `off_spikes` also -1 if `x[t] - r[t] <
 /// -threshold`, where `r` is the reference, 0 before the first step.
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::encoder::{Delta, Reference};
+/// use candlewick_encode::{Encoder, FrameShape, Frames};
+///
+/// let delta = Delta { threshold: 0.3, off_spikes: false, reference: Reference::Tracked };
+/// let mut image = Frames::new(FrameShape { time: 1, height: 1, width: 2, channels: 1 });
+/// image.values_mut().copy_from_slice(&[0.25, 1.0]);
+/// let mut steps = vec![vec![0.0; 2]; 2];
+/// delta.encode(&image, Key::new(1), &mut steps.iter_mut().map(|step| &mut step[..]));
+/// assert_eq!(steps, [[0.0, 1.0], [0.0, 1.0]]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Delta {

@@ -15,6 +15,18 @@ use crate::{Frames, Result};
 ///
 /// A static image is written once: everything before the first neuron then runs once, and the
 /// neuron repeats it. A sequence of frames is passed on as it is.
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::encoder::Direct;
+/// use candlewick_encode::{Encoder, FrameShape, Frames};
+///
+/// let mut image = Frames::new(FrameShape { time: 1, height: 1, width: 2, channels: 1 });
+/// image.values_mut().copy_from_slice(&[0.25, 1.0]);
+/// let mut steps = vec![vec![0.0; 2]; 1];
+/// Direct {}.encode(&image, Key::new(1), &mut steps.iter_mut().map(|step| &mut step[..]));
+/// assert_eq!(steps, [[0.25, 1.0]]);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Direct {}

@@ -25,6 +25,18 @@ pub enum Curve {
 /// Linear: `t = (T - 1)(1 - x)`. Logarithmic: `t = (T - 1) - ln(a·x + 1)` with `a = e^(T-1) - 1`,
 /// so that 1 fires at step 0 and 0 at the last step. `t` is rounded, halves upwards; values are
 /// limited to [0, 1].
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::encoder::{Curve, Latency};
+/// use candlewick_encode::{Encoder, FrameShape, Frames};
+///
+/// let mut image = Frames::new(FrameShape { time: 1, height: 1, width: 3, channels: 1 });
+/// image.values_mut().copy_from_slice(&[1.0, 0.5, 0.0]);
+/// let mut steps = vec![vec![0.0; 3]; 3];
+/// Latency { curve: Curve::Linear, threshold: 0.01 }.encode(&image, Key::new(1), &mut steps.iter_mut().map(|step| &mut step[..]));
+/// assert_eq!(steps, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Latency {

@@ -11,7 +11,20 @@ use crate::{Error, Frames, Result};
 /// independently (Heeger, "Poisson model of spike generation", 2000, section 2; as in snnTorch's
 /// `spikegen.rate` and SpikingJelly's `PoissonEncoder`).
 ///
-/// `s[t] = 1` with probability `gain · x`, else 0; values are limited to [0, 1].
+/// `s[t] = 1` with probability `gain · x`, else 0; values are limited to [0, 1]. The random stream is that of the
+/// sample in its epoch.
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::encoder::Poisson;
+/// use candlewick_encode::{Encoder, FrameShape, Frames};
+///
+/// let mut image = Frames::new(FrameShape { time: 1, height: 1, width: 2, channels: 1 });
+/// image.values_mut().copy_from_slice(&[0.0, 1.0]);
+/// let mut steps = vec![vec![0.0; 2]; 3];
+/// Poisson::default().encode(&image, Key::new(1), &mut steps.iter_mut().map(|step| &mut step[..]));
+/// assert_eq!(steps, [[0.0, 1.0]; 3]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Poisson {

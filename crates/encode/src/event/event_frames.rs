@@ -22,6 +22,23 @@ pub enum Value {
 
 /// Event frames: the events of a slice counted per pixel (Wu et al., AAAI 2019; Fang et al., ICCV
 /// 2021, equation 16, for slices by number).
+///
+/// ```
+/// use candlewick_datasets::Events;
+/// use candlewick_encode::event::{EventFrames};
+/// use candlewick_encode::{Frames, Represent};
+///
+/// let mut events = Events::with_capacity(1, 1, 4);
+/// for (x, t, on) in [(0, 0, true), (0, 5, true), (0, 8, false), (0, 9, true)] {
+///     events.push(x, 0, t, on);
+/// }
+/// let representation = EventFrames::default();
+/// let mut frames = Frames::new(representation.check(1, 1, 2)?);
+/// representation.represent(&events, &mut frames);
+/// assert_eq!(frames.frame(0), [0.0, 2.0]); // OFF and ON of the first two events
+/// assert_eq!(frames.frame(1), [1.0, 1.0]);
+/// # Ok::<(), candlewick_encode::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EventFrames {

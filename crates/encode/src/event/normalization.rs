@@ -49,7 +49,7 @@ impl EventNormalization {
                 }
                 let mean = sum / count;
                 let deviation = (squares / count - mean * mean).max(0.0).sqrt();
-                // Values that are all equal have no deviation: only their mean is taken away.
+                // Values that are all equal have no deviation: only their mean is subtracted.
                 let scale = if deviation > 0.0 { 1.0 / deviation } else { 1.0 };
                 for value in values.iter_mut().filter(|value| **value != 0.0) {
                     *value = ((f64::from(*value) - mean) * scale) as f32;

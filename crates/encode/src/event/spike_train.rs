@@ -11,6 +11,23 @@ use crate::{Error, FrameShape, Frames, Result};
 /// et al., IEEE TNNLS 2022, section II-D: time bins over the first 1.4 s for the baseline nets).
 ///
 /// Step of an event: `⌊T · t / duration⌋` on the clock of the recording; later events are left out.
+///
+/// ```
+/// use candlewick_datasets::Events;
+/// use candlewick_encode::event::{SpikeTrain};
+/// use candlewick_encode::{Frames, Represent};
+///
+/// let mut events = Events::with_capacity(3, 1, 3);
+/// for (x, t, on) in [(2, 10, true), (2, 30, true), (0, 60, true)] {
+///     events.push(x, 0, t, on);
+/// }
+/// let representation = SpikeTrain { duration: 100, ..SpikeTrain::default() };
+/// let mut frames = Frames::new(representation.check(1, 3, 2)?);
+/// representation.represent(&events, &mut frames);
+/// assert_eq!(frames.frame(0), [0.0, 0.0, 2.0]);
+/// assert_eq!(frames.frame(1), [1.0, 0.0, 0.0]);
+/// # Ok::<(), candlewick_encode::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpikeTrain {

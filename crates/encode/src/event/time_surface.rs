@@ -14,6 +14,24 @@ use crate::{Error, FrameShape, Frames, Result};
 /// where there was no event yet.
 /// An event at `t_end` belongs to the slice that ends there (`t ≤ t_end`) and gives it 1, where
 /// `to_timesurface` of tonic takes `t < t_end`.
+///
+/// ```
+/// use candlewick_datasets::Events;
+/// use candlewick_encode::event::{TimeSurface};
+/// use candlewick_encode::{Frames, Represent};
+///
+/// let mut events = Events::with_capacity(2, 1, 2);
+/// for (x, t, on) in [(0, 0, true), (1, 10, true)] {
+///     events.push(x, 0, t, on);
+/// }
+/// let representation = TimeSurface { tau: 10.0, separate: false };
+/// let mut frames = Frames::new(representation.check(1, 2, 1)?);
+/// representation.represent(&events, &mut frames);
+/// // 10 µs ago, and just now.
+/// let [long_ago, now] = [0, 1].map(|pixel| frames.frame(0)[pixel]);
+/// assert!((long_ago - (-1.0_f32).exp()).abs() < 1e-6 && now == 1.0);
+/// # Ok::<(), candlewick_encode::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TimeSurface {

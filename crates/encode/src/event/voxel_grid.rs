@@ -12,6 +12,23 @@ use crate::{FrameShape, Frames, Result};
 ///
 /// `t* = (T - 1)(t - t_first) / (t_last - t_first)`, `V[b] = Σ p · max(0, 1 - |b - t*|)`.
 /// tonic has T in place of T - 1 and loses a part of the late events.
+///
+/// ```
+/// use candlewick_datasets::Events;
+/// use candlewick_encode::event::{VoxelGrid};
+/// use candlewick_encode::{Frames, Represent};
+///
+/// let mut events = Events::with_capacity(1, 1, 3);
+/// for (x, t, on) in [(0, 0, true), (0, 5, true), (0, 20, false)] {
+///     events.push(x, 0, t, on);
+/// }
+/// let representation = VoxelGrid::default();
+/// let mut frames = Frames::new(representation.check(1, 1, 3)?);
+/// representation.represent(&events, &mut frames);
+/// // The event at 5 µs lies between the times 0 and 10 of the first two bins.
+/// assert_eq!(frames.values(), [1.5, 0.5, -1.0]);
+/// # Ok::<(), candlewick_encode::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VoxelGrid {

@@ -18,6 +18,19 @@ use crate::{Error, FrameShape, Result};
 /// distance of features, need a share per sample and are not here.
 /// Means are uniform in the volume and deviations in a quarter to a half of its sides: the paper
 /// leaves them open.
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::mix::EventMix;
+/// use candlewick_encode::{FrameShape, Mix};
+///
+/// let shape = FrameShape { time: 1, height: 4, width: 4, channels: 1 };
+/// let originals = [vec![0.0; 16], vec![1.0; 16]].concat(); // [T, B, H, W, C] of a batch of two
+/// let mut values = originals.clone();
+/// let share = EventMix { probability: 1.0, ..EventMix::default() }.mix(&mut values, &originals, &[1, 0], shape, &mut Key::new(1).stream());
+/// let kept = values[..16].iter().filter(|&&value| value == 0.0).count() as f32 / 16.0;
+/// assert!((kept - share).abs() < 1e-6);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EventMix {

@@ -12,6 +12,18 @@ use crate::{Error, FrameShape, Result};
 /// section 1).
 ///
 /// `x = share · x_a + (1 - share) · x_b` with share of Beta(alpha, alpha), one for the batch.
+///
+/// ```
+/// use candlewick_core::Key;
+/// use candlewick_encode::mix::Mixup;
+/// use candlewick_encode::{FrameShape, Mix};
+///
+/// let shape = FrameShape { time: 1, height: 4, width: 4, channels: 1 };
+/// let originals = [vec![0.0; 16], vec![1.0; 16]].concat(); // [T, B, H, W, C] of a batch of two
+/// let mut values = originals.clone();
+/// let share = Mixup::default().mix(&mut values, &originals, &[1, 0], shape, &mut Key::new(1).stream());
+/// assert!(values[..16].iter().all(|value| (value - (1.0 - share)).abs() < 1e-6));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mixup {

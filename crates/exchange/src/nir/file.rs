@@ -372,7 +372,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The numbers of a dataset, whatever their type; `None` if they are none.
+/// The numbers of a dataset, whatever their type; `None` if they are not.
 fn numbers(dataset: &Dataset) -> Option<Vec<f64>> {
     let (size, float, signed) = match dataset.dtype() {
         Datatype::FixedPoint { size, signed, byte_order: ByteOrder::LittleEndian } => {

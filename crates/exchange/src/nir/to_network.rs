@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
             match (behind.next(), behind.next(), before) {
                 (_, _, 2..) | (_, Some(_), _) => {
                     return Err(self.fault(format!(
-                        "`{name}` has {before} nodes before it and {} behind it: only chains become networks",
+                        "`{name}` has {before} nodes before it and {} after it: only chains become networks",
                         graph.edges.iter().filter(|(from, _)| from == name).count(),
                     )));
                 }
@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
                 self.neurons(name, IntegrateAndFire { firing }.into(), r * self.dt)?;
             }
             Node::Input { .. } | Node::Output { .. } => {
-                return Err(self.fault(format!("`{name}` stands in the middle of the chain")));
+                return Err(self.fault(format!("`{name}` is in the middle of the chain")));
             }
             Node::Other { kind } => {
                 return Err(self.fault(format!("`{name}`: there is no layer for a {kind}")));

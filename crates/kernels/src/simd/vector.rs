@@ -45,13 +45,13 @@ pub(crate) fn multiply_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s)
     }
 }
 
-/// The slice as rows of `N` vectors; what is left over is dropped.
+/// The slice as rows of `N` vectors; the remainder is dropped.
 #[inline(always)]
 pub(crate) fn rows<S: Simd, const N: usize>(values: &[f32]) -> &[[S::f32s; N]] {
     S::as_simd_f32s(values).0.as_chunks::<N>().0
 }
 
-/// The slice as rows of `N` vectors; what is left over is dropped.
+/// The slice as rows of `N` vectors; the remainder is dropped.
 #[inline(always)]
 pub(crate) fn rows_mut<S: Simd, const N: usize>(values: &mut [f32]) -> &mut [[S::f32s; N]] {
     S::as_mut_simd_f32s(values).0.as_chunks_mut::<N>().0

@@ -1,4 +1,4 @@
-//! What stands in the cells of a table, in words, for every form of report.
+//! The contents of the cells of a table, in words, for every form of report.
 
 use crate::format::{duration, percent_spread, points, rate};
 use crate::report::claims;

@@ -1,4 +1,4 @@
-//! What stands in the cells of a table of claims, in words, for every form of report.
+//! The contents of the cells of a table of claims, in words, for every form of report.
 
 use crate::claim::paragraph::papers;
 use crate::claim::words::{counted, paper_name};

@@ -10,7 +10,22 @@ use super::{AdamW, Step, UpdateRule};
 /// Adam (Kingma and Ba, ICLR 2015, arXiv:1412.6980, algorithm 1), as `torch.optim.Adam` without
 /// weight decay: what TET trains with.
 ///
+/// ```text
+/// m ← beta1·m + (1 - beta1)·g;   v ← beta2·v + (1 - beta2)·g²                    g: the gradient
+/// p ← p - learning_rate · m̂ / (√v̂ + epsilon),   m̂ = m / (1 - beta1ⁱ), v̂ = v / (1 - beta2ⁱ) in step i
+/// ```
+///
 /// The defaults are the paper's and PyTorch's.
+///
+/// ```
+/// use candlewick_train::optimizer::{Adam, Step, UpdateRule};
+///
+/// // The first step has the size of the learning rate, whatever the gradient is.
+/// let (mut parameter, mut first, mut second) = ([1.0_f32], [0.0], [0.0]);
+/// let step = Step { number: 1, learning_rate: 0.25, decays: false };
+/// Adam::default().update(&step, &mut parameter, &[3.0], [&mut first, &mut second]);
+/// assert!((parameter[0] - 0.75).abs() < 1e-6);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adam {

@@ -12,12 +12,23 @@ use super::{Step, UpdateRule};
 /// Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101,
 /// algorithm 2), in the form of `torch.optim.AdamW`.
 ///
-/// `p ← p − learning_rate · weight_decay · p`, then the step of Adam:
-/// `m ← beta1 · m + (1 − beta1) · ∇;  v ← beta2 · v + (1 − beta2) · ∇²;
-/// p ← p − learning_rate · m̂ / (√v̂ + epsilon)` with `m̂ = m / (1 − beta1ⁱ)`, `v̂ = v / (1 − beta2ⁱ)`
-/// in step i.
+/// ```text
+/// p ← p - learning_rate · weight_decay · p, then the step of Adam:
+/// m ← beta1·m + (1 - beta1)·g;   v ← beta2·v + (1 - beta2)·g²                    g: the gradient
+/// p ← p - learning_rate · m̂ / (√v̂ + epsilon),   m̂ = m / (1 - beta1ⁱ), v̂ = v / (1 - beta2ⁱ) in step i
+/// ```
 ///
-/// The defaults are PyTorch's.
+/// The defaults are PyTorch's. Which parameters decay is said by [`Groups`](super::Groups).
+///
+/// ```
+/// use candlewick_train::AnyOptimizer;
+/// use candlewick_train::optimizer::AdamW;
+///
+/// let rule: AnyOptimizer = AdamW { learning_rate: 5e-3, ..AdamW::default() }.into();
+/// assert_eq!((rule.name(), rule.learning_rate()), ("adamw", 5e-3));
+/// let error = AdamW { beta1: 1.0, ..AdamW::default() };
+/// assert!(AnyOptimizer::from(error).check().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdamW {

@@ -11,11 +11,27 @@ use super::{Step, UpdateRule};
 
 /// Stochastic gradient descent with momentum, in the form of `torch.optim.SGD`.
 ///
-/// `g ← ∇ + weight_decay · p;  m ← momentum · m + g;  p ← p − learning_rate · m`, with Nesterov's
-/// momentum `p ← p − learning_rate · (g + momentum · m)` (Sutskever et al., ICML 2013, in the form
-/// whose learning rate stands outside of the momentum).
+/// ```text
+/// g ← g + weight_decay · p;   m ← momentum · m + g;   p ← p - learning_rate · m
+/// with Nesterov's momentum                            p ← p - learning_rate · (g + momentum · m)
+/// ```
+///
+/// for the gradient `g` (Sutskever et al., ICML 2013, in the form whose learning rate stands outside of the
+/// momentum).
 ///
 /// The defaults are PyTorch's.
+///
+/// ```
+/// use candlewick_train::optimizer::{Sgd, Step, UpdateRule};
+///
+/// let rule = Sgd { momentum: 0.5, ..Sgd::default() };
+/// let (mut parameter, mut momentum) = ([1.0], [0.0]);
+/// for number in 1..=2 {
+///     let step = Step { number, learning_rate: 0.25, decays: false };
+///     rule.update(&step, &mut parameter, &[1.0], [&mut momentum, &mut []]);
+/// }
+/// assert_eq!((parameter, momentum), ([1.0 - 0.25 - 0.25 * 1.5], [1.5]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sgd {

@@ -11,6 +11,14 @@ use crate::optimizer::in_range;
 /// `floor + (1 − floor) · (1 + cos(π · p)) / 2`, where p grows from 0 after the warm-up to 1 at the
 /// end. With a floor of 0 this is PyTorch's `CosineAnnealingLR` over all epochs (TET); with 1e-5 it
 /// is the schedule of MSG.
+///
+/// ```
+/// use candlewick_train::schedule::{Cosine, Curve, Position};
+///
+/// let curve = Cosine { floor: 0.0 };
+/// let at = |epoch| curve.factor(Position { epoch, warm_up: 0.0, epochs: 10.0 });
+/// assert!(at(0.0) == 1.0 && (at(5.0) - 0.5).abs() < 1e-12 && at(10.0) < 1e-12);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cosine {

@@ -11,6 +11,14 @@ use crate::optimizer::in_range;
 ///
 /// The epochs of the warm-up count: the first drop comes `every` epochs after the start of the training, where
 /// PyTorch's `SequentialLR` of `LinearLR` and `StepLR` has it `every` epochs after the end of the warm-up.
+///
+/// ```
+/// use candlewick_train::schedule::{Curve, Position, StepDecay};
+///
+/// let curve = StepDecay { every: 4, factor: 0.5 };
+/// let at = |epoch| curve.factor(Position { epoch, warm_up: 0.0, epochs: 10.0 });
+/// assert_eq!([at(3.9), at(4.0), at(8.0)], [1.0, 0.5, 0.25]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StepDecay {

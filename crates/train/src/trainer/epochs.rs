@@ -107,7 +107,7 @@ impl Training<'_> {
         self.summarize()
     }
 
-    /// Ends the training, or warns if it shall go on, when the steps of this epoch show that it has diverged.
+    /// Ends the training, or warns if it is to continue, when the steps of this epoch show that it has diverged.
     fn check_divergence(&self) -> Result<()> {
         let Place { epoch, step, sums } = &self.place;
         let Some(symptom) = symptom(sums) else { return Ok(()) };
@@ -289,7 +289,7 @@ impl Training<'_> {
     }
 }
 
-/// Refuses to begin anew, without a word, a run that must have had a checkpoint.
+/// Refuses to silently restart a run that must have had a checkpoint.
 fn lost_checkpoint(run: &RunDirectory) -> Result<()> {
     let epochs = run.metrics()?.len();
     // Before the first checkpoint, a run that was killed has at most the line of its first epoch.
@@ -298,8 +298,8 @@ fn lost_checkpoint(run: &RunDirectory) -> Result<()> {
             path: run.checkpoints().join(LAST),
             field: "file".into(),
             what: format!(
-                "missing; the run, of which {epochs} epochs are recorded, cannot go on without it; remove \
-                 {} to begin anew",
+                "missing; the run, of which {epochs} epochs are recorded, cannot continue without it; remove \
+                 {} to start over",
                 run.path().display()
             ),
         });

@@ -1,4 +1,4 @@
-//! A run whose files do not belong together, or are not as they were written, does not go on: the file is named.
+//! A run whose files do not belong together, or were changed, does not resume: the file is named.
 
 use std::fs;
 use std::path::{Path, PathBuf};

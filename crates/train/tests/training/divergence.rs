@@ -201,7 +201,7 @@ fn an_epoch_without_any_gradient_ends_the_training() -> Result<()> {
     };
     let error = run(&training).err().ok_or("it went on")?.to_string();
     let expected = "epoch 1, step 10: all gradients are 0, so nothing is learned; with \
-                    `stop_when_diverged = false` the training goes on";
+                    `stop_when_diverged = false` the training continues";
     assert_eq!(error, expected);
     training.settings.stop_when_diverged = false;
     assert!(run(&training)?.summary().is_some());

@@ -27,7 +27,7 @@ pub struct Backward<'a> {
     pub gradient: &'a mut [f32],
     /// Gradient with respect to the final state `[S, N]`.
     pub grad_final_state: Option<&'a [f32]>,
-    /// The derivative that stands in for that of the spike.
+    /// The derivative used in place of that of the spike.
     pub derivative: &'a dyn Derivative,
     /// Whether to compute [`BackwardSums::surrogate`].
     pub surrogate_gradient: bool,
