@@ -28,7 +28,7 @@ fn several_seeds_are_several_runs_with_mean_and_deviation() {
     assert!(text.contains("mean test accuracy") && text.contains("over 3 seeds"), "{text}");
     let again = place.output(&["train", "r.toml", "--seeds", "2"]);
     let said = String::from_utf8(again.stderr).unwrap();
-    assert_eq!(said.matches("is complete already").count(), 2, "{said}");
+    assert_eq!(said.matches("is already complete").count(), 2, "{said}");
     let (code, error) = place.code(&["train", "r.toml", "--seeds", "2", "--seed", "1"]);
     assert!(code == 2 && error.contains("cannot be used with"), "{code} {error}");
 }
@@ -72,5 +72,5 @@ fn instructions_are_limited_and_recorded() {
     assert_eq!(level(&portable), "portable");
     // Also behind the command.
     let again = place.output(&["train", "r.toml", "--instructions", "portable"]);
-    assert!(String::from_utf8(again.stderr).unwrap().contains("is complete already"));
+    assert!(String::from_utf8(again.stderr).unwrap().contains("is already complete"));
 }
