@@ -135,8 +135,10 @@ fn values<'a>(text: &'a str, attribute: &str) -> BTreeSet<&'a str> {
 
 /// Whether a link has its target among the pages, rather than on a server or in a script.
 fn is_inside(target: &str) -> bool {
-    let scheme = target.split_once(':').is_some_and(|(scheme, _)| {
-        scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || "+.-".contains(letter))
+    let scheme = target.split_once(':').is_some_and(|(scheme, rest)| {
+        // A path of Rust is no address.
+        !rest.starts_with(':')
+            && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || "+.-".contains(letter))
     });
     !scheme && target != "#" && target != PROMISED
 }
