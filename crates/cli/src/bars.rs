@@ -1,8 +1,9 @@
 //! Progress bars: one per run, with loss, accuracy, images per second and time left.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
-use candlewick::train::{Event, Progress, health};
+use candlewick::train::{Event, Progress, StepProgress, health};
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::output;
@@ -22,7 +23,7 @@ impl Bars {
     /// The bar of a run that begins, or resumes.
     pub(crate) fn run(&self, label: String, resumes: bool) -> Bar {
         let bar = self.terminal.then(|| {
-            let style = ProgressStyle::with_template("{prefix:24} {bar:24} {pos:>3}% {msg}")
+            let style = ProgressStyle::with_template("{prefix:19!} {bar:8} {pos:>3}% {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = self.all.add(ProgressBar::new(100).with_style(style));
             bar.set_prefix(label.clone());
@@ -68,17 +69,7 @@ impl Progress for Bar {
                 let steps = report.steps.max(1) as f64;
                 let epochs = f64::from(report.epoch - 1) + report.step as f64 / steps;
                 bar.set_position((100.0 * epochs / f64::from(report.epochs.max(1))) as u64);
-                bar.set_message(format!(
-                    "epoch {}/{}  loss {:.3}  accuracy {:.1} %  {:.0} images/s  {} left",
-                    report.epoch,
-                    report.epochs,
-                    report.loss,
-                    100.0 * report.accuracy,
-                    report.images_per_second,
-                    HumanDuration(std::time::Duration::from_secs_f64(
-                        report.seconds_left.clamp(0.0, 1e9)
-                    )),
-                ));
+                bar.set_message(message(report));
             }
             (Event::Epoch { metrics, timing }, bar) => {
                 for warning in health::warnings(metrics) {
@@ -105,10 +96,45 @@ impl Progress for Bar {
     }
 }
 
+/// What a bar says beside itself, so that both fit into 80 columns.
+fn message(report: &StepProgress) -> String {
+    let StepProgress { epoch, epochs, loss, accuracy, images_per_second, seconds_left, .. } =
+        report;
+    let left = HumanDuration(Duration::from_secs_f64(seconds_left.clamp(0.0, 1e9)));
+    format!(
+        "{epoch}/{epochs} loss {loss:.3} {:.1} % {images_per_second:.0} img/s {left:#} left",
+        100.0 * accuracy
+    )
+}
+
 impl Drop for Bar {
     fn drop(&mut self) {
         if let Some(bar) = &self.drawn {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The label of 19 columns, the bar of 8, the share of 4 and three spaces leave 46.
+    #[test]
+    fn a_bar_and_its_message_fit_into_80_columns() {
+        let report = StepProgress {
+            epoch: 300,
+            epochs: 300,
+            step: 1,
+            steps: 2,
+            loss: 2.3456,
+            accuracy: 0.9876,
+            learning_rate: 0.1,
+            images_per_second: 12_345.6,
+            seconds_left: 86_399.0,
+        };
+        let message = message(&report);
+        assert_eq!(message, "300/300 loss 2.346 98.8 % 12346 img/s 24h left");
+        assert!(message.chars().count() <= 46, "{message}");
     }
 }
