@@ -30,7 +30,7 @@ pub fn text(report: &TableReport) -> String {
         report.environment.iter().map(|fact| format!("{}: {}", fact.name, fact.value)).collect();
     push_list(&mut out, "Environment", &environment);
     let _ = writeln!(out, "\nTo make this table again: {}", command(report));
-    let found = paragraph(&report.claims);
+    let found = paragraph(&report.claims, &report.scale);
     if !found.is_empty() {
         out.push_str("\nWhat was found\n");
         for line in found.lines() {
