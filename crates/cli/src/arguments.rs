@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::machine;
+
 pub(crate) use bench::{BenchCommand, Phase, StepArguments};
 pub(crate) use recipe::{Kind, ListArguments, RecipeCommand};
 pub(crate) use shared::{CheckpointChoice, Format, Instructions, MachineArguments};
@@ -258,6 +260,18 @@ pub(crate) struct ReproduceArguments {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) machine: MachineArguments,
+}
+
+impl ReproduceArguments {
+    /// What the command was told of the table beyond its scale, as it was typed.
+    pub(crate) fn options(&self) -> Vec<String> {
+        let rows = self.rows.iter().map(|id| format!("--row {id}"));
+        let claims = self.claims.iter().map(|id| format!("--claim {id}"));
+        let seeds = self.seeds.map(|seeds| format!("--seeds {seeds}"));
+        let epochs = self.epochs.map(|epochs| format!("--epochs {epochs}"));
+        let instructions = machine::instructions().map(|set| format!("--instructions {set}"));
+        rows.chain(claims).chain(seeds).chain(epochs).chain(instructions).collect()
+    }
 }
 
 #[derive(Debug, Subcommand)]

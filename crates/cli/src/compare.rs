@@ -84,6 +84,7 @@ fn table(paths: &[PathBuf]) -> Result<TableReport> {
         protocol: Vec::new(),
         deviations: Vec::new(),
         environment: Vec::new(),
+        options: Vec::new(),
         claims: Vec::new(),
         maps: Vec::new(),
         rows,

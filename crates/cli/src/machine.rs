@@ -51,9 +51,14 @@ pub(crate) fn limit_instructions(wanted: Instructions) -> Result<()> {
     Ok(())
 }
 
-/// The name of the instruction set under which runs are kept apart: none if it is not limited.
-pub(crate) fn instruction_limit() -> Option<&'static str> {
-    (simd::limited_to() != Level::Best).then(simd::in_use)
+/// The value of `--instructions`, if it limits them.
+pub(crate) fn instructions() -> Option<&'static str> {
+    match simd::limited_to() {
+        Level::Portable => Some("portable"),
+        Level::Avx2 => Some("avx2"),
+        Level::Vectors => Some("vectors"),
+        Level::Best => None,
+    }
 }
 
 /// Limits what runs outside of the pools of single runs, such as candle's backward pass.

@@ -120,7 +120,8 @@ fn collect(plan: &Plan, arguments: &ReproduceArguments) -> Result<TableReport> {
     }
     protocol.extend(table.protocol.iter().cloned());
     Ok(TableReport {
-        id: table.id.clone(),
+        // By which it is reproduced: an id, or a file of one's own.
+        id: arguments.table.clone().unwrap_or_else(|| table.id.clone()),
         title: table.title.clone(),
         scale: table.scale.name().into(),
         dataset: table.dataset.clone(),
@@ -133,6 +134,7 @@ fn collect(plan: &Plan, arguments: &ReproduceArguments) -> Result<TableReport> {
             .then(|| table.baseline.clone()),
         protocol,
         deviations: table.deviations.clone(),
+        options: arguments.options(),
         environment,
         claims: Vec::new(),
         maps: Vec::new(),

@@ -44,7 +44,7 @@ impl Planned {
     ) -> Result<Self> {
         let resolved = recipe.to_toml()?;
         // What rounds differently is another run.
-        let limit = machine::instruction_limit().unwrap_or_default();
+        let limit = machine::instructions().unwrap_or_default();
         let hash = sha256_hex(format!("{resolved}{limit}").as_bytes());
         let path = RunDirectory::path_for(root, table, row, recipe.seed, &hash);
         let label = format!("{row} seed {}", recipe.seed);

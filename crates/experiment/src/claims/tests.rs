@@ -14,9 +14,12 @@ fn every_claim_names_two_rows_of_the_same_data_at_every_scale() {
             claims.chain(tests.maps.iter().map(|map| map.id.as_str())).collect();
         assert_eq!(ids.len(), tests.claims.len() + tests.maps.len(), "the same id twice");
         for claim in &tests.claims {
-            let [method, baseline] = [&claim.method.row.recipe, &claim.baseline.row.recipe];
-            assert_ne!(method, baseline, "{}: compared with itself", claim.id);
-            assert_eq!(method.data, baseline.data, "{}", claim.id);
+            assert_eq!(claim.method.rows.len(), claim.baseline.rows.len(), "{}", claim.id);
+            for (method, baseline) in claim.method.rows.iter().zip(&claim.baseline.rows) {
+                let [method, baseline] = [&method.row.recipe, &baseline.row.recipe];
+                assert_ne!(method, baseline, "{}: compared with itself", claim.id);
+                assert_eq!(method.data, baseline.data, "{}", claim.id);
+            }
             assert!(!claim.condition.is_empty() && claim.claim().ends_with('.'), "{}", claim.id);
             papers.insert(claim.id.split('/').next().unwrap().to_owned());
             identities += usize::from(claim.raw.expected == Expectation::Identical);
@@ -70,13 +73,40 @@ fn a_claim_pairs_the_seeds_that_both_rows_have() {
     let claim = &tests.claims[0];
     let report = claim
         .report(&mut |row, _, seed| {
-            let value = if row.row.id == claim.method.row.id { 1.0 } else { 0.5 };
+            let value = if row.row.id == claim.method.rows[0].row.id { 1.0 } else { 0.5 };
             Ok((seed != 2 || value == 0.5).then_some(value))
         })
         .unwrap();
     assert_eq!(report.pairs.len(), claim.seeds as usize - 1);
     assert!(report.pairs.iter().all(|pair| (pair.method, pair.baseline) == (1.0, 0.5)));
     assert_eq!(report.pairs.iter().filter(|pair| pair.seed == 2).count(), 0);
+}
+
+/// Values 0, 1, 2, 3 and 4 have a standard deviation of √2.5, equal ones of 0.
+#[test]
+fn a_pattern_compares_spreads() {
+    let tests = Tests::at(Scale::Reduced).unwrap();
+    let several = |claim: &&ClaimTest| claim.baseline.rows.len() > 1;
+    let claim = tests.claims.iter().find(several).unwrap();
+    let report = |missing: u64| {
+        let mut value = |row: &RowOf, _: &AnyMetric, seed: u64| {
+            let place = claim.baseline.rows.iter().position(|known| known.row.id == row.row.id);
+            Ok((seed != missing || place != Some(2))
+                .then_some(place.map_or(0.5, |place| place as f64)))
+        };
+        claim.report(&mut value).unwrap()
+    };
+    let whole = report(0);
+    assert_eq!(whole.pairs.len(), claim.seeds as usize);
+    for pair in &whole.pairs {
+        assert!((pair.baseline - 2.5_f64.sqrt()).abs() < 1e-12 && pair.method == 0.0, "{pair:?}");
+    }
+    assert_eq!(report(2).pairs.len(), claim.seeds as usize - 1);
+    assert_eq!(
+        (whole.baseline.as_str(), whole.method.as_str()),
+        ("surrogate …, fixed", "surrogate …, PSG")
+    );
+    assert_eq!(whole.quantity.words, "standard deviation over 5 rows of: test accuracy");
 }
 
 #[test]
@@ -97,6 +127,7 @@ fn unknown_keys_and_names_are_refused() {
     let refused = [
         ("margin = 0.01\nmargins = 1", method, "unknown field `margins`"),
         (margin, "method = \"tet\"\nseed = 1", "unknown field `seed`"),
+        (margin, "method = \"t*t\"", "table-1: t*t: expected at least 3 rows"),
         (margin, "method = \"tett\"", "unknown row `tett` (near: `tet`"),
         ("", method, "paper/a: margin: expected a margin"),
         ("margin = 0.0", method, "paper/a: margin: expected a margin"),
@@ -113,7 +144,7 @@ fn unknown_keys_and_names_are_refused() {
         assert!(error.contains(words), "{error}");
         visited += 1;
     }
-    assert_eq!(visited, 7);
+    assert_eq!(visited, 8);
     let mut tests = Tests::at(Scale::Demo).unwrap();
     let error = tests.keep(&["tet/early".into()]).unwrap_err().to_string();
     assert!(error.contains("unknown claim `tet/early` (near: `tet/early-accuracy`"), "{error}");
