@@ -136,7 +136,9 @@ pub(crate) fn protocol(report: &TableReport) -> Vec<String> {
 /// The command that makes the report again.
 pub(crate) fn command(report: &TableReport) -> String {
     // Only the demo scale is sure to need no files.
-    let data = if report.scale == "demo" { "" } else { " --data-dir FOLDER" };
-    let options: String = report.options.iter().map(|option| format!(" {option}")).collect();
-    format!("cargo xtask reproduce {} --scale {}{options}{data}", report.id, report.scale)
+    let data = (report.scale != "demo").then_some("--data-dir FOLDER");
+    let scale = format!("--scale {}", report.scale);
+    let mut words = vec!["cargo xtask reproduce", &report.id, &scale];
+    words.extend(report.options.iter().map(String::as_str).chain(data));
+    words.join(" ")
 }
