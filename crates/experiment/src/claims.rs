@@ -5,6 +5,7 @@
 
 mod map;
 
+use candlewick_run::statistics::sample_std;
 use candlewick_run::{ClaimReport, Expectation, Pair, PublishedClaim, Quantity};
 use serde::Deserialize;
 
@@ -54,6 +55,7 @@ struct RawClaim {
 #[serde(deny_unknown_fields)]
 struct RawTest {
     table: String,
+    /// Id of a row; with a `*`, which stands for anything, the spread over all rows that fit.
     baseline: String,
     method: String,
     seeds: u64,
@@ -88,7 +90,70 @@ pub struct RowOf {
     pub row: Row,
 }
 
-/// A claim at a scale, with the two rows that decide it.
+/// What a claim compares: a row, or several whose spread is asked for.
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// The rows, at least one.
+    pub rows: Vec<RowOf>,
+}
+
+impl Side {
+    /// The rows of the table whose ids fit, of which there is one, or at least three.
+    fn of(table: &Table, pattern: &str) -> Result<Self> {
+        let Some((start, end)) = pattern.split_once('*') else {
+            return Ok(Self { rows: vec![row_of(table, pattern)?] });
+        };
+        let fits = |id: &str| id.strip_prefix(start).is_some_and(|rest| rest.ends_with(end));
+        let ids: Vec<&str> =
+            table.rows.iter().map(|row| row.id.as_str()).filter(|id| fits(id)).collect();
+        if ids.len() < 3 {
+            return Err(Error::Field {
+                name: table.id.clone(),
+                field: pattern.into(),
+                expected: "at least 3 rows, for a spread over them".into(),
+            });
+        }
+        Ok(Self { rows: ids.into_iter().map(|id| row_of(table, id)).collect::<Result<_>>()? })
+    }
+
+    /// The label of the row; of several, what all labels begin and end with.
+    fn label(&self) -> String {
+        let labels = || self.rows.iter().map(|row| row.row.label.as_str());
+        let first = labels().next().unwrap_or_default();
+        if self.rows.len() == 1 {
+            return first.into();
+        }
+        let shared = |length: &usize, cut: fn(&str, usize) -> Option<&str>| {
+            labels().all(|label| cut(label, *length) == cut(first, *length))
+        };
+        let longest = |cut: fn(&str, usize) -> Option<&str>| {
+            let length = (0..=first.len()).take_while(|length| shared(length, cut)).last();
+            length.and_then(|length| cut(first, length)).unwrap_or_default()
+        };
+        let start = longest(|label, length| label.get(..length));
+        let end = longest(|label, length| label.get(label.len().checked_sub(length)?..));
+        format!("{start}…{end}")
+    }
+
+    /// The value of a seed: that of the row, or the standard deviation over the rows; `None` if a run is missing.
+    fn value(
+        &self,
+        metric: &AnyMetric,
+        seed: u64,
+        value: &mut Lookup<'_>,
+    ) -> Result<Option<f64>> {
+        let values = self.rows.iter().map(|row| value(row, metric, seed));
+        let Some(values) = values.collect::<Result<Option<Vec<f64>>>>()? else {
+            return Ok(None);
+        };
+        Ok(match values.as_slice() {
+            [value] => Some(*value),
+            values => sample_std(values),
+        })
+    }
+}
+
+/// A claim at a scale, with the rows that decide it.
 #[derive(Clone, Debug)]
 pub struct ClaimTest {
     raw: RawClaim,
@@ -99,9 +164,9 @@ pub struct ClaimTest {
     /// What is measured.
     pub metric: AnyMetric,
     /// What the method is compared with.
-    pub baseline: RowOf,
+    pub baseline: Side,
     /// The method.
-    pub method: RowOf,
+    pub method: Side,
     /// Seeds 1 to this number.
     pub seeds: u64,
     margin: f64,
@@ -161,10 +226,7 @@ impl Tests {
 
     /// Every row that is needed, with its number of seeds.
     pub fn rows(&self) -> impl Iterator<Item = (&RowOf, u64)> {
-        let of_claims = self
-            .claims
-            .iter()
-            .flat_map(|claim| [(&claim.baseline, claim.seeds), (&claim.method, claim.seeds)]);
+        let of_claims = self.claims.iter().flat_map(|claim| claim.rows().map(|row| (row, claim.seeds)));
         let of_maps =
             self.maps.iter().flat_map(|map| map.points.iter().map(|point| (&point.row, map.seeds)));
         of_claims.chain(of_maps)
@@ -204,8 +266,8 @@ impl RawClaim {
             _ => return Err(wrong("margin", "a margin, unless the claim is an identity".into())),
         };
         let table = Table::open(&test.table, scale)?;
-        let (baseline, method) = (row_of(&table, &test.baseline)?, row_of(&table, &test.method)?);
-        for row in [&baseline, &method] {
+        let (baseline, method) = (Side::of(&table, &test.baseline)?, Side::of(&table, &test.method)?);
+        for row in baseline.rows.iter().chain(&method.rows) {
             if let Some(expected) = metric.problem(&row.row.recipe) {
                 return Err(wrong("metric", expected));
             }
@@ -226,8 +288,8 @@ impl ClaimTest {
     pub fn report(&self, value: &mut Lookup<'_>) -> Result<ClaimReport> {
         let mut pairs = Vec::new();
         for seed in 1..=self.seeds {
-            let method = value(&self.method, &self.metric, seed)?;
-            let baseline = value(&self.baseline, &self.metric, seed)?;
+            let method = self.method.value(&self.metric, seed, value)?;
+            let baseline = self.baseline.value(&self.metric, seed, value)?;
             pairs.extend(method.zip(baseline).map(|(method, baseline)| Pair {
                 seed,
                 method,
@@ -240,14 +302,28 @@ impl ClaimTest {
             place: self.raw.place.clone(),
             condition: self.condition.clone(),
             provenance: self.raw.provenance.clone(),
-            quantity: quantity(&self.metric, &self.baseline.row),
+            quantity: self.quantity(),
             expected: self.raw.expected,
             margin: self.margin,
-            baseline: self.baseline.row.label.clone(),
-            method: self.method.row.label.clone(),
+            baseline: self.baseline.label(),
+            method: self.method.label(),
             pairs,
             published: self.raw.published.clone(),
         })
+    }
+
+    /// What is measured, of one row or as a spread over several.
+    fn quantity(&self) -> Quantity {
+        let of_row = quantity(&self.metric, &self.baseline.rows[0].row);
+        match self.baseline.rows.len() {
+            1 => of_row,
+            rows => Quantity { words: format!("standard deviation over {rows} rows of: {}", of_row.words), ..of_row },
+        }
+    }
+
+    /// The rows that decide it.
+    pub fn rows(&self) -> impl Iterator<Item = &RowOf> {
+        self.baseline.rows.iter().chain(&self.method.rows)
     }
 
     /// The claim in one sentence.

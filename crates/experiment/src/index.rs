@@ -38,6 +38,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     table!("plif/cifar-10"),
     table!("claims/events"),
     table!("claims/images"),
+    table!("claims/classes"),
     table!("claims/chain"),
     table!("claims/start"),
     table!("claims/controls"),

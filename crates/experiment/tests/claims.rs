@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use candle_core::Device;
-use candlewick_experiment::claims::RowOf;
+use candlewick_experiment::claims::{RowOf, Side};
 use candlewick_experiment::metric::{AnyMetric, Finished};
 use candlewick_experiment::{Experiment, Machine, Recipe, Scale, Table, Tests};
 use candlewick_run::claim::{Verdict, findings};
@@ -140,8 +140,9 @@ fn a_method_that_is_switched_off_has_no_effect() -> Checked {
             if !claim.id.starts_with(&format!("{paper}/")) || identity || !fits {
                 continue;
             }
-            (claim.baseline, claim.method) = (row(baseline)?, row(method)?);
-            if claim.metric.problem(&claim.method.row.recipe).is_none() {
+            let side = |id: &str| -> Checked<Side> { Ok(Side { rows: vec![row(id)?] }) };
+            (claim.baseline, claim.method) = (side(baseline)?, side(method)?);
+            if claim.metric.problem(&claim.method.rows[0].row.recipe).is_none() {
                 claims.push(claim.report(&mut value)?);
             }
         }

@@ -15,6 +15,7 @@
 //! ```
 
 mod activity;
+mod averaged_logits;
 mod cross_entropy;
 mod gradient_scaling;
 mod loss;
@@ -33,6 +34,7 @@ mod tet;
 use candlewick_core::registry;
 
 pub use activity::{FiringRateTarget, SpikePenalty};
+pub use averaged_logits::AveragedLogits;
 pub use cross_entropy::CrossEntropy;
 pub use gradient_scaling::{GradientScaling, PostSource, TraceTime};
 pub use loss::Loss;
@@ -61,6 +63,8 @@ registry! {
 registry! {
     /// A method by name, as recipes hold it: `[methods.shortcut]`.
     pub enum AnyMethod: dyn Method, kind "method", Own {
+        /// logits averaged over time in the first part of a training: from SDT to TET
+        AveragedLogits = "averaged_logits",
         /// a penalty on the distance of firing rates to a target
         FiringRateTarget = "firing_rate_target",
         /// weight gradients scaled by pre- and post-synaptic spike traces

@@ -26,9 +26,9 @@ pub(super) fn measure(
 ) -> Result<(Vec<ClaimReport>, Vec<MapReport>)> {
     let Tests { claims, maps } = &plan.tests;
     let mut wanted: BTreeMap<Key, &AnyMetric> = BTreeMap::new();
-    let of_claims = claims.iter().flat_map(|claim| {
-        [(&claim.baseline, &claim.metric, claim.seeds), (&claim.method, &claim.metric, claim.seeds)]
-    });
+    let of_claims = claims
+        .iter()
+        .flat_map(|claim| claim.rows().map(move |row| (row, &claim.metric, claim.seeds)));
     let of_maps = maps
         .iter()
         .flat_map(|map| map.points.iter().map(|point| (&point.row, &point.metric, map.seeds)));

@@ -76,13 +76,16 @@ impl Plan {
         Ok(Self { table, seeds, rows, tests, tested, partial })
     }
 
-    /// Every run once: seed by seed, so that every row has a run early on, and then what only claims need.
+    /// Every run once: seed by seed, so that every row has a run early on and method and baseline are trained in
+    /// alternation, and then what only claims need.
     pub(super) fn runs(&self) -> Vec<&Planned> {
         let seeds = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let of_rows =
             (0..seeds).flat_map(|seed| self.rows.iter().filter_map(move |row| row.get(seed)));
         let mut runs: Vec<&Planned> = of_rows.collect();
-        for run in self.tested.values() {
+        let mut tested: Vec<_> = self.tested.iter().collect();
+        tested.sort_by_key(|((_, _, seed), _)| *seed);
+        for (_, run) in tested {
             if !runs.iter().any(|known| known.path == run.path) {
                 runs.push(run);
             }

@@ -14,9 +14,12 @@ fn every_claim_names_two_rows_of_the_same_data_at_every_scale() {
             claims.chain(tests.maps.iter().map(|map| map.id.as_str())).collect();
         assert_eq!(ids.len(), tests.claims.len() + tests.maps.len(), "the same id twice");
         for claim in &tests.claims {
-            let [method, baseline] = [&claim.method.row.recipe, &claim.baseline.row.recipe];
-            assert_ne!(method, baseline, "{}: compared with itself", claim.id);
-            assert_eq!(method.data, baseline.data, "{}", claim.id);
+            assert_eq!(claim.method.rows.len(), claim.baseline.rows.len(), "{}", claim.id);
+            for (method, baseline) in claim.method.rows.iter().zip(&claim.baseline.rows) {
+                let [method, baseline] = [&method.row.recipe, &baseline.row.recipe];
+                assert_ne!(method, baseline, "{}: compared with itself", claim.id);
+                assert_eq!(method.data, baseline.data, "{}", claim.id);
+            }
             assert!(!claim.condition.is_empty() && claim.claim().ends_with('.'), "{}", claim.id);
             papers.insert(claim.id.split('/').next().unwrap().to_owned());
             identities += usize::from(claim.raw.expected == Expectation::Identical);
@@ -70,7 +73,7 @@ fn a_claim_pairs_the_seeds_that_both_rows_have() {
     let claim = &tests.claims[0];
     let report = claim
         .report(&mut |row, _, seed| {
-            let value = if row.row.id == claim.method.row.id { 1.0 } else { 0.5 };
+            let value = if row.row.id == claim.method.rows[0].row.id { 1.0 } else { 0.5 };
             Ok((seed != 2 || value == 0.5).then_some(value))
         })
         .unwrap();
