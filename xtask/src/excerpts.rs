@@ -15,6 +15,7 @@ use std::path::Path;
 use candlewick_run::report::{excerpt, read_results};
 
 use crate::tidy::Tree;
+use crate::tidy::tree::has_extension;
 
 const BEGIN: &str = "<!-- from ";
 const COLON: &str = ": ";
@@ -103,8 +104,34 @@ fn made(source: &str, tree: &Tree) -> Result<String, String> {
         .split_once(COLON)
         .ok_or_else(|| format!("`{source}` is not of the form `FILE: KIND`"))?;
     let text = tree.text(file).ok_or_else(|| format!("there is no `{file}`: name another file"))?;
+    if has_extension(file, "tsv") {
+        return match kind {
+            "table" => {
+                columns(text).map_err(|line| format!("{file}:{line}: not as many cells as above"))
+            }
+            _ => Err(format!("{file}: `{kind}` is not `table`, the only part that columns have")),
+        };
+    }
     let report = read_results(text, Path::new(file)).map_err(|error| error.to_string())?;
     excerpt(&report, kind).map_err(|error| format!("{file}: {error}"))
+}
+
+/// Columns with tabs between them as a Markdown table; lines that begin with `#` say where they come from. The error
+/// is the line that has another number of cells.
+fn columns(text: &str) -> Result<String, usize> {
+    let mut out = String::new();
+    let mut width = None;
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.starts_with('#')) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        if *width.get_or_insert(cells.len()) != cells.len() {
+            return Err(index + 1);
+        }
+        out.push_str(&format!("| {} |\n", cells.join(" | ")));
+        if out.lines().count() == 1 {
+            out.push_str(&format!("|{}\n", "---|".repeat(cells.len())));
+        }
+    }
+    Ok(out)
 }
 
 #[cfg(test)]
@@ -131,6 +158,19 @@ mod tests {
         assert_eq!(filled(&full, &tree).unwrap(), full);
         let own = "no line break at the end";
         assert_eq!(filled(own, &tree).unwrap(), own);
+    }
+
+    #[test]
+    fn columns_are_a_table() {
+        let file = "docs/measured/a.tsv";
+        let tree = |text: &str| Tree::of(&[(file, text)]);
+        let page = format!("{BEGIN}{file}{COLON}table{CLOSE}\n{END}\n");
+        let full = filled(&page, &tree("# how\n\ttime, s\nour\t1.5\n")).unwrap();
+        assert!(full.contains("\n\n|  | time, s |\n|---|---|\n| our | 1.5 |\n\n"), "{full}");
+        let ragged = filled(&page, &tree("a\tb\n# how\n1\n")).unwrap_err();
+        assert_eq!(ragged.message, format!("{file}:3: not as many cells as above"));
+        let map = filled(&page.replace("table", "map"), &tree("a\n")).unwrap_err();
+        assert!(map.message.contains("`map` is not `table`"), "{}", map.message);
     }
 
     #[test]

@@ -260,6 +260,17 @@ pub(crate) struct ReproduceArguments {
     pub(crate) machine: MachineArguments,
 }
 
+impl ReproduceArguments {
+    /// What the command was told of the table beyond its scale, as it was typed.
+    pub(crate) fn options(&self) -> Vec<String> {
+        let rows = self.rows.iter().map(|id| format!("--row {id}"));
+        let claims = self.claims.iter().map(|id| format!("--claim {id}"));
+        let seeds = self.seeds.map(|seeds| format!("--seeds {seeds}"));
+        let epochs = self.epochs.map(|epochs| format!("--epochs {epochs}"));
+        rows.chain(claims).chain(seeds).chain(epochs).collect()
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
     /// Describes a data set: content, license, files and folders, split

@@ -83,6 +83,7 @@ fn of_one_run(record: &RunRecord) -> TableReport {
         baseline: None,
         protocol: Vec::new(),
         deviations: Vec::new(),
+        options: Vec::new(),
         environment: Vec::new(),
         claims: Vec::new(),
         maps: Vec::new(),

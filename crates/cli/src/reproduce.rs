@@ -133,6 +133,7 @@ fn collect(plan: &Plan, arguments: &ReproduceArguments) -> Result<TableReport> {
             .then(|| table.baseline.clone()),
         protocol,
         deviations: table.deviations.clone(),
+        options: arguments.options(),
         environment,
         claims: Vec::new(),
         maps: Vec::new(),

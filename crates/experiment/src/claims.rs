@@ -9,6 +9,7 @@ use candlewick_run::statistics::sample_std;
 use candlewick_run::{ClaimReport, Expectation, Pair, PublishedClaim, Quantity};
 use serde::Deserialize;
 
+use crate::index::paper;
 use crate::metric::AnyMetric;
 use crate::{Error, Result, Row, Scale, Table};
 use map::RawMap;
@@ -136,12 +137,7 @@ impl Side {
     }
 
     /// The value of a seed: that of the row, or the standard deviation over the rows; `None` if a run is missing.
-    fn value(
-        &self,
-        metric: &AnyMetric,
-        seed: u64,
-        value: &mut Lookup<'_>,
-    ) -> Result<Option<f64>> {
+    fn value(&self, metric: &AnyMetric, seed: u64, value: &mut Lookup<'_>) -> Result<Option<f64>> {
         let values = self.rows.iter().map(|row| value(row, metric, seed));
         let Some(values) = values.collect::<Result<Option<Vec<f64>>>>()? else {
             return Ok(None);
@@ -226,7 +222,8 @@ impl Tests {
 
     /// Every row that is needed, with its number of seeds.
     pub fn rows(&self) -> impl Iterator<Item = (&RowOf, u64)> {
-        let of_claims = self.claims.iter().flat_map(|claim| claim.rows().map(|row| (row, claim.seeds)));
+        let of_claims =
+            self.claims.iter().flat_map(|claim| claim.rows().map(|row| (row, claim.seeds)));
         let of_maps =
             self.maps.iter().flat_map(|map| map.points.iter().map(|point| (&point.row, map.seeds)));
         of_claims.chain(of_maps)
@@ -266,7 +263,8 @@ impl RawClaim {
             _ => return Err(wrong("margin", "a margin, unless the claim is an identity".into())),
         };
         let table = Table::open(&test.table, scale)?;
-        let (baseline, method) = (Side::of(&table, &test.baseline)?, Side::of(&table, &test.method)?);
+        let (baseline, method) =
+            (Side::of(&table, &test.baseline)?, Side::of(&table, &test.method)?);
         for row in baseline.rows.iter().chain(&method.rows) {
             if let Some(expected) = metric.problem(&row.row.recipe) {
                 return Err(wrong("metric", expected));
@@ -298,6 +296,7 @@ impl ClaimTest {
         }
         Ok(ClaimReport {
             id: self.id.clone(),
+            paper: paper(&self.id).into(),
             claim: self.raw.claim.clone(),
             place: self.raw.place.clone(),
             condition: self.condition.clone(),
@@ -317,7 +316,10 @@ impl ClaimTest {
         let of_row = quantity(&self.metric, &self.baseline.rows[0].row);
         match self.baseline.rows.len() {
             1 => of_row,
-            rows => Quantity { words: format!("standard deviation over {rows} rows of: {}", of_row.words), ..of_row },
+            rows => Quantity {
+                words: format!("standard deviation over {rows} rows of: {}", of_row.words),
+                ..of_row
+            },
         }
     }
 

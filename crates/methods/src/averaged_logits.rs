@@ -72,7 +72,8 @@ mod tests {
     #[test]
     fn the_loss_of_every_step_becomes_that_of_the_mean_output() -> Result<()> {
         let logits = Tensor::new(&[[[1.0_f32, 2.0]], [[3.0, 0.5]]], &Device::Cpu)?;
-        let (outputs, labels) = (Outputs { logits, side: Vec::new() }, Tensor::new(&[1_u32], &Device::Cpu)?);
+        let (outputs, labels) =
+            (Outputs { logits, side: Vec::new() }, Tensor::new(&[1_u32], &Device::Cpu)?);
         let moment = Moment { epoch: 0, step: 0, progress: 0.0, training: true };
         let loss = |methods: &Methods| -> Result<f32> {
             Ok(methods.loss(&outputs, &labels, &moment)?.to_scalar()?)

@@ -20,6 +20,8 @@ pub use paragraph::paragraph;
 pub struct ClaimReport {
     /// Name by which it is chosen, with that of the paper before the slash: `tet/early-accuracy`.
     pub id: String,
+    /// The paper in words, its name before any parenthesis: `TET (Deng et al., ICLR 2022)`.
+    pub paper: String,
     /// The claim in one sentence, in our words.
     pub claim: String,
     /// Where the paper says so: `section 4.2, figure 4A`.

@@ -10,6 +10,8 @@ use crate::unmeasured;
 pub struct MapReport {
     /// Name by which it is chosen, with that of the paper before the slash: `shortcut/first-layer-gradient`.
     pub id: String,
+    /// The paper in words, its name before any parenthesis: `TET (Deng et al., ICLR 2022)`.
+    pub paper: String,
     /// One line for people.
     pub title: String,
     /// What it shows, and under which condition.

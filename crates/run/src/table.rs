@@ -39,6 +39,9 @@ pub struct TableReport {
     /// Known deviations from the papers, one sentence each with its reason.
     #[serde(default)]
     pub deviations: Vec<String>,
+    /// What the command that made it was told beyond the scale, such as `--seeds 2`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
     /// Version, commit, machine, threads and the like.
     #[serde(default)]
     pub environment: Vec<Fact>,

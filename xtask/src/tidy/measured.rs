@@ -5,6 +5,9 @@ use crate::results::{FOLDER, PAGE, figures, page};
 use crate::tidy::tree::has_extension;
 use crate::tidy::{Tree, Violation};
 
+/// Pages whose tables are all of measurements.
+const MEASURED_ONLY: [&str; 1] = ["docs/performance.md"];
+
 pub(crate) fn check(tree: &Tree) -> Vec<Violation> {
     let mut violations = page_of_tables(tree);
     violations.extend(figures_of_page(tree));
@@ -60,14 +63,20 @@ fn quoted(path: &str, text: &str, tree: &Tree) -> Option<Violation> {
     Some(Violation::new(path, same + 1, message))
 }
 
-/// Intervals of differences outside of what is made.
+/// Intervals of differences, and tables on pages of measurements, outside of what is made.
 fn by_hand(path: &str, text: &str) -> Vec<Violation> {
     parts(text)
         .enumerate()
-        .filter(|(_, (part, line))| *part == Part::Own && has_interval(line))
-        .map(|(index, _)| {
-            let message = "a measured interval by hand: quote the committed results instead";
-            Violation::new(path, index + 1, message)
+        .filter(|(_, (part, _))| *part == Part::Own)
+        .filter_map(|(index, (_, line))| {
+            let message = if has_interval(line) {
+                "a measured interval by hand: quote the committed results instead"
+            } else if MEASURED_ONLY.contains(&path) && line.starts_with('|') {
+                "a table by hand: write it into a file of docs/measured, and quote that"
+            } else {
+                return None;
+            };
+            Some(Violation::new(path, index + 1, message))
         })
         .collect()
 }
@@ -105,7 +114,7 @@ mod tests {
         const FILE: &str = "docs/results/a/demo.json";
         const FIGURE: &str = "docs/results/a/demo-map-a-grid.svg";
         let report = r#"{ "id": "a", "title": "A", "scale": "demo", "dataset": "digits",
-            "selection": "final", "rows": [], "maps": [{ "id": "a/grid", "title": "Grid", "caption": "",
+            "selection": "final", "rows": [], "maps": [{ "id": "a/grid", "paper": "A", "title": "Grid", "caption": "",
             "quantity": { "metric": "m", "words": "m", "unit": "plain" },
             "axes": [{ "label": "down", "values": [{ "label": "1" }] },
                      { "label": "across", "values": [{ "label": "1" }] }],
@@ -134,7 +143,7 @@ mod tests {
     #[test]
     fn a_wrong_number_in_a_page_is_found() {
         const FILE: &str = "docs/results/a/demo.json";
-        let claim = r#"{ "id": "a/claim", "claim": "A claim.", "place": "", "condition": "", "margin": 0.01,
+        let claim = r#"{ "id": "a/claim", "paper": "A", "claim": "A claim.", "place": "", "condition": "", "margin": 0.01,
             "quantity": { "metric": "accuracy", "words": "test accuracy", "unit": "fraction" },
             "expected": "higher", "baseline": "SDT", "method": "TET", "pairs": [
                 { "seed": 1, "method": 0.71, "baseline": 0.60 },

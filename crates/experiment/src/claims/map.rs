@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::{Lookup, RowOf, quantity, row_of};
 use crate::grid::{self, Grid};
+use crate::index::paper;
 use crate::metric::AnyMetric;
 use crate::{Error, Result, Scale, Table};
 
@@ -201,6 +202,7 @@ impl MapTest {
         let first = &self.points[0].row.row;
         Ok(MapReport {
             id: self.id.clone(),
+            paper: paper(&self.id).into(),
             title: self.raw.title.clone(),
             caption: self.raw.caption.clone(),
             quantity: quantity(&self.raw.metric, first),

@@ -82,6 +82,33 @@ fn a_claim_pairs_the_seeds_that_both_rows_have() {
     assert_eq!(report.pairs.iter().filter(|pair| pair.seed == 2).count(), 0);
 }
 
+/// Values 0, 1, 2, 3 and 4 have a standard deviation of √2.5, equal ones of 0.
+#[test]
+fn a_pattern_compares_spreads() {
+    let tests = Tests::at(Scale::Reduced).unwrap();
+    let several = |claim: &&ClaimTest| claim.baseline.rows.len() > 1;
+    let claim = tests.claims.iter().find(several).unwrap();
+    let report = |missing: u64| {
+        let mut value = |row: &RowOf, _: &AnyMetric, seed: u64| {
+            let place = claim.baseline.rows.iter().position(|known| known.row.id == row.row.id);
+            Ok((seed != missing || place != Some(2))
+                .then_some(place.map_or(0.5, |place| place as f64)))
+        };
+        claim.report(&mut value).unwrap()
+    };
+    let whole = report(0);
+    assert_eq!(whole.pairs.len(), claim.seeds as usize);
+    for pair in &whole.pairs {
+        assert!((pair.baseline - 2.5_f64.sqrt()).abs() < 1e-12 && pair.method == 0.0, "{pair:?}");
+    }
+    assert_eq!(report(2).pairs.len(), claim.seeds as usize - 1);
+    assert_eq!(
+        (whole.baseline.as_str(), whole.method.as_str()),
+        ("surrogate …, fixed", "surrogate …, PSG")
+    );
+    assert_eq!(whole.quantity.words, "standard deviation over 5 rows of: test accuracy");
+}
+
 #[test]
 fn unknown_keys_and_names_are_refused() {
     let claim = |extra: &str, test: &str| {
@@ -100,6 +127,7 @@ fn unknown_keys_and_names_are_refused() {
     let refused = [
         ("margin = 0.01\nmargins = 1", method, "unknown field `margins`"),
         (margin, "method = \"tet\"\nseed = 1", "unknown field `seed`"),
+        (margin, "method = \"t*t\"", "table-1: t*t: expected at least 3 rows"),
         (margin, "method = \"tett\"", "unknown row `tett` (near: `tet`"),
         ("", method, "paper/a: margin: expected a margin"),
         ("margin = 0.0", method, "paper/a: margin: expected a margin"),
@@ -116,7 +144,7 @@ fn unknown_keys_and_names_are_refused() {
         assert!(error.contains(words), "{error}");
         visited += 1;
     }
-    assert_eq!(visited, 7);
+    assert_eq!(visited, 8);
     let mut tests = Tests::at(Scale::Demo).unwrap();
     let error = tests.keep(&["tet/early".into()]).unwrap_err().to_string();
     assert!(error.contains("unknown claim `tet/early` (near: `tet/early-accuracy`"), "{error}");

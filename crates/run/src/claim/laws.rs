@@ -32,6 +32,7 @@ fn claim(unit: Unit, expected: Expectation, margin: f64, pairs: &[(f64, f64)]) -
     let pairs = pairs.iter().enumerate();
     ClaimReport {
         id: "tet/claim".to_owned(),
+        paper: "TET".to_owned(),
         claim: "The method does something.".to_owned(),
         place: "section 1".to_owned(),
         condition: "Always.".to_owned(),

@@ -4,8 +4,8 @@ use crate::claim::words::{counted, paper_name};
 use crate::claim::{ClaimReport, Expectation, Finding, LEVEL, Pair, Verdict, findings};
 
 /// What the claims of a table came to: a line on all of them, a line per paper with its claims by verdict, and a line on
-/// what the verdicts mean. The empty text for no claims.
-pub fn paragraph(claims: &[ClaimReport]) -> String {
+/// what they are said of, by the `scale` of the table. The empty text for no claims.
+pub fn paragraph(claims: &[ClaimReport], scale: &str) -> String {
     let findings = findings(claims);
     let all: Vec<(&ClaimReport, &Finding)> = claims.iter().zip(&findings).collect();
     if all.is_empty() {
@@ -14,13 +14,19 @@ pub fn paragraph(claims: &[ClaimReport]) -> String {
     let papers = papers(claims);
     let mut lines = vec![opening(&all, papers.len())];
     for paper in papers {
-        let its: Vec<_> = all.iter().copied().filter(|(claim, _)| claim.paper() == paper).collect();
+        let its: Vec<_> = all.iter().copied().filter(|(claim, _)| claim.paper == paper).collect();
         lines.push(format!("{}. {}", paper_name(paper), of_paper(&its)));
     }
-    lines.push(
-        "All of this is said of the small networks and data that were measured here: what shows no effect, or cannot be told, may be otherwise on those of the papers."
-            .to_owned(),
-    );
+    lines.push(format!(
+        "All of this is said of {}: what shows no effect, or cannot be told, may be otherwise {}.",
+        match scale {
+            "demo" => "small networks that were trained for seconds on the data that candlewick comes with",
+            "reduced" => "small networks that were trained for a minute on parts of real data sets",
+            "full" => "the networks, data and epochs that are named at the claims",
+            _ => "the networks and data that were measured here",
+        },
+        if scale == "full" { "under others" } else { "on the networks and data of the papers" }
+    ));
     lines.join("\n")
 }
 
@@ -28,8 +34,8 @@ pub fn paragraph(claims: &[ClaimReport]) -> String {
 pub(crate) fn papers(claims: &[ClaimReport]) -> Vec<&str> {
     let mut papers: Vec<&str> = Vec::new();
     for claim in claims {
-        if !papers.contains(&claim.paper()) {
-            papers.push(claim.paper());
+        if !papers.contains(&claim.paper.as_str()) {
+            papers.push(&claim.paper);
         }
     }
     papers
@@ -168,7 +174,7 @@ mod tests {
     fn numbers_of_one_and_of_several() {
         let claims = example::claims::report().claims;
         let first = |claims: &[ClaimReport]| {
-            paragraph(claims).lines().next().unwrap_or_default().to_owned()
+            paragraph(claims, "demo").lines().next().unwrap_or_default().to_owned()
         };
         assert_eq!(first(&claims[..1]), "Of 1 claim of 1 paper that was tested, 1 holds.");
         assert_eq!(first(&claims[2..3]), "The one identity holds to the bit.");
@@ -181,7 +187,15 @@ mod tests {
             first(&claims),
             "Of 7 claims of 3 papers that were tested, 2 hold, 1 is contradicted, 1 shows no effect and 3 cannot be told. The one identity holds to the bit."
         );
-        assert_eq!(paragraph(&[]), "");
+        assert_eq!(paragraph(&[], "demo"), "");
+        for (scale, words) in [
+            ("demo", "for seconds"),
+            ("reduced", "parts of real data sets"),
+            ("full", "under others"),
+        ] {
+            let text = paragraph(&claims, scale);
+            assert!(text.lines().last().is_some_and(|last| last.contains(words)), "{text}");
+        }
     }
 
     /// Differences 0.03, 0.05, 0.04: t = 0.04 / (0.01 / √3) = 6.93, p = 0.0202 of two degrees of freedom.

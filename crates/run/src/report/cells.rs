@@ -137,5 +137,6 @@ pub(crate) fn protocol(report: &TableReport) -> Vec<String> {
 pub(crate) fn command(report: &TableReport) -> String {
     // Only the demo scale is sure to need no files.
     let data = if report.scale == "demo" { "" } else { " --data-dir FOLDER" };
-    format!("cargo xtask reproduce {} --scale {}{data}", report.id, report.scale)
+    let options: String = report.options.iter().map(|option| format!(" {option}")).collect();
+    format!("cargo xtask reproduce {} --scale {}{options}{data}", report.id, report.scale)
 }

@@ -1,7 +1,7 @@
 //! The contents of the cells of a table of claims, in words, for every form of report.
 
 use crate::claim::paragraph::papers;
-use crate::claim::words::{counted, paper_name};
+use crate::claim::words::counted;
 use crate::claim::{ClaimReport, Expectation, Finding, LEVEL, Pair, Verdict, findings};
 use crate::report::cells::NOTHING;
 
@@ -123,8 +123,8 @@ pub(crate) fn by_paper(claims: &[ClaimReport]) -> Vec<(String, Vec<Found<'_>>)> 
     papers(claims)
         .into_iter()
         .map(|paper| {
-            let its = all.iter().copied().filter(|(claim, _)| claim.paper() == paper);
-            (format!("Claims of {}", paper_name(paper)), its.collect())
+            let its = all.iter().copied().filter(|(claim, _)| claim.paper == paper);
+            (format!("Claims of {paper}"), its.collect())
         })
         .collect()
 }

@@ -146,6 +146,7 @@ fn as_table(comparison: &Comparison) -> TableReport {
         baseline: Some(NAMES[0].to_owned()),
         protocol: Vec::new(),
         deviations: Vec::new(),
+        options: Vec::new(),
         environment: Vec::new(),
         claims: Vec::new(),
         maps: Vec::new(),

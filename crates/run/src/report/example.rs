@@ -23,6 +23,7 @@ pub(crate) fn report() -> TableReport {
         baseline: Some("sdt".to_owned()),
         protocol: vec!["Seeds 0, 1 and 2; official split.".to_owned()],
         deviations: vec!["A small network instead of ResNet-19, to end within minutes.".to_owned()],
+        options: vec!["--seeds 3".to_owned()],
         environment: vec![
             Fact { name: "candlewick".to_owned(), value: "0.1.0".to_owned() },
             Fact { name: "threads".to_owned(), value: "2".to_owned() },

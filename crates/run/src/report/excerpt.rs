@@ -57,7 +57,7 @@ pub fn excerpt(report: &TableReport, kind: &str) -> Result<String, ExcerptError>
         }
         "claims" => {
             let all = found(&report.claims);
-            let of_paper = |found: &Found<'_>, name: &str| found.0.paper() == name;
+            let of_paper = |found: &Found<'_>, name: &str| found.0.paper_id() == name;
             if all.is_empty() {
                 return Err(ExcerptError::NoClaims(report.id.clone()));
             }
@@ -88,7 +88,7 @@ pub fn excerpt(report: &TableReport, kind: &str) -> Result<String, ExcerptError>
             if report.claims.is_empty() {
                 return Err(ExcerptError::NoClaims(report.id.clone()));
             }
-            Ok(claims::found(&report.claims))
+            Ok(claims::found(report))
         }
         _ => Err(ExcerptError::Kind(kind.to_owned())),
     }

@@ -23,7 +23,7 @@ const FOLDED_ABOVE: usize = 6;
 pub fn html(report: &TableReport) -> String {
     page(&report.title, |out| {
         push_head(out, report);
-        claims::push(out, &report.claims);
+        claims::push(out, report);
         if !report.rows.is_empty() {
             push_table(out, report);
         }

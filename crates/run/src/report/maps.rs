@@ -1,6 +1,6 @@
 //! A map as the heat map that every form of report shows: means, colors, and marks where a difference is told from zero.
 
-use crate::claim::words::{counted, paper, paper_name};
+use crate::claim::words::{counted, paper_name};
 use crate::claim::{LEVEL, Pair, Quantity, Unit};
 use crate::format::short;
 use crate::map::{MapAxis, MapCell, MapReport};
@@ -53,7 +53,7 @@ pub(crate) fn heatmap(map: &MapReport) -> Heatmap {
 
 /// The map with its paper: `TET: Accuracy after fewer steps`.
 pub(crate) fn heading(map: &MapReport) -> String {
-    format!("{}: {}", paper_name(paper(&map.id)), map.title)
+    format!("{}: {}", paper_name(&map.paper), map.title)
 }
 
 /// The name of the map's file: `map-tet-steps.svg`.

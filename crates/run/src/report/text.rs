@@ -35,7 +35,7 @@ pub fn text(report: &TableReport) -> String {
     if !report.scale.is_empty() {
         let _ = writeln!(out, "\nTo make this table again: {}", command(report));
     }
-    let found = paragraph(&report.claims);
+    let found = paragraph(&report.claims, &report.scale);
     if !found.is_empty() {
         out.push_str("\nWhat was found\n");
         for line in found.lines() {

@@ -54,6 +54,7 @@ fn claims() -> Vec<ClaimReport> {
         },
         ClaimReport {
             id: "shortcut/deep-accuracy".to_owned(),
+            paper: "Shortcut back-propagation (Guo et al., 2024)".to_owned(),
             claim: "The shortcut makes deep chains more accurate.".to_owned(),
             margin: 0.02,
             baseline: "SDT".to_owned(),
@@ -80,6 +81,7 @@ fn claims() -> Vec<ClaimReport> {
         },
         ClaimReport {
             id: "shortcut/no-cost".to_owned(),
+            paper: "Shortcut back-propagation (Guo et al., 2024)".to_owned(),
             claim: "The shortcut changes no firing rate.".to_owned(),
             provenance: Some("inferred from the abstract".to_owned()),
             expected: Expectation::Unchanged,
@@ -90,12 +92,14 @@ fn claims() -> Vec<ClaimReport> {
         },
         ClaimReport {
             id: "psg-pda/rescue".to_owned(),
+            paper: "PSG and PDA (Wang et al., 2025)".to_owned(),
             claim: "A learned width makes up for a bad start <of any size>.".to_owned(),
             pairs: pairs(&[(0.548, 0.417)]),
             ..early
         },
         ClaimReport {
             id: "psg-pda/spread".to_owned(),
+            paper: "PSG and PDA (Wang et al., 2025)".to_owned(),
             claim: "The width becomes the same from every start.".to_owned(),
             expected: Expectation::Lower,
             pairs: pairs(&[(0.0, 0.2), (0.1, 0.2)]),
@@ -105,8 +109,14 @@ fn claims() -> Vec<ClaimReport> {
 }
 
 fn claim(id: &str, claim: &str, unit: Unit) -> ClaimReport {
+    let paper = if id.starts_with("tet/") {
+        "TET (Deng et al., 2022)"
+    } else {
+        "Shortcut back-propagation (Guo et al., 2024)"
+    };
     ClaimReport {
         id: id.to_owned(),
+        paper: paper.to_owned(),
         claim: claim.to_owned(),
         place: "section 4.2, figure 4A".to_owned(),
         condition: "Digits with T = 10; chosen because the baseline is wrong after one step."
@@ -171,6 +181,7 @@ fn maps() -> Vec<MapReport> {
     vec![
         MapReport {
             id: "shortcut/first-layer".to_owned(),
+            paper: "Shortcut back-propagation (Guo et al., 2024)".to_owned(),
             title: "Gradient of the first layer".to_owned(),
             caption:
                 "One batch of a plain chain at initialization, by depth and width of the surrogate."
@@ -186,6 +197,7 @@ fn maps() -> Vec<MapReport> {
         },
         MapReport {
             id: "tet/steps".to_owned(),
+            paper: "TET (Deng et al., 2022)".to_owned(),
             title: "Accuracy after fewer steps".to_owned(),
             caption: "Trained with T = 4 and stopped early.".to_owned(),
             quantity: quantity("accuracy_after", "test accuracy", Unit::Fraction),

@@ -7,13 +7,14 @@ use crate::format::{short, signed_short};
 use crate::report::claims::{ClaimCells, HEADERS, by_paper};
 use crate::report::html::prose;
 use crate::svg::{Figure, PairChart};
+use crate::table::TableReport;
 
-pub(super) fn push(out: &mut String, claims: &[ClaimReport]) {
-    if claims.is_empty() {
+pub(super) fn push(out: &mut String, report: &TableReport) {
+    if report.claims.is_empty() {
         return;
     }
-    push_found(out, claims);
-    for (paper, claims) in by_paper(claims) {
+    push_found(out, report);
+    for (paper, claims) in by_paper(&report.claims) {
         let _ = write!(out, "<section>\n<h2>{}</h2>\n<div class=\"claims\">\n", prose(&paper));
         for (claim, finding) in claims {
             push_card(out, claim, &finding);
@@ -23,8 +24,8 @@ pub(super) fn push(out: &mut String, claims: &[ClaimReport]) {
 }
 
 /// What was found in words: the papers as a list between the first line and the last.
-fn push_found(out: &mut String, claims: &[ClaimReport]) {
-    let paragraph = paragraph(claims);
+fn push_found(out: &mut String, report: &TableReport) {
+    let paragraph = paragraph(&report.claims, &report.scale);
     let lines: Vec<&str> = paragraph.lines().collect();
     let [first, papers @ .., last] = &lines[..] else { return };
     let _ = write!(

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::claim::words::{paper, paper_name};
+use crate::claim::words::paper_name;
 use crate::map::MapReport;
 use crate::report::html::prose;
 use crate::report::maps::heatmap;
@@ -20,7 +20,7 @@ pub(super) fn push(out: &mut String, maps: &[MapReport]) {
             "<figure id=\"map/{}\">{}\n<figcaption>{}: {}</figcaption>\n",
             prose(&map.id),
             heatmap.draw().inline(),
-            prose(&paper_name(paper(&map.id))),
+            prose(paper_name(&map.paper)),
             prose(&map.caption)
         );
         out.push_str("<details><summary>The numbers</summary>\n");

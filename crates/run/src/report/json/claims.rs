@@ -47,7 +47,7 @@ pub(super) fn all(claims: &[ClaimReport]) -> Vec<Tested<'_>> {
 fn one<'a>(claim: &'a ClaimReport, finding: &Finding) -> Tested<'a> {
     Tested {
         id: &claim.id,
-        paper: claim.paper(),
+        paper: claim.paper_id(),
         claim: &claim.claim,
         place: &claim.place,
         condition: &claim.condition,

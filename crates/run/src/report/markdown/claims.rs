@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::claim::{ClaimReport, paragraph};
+use crate::claim::paragraph;
 use crate::report::claims::{ClaimCells, Found, HEADERS, by_paper};
 use crate::report::markdown::{escape, push_cells, value_and_notes};
 use crate::table::TableReport;
@@ -11,7 +11,7 @@ pub(super) fn push(out: &mut String, level: &str, report: &TableReport) {
     if report.claims.is_empty() {
         return;
     }
-    let _ = write!(out, "\n{level} What was found\n\n{}", found(&report.claims));
+    let _ = write!(out, "\n{level} What was found\n\n{}", found(report));
     for (paper, claims) in by_paper(&report.claims) {
         let _ = write!(out, "\n{level} {}\n\n", escape(&paper));
         out.push_str(&table(&claims));
@@ -29,8 +29,8 @@ pub(super) fn push(out: &mut String, level: &str, report: &TableReport) {
 }
 
 /// The closing paragraph as a list, an item per paper between the first line and the last.
-pub(crate) fn found(claims: &[ClaimReport]) -> String {
-    let paragraph = paragraph(claims);
+pub(crate) fn found(report: &TableReport) -> String {
+    let paragraph = paragraph(&report.claims, &report.scale);
     let lines: Vec<&str> = paragraph.lines().collect();
     let mut out = String::new();
     if let [first, papers @ .., last] = &lines[..] {
