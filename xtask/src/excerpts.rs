@@ -14,8 +14,7 @@ use std::path::Path;
 
 use candlewick_run::report::{excerpt, read_results};
 
-use crate::tidy::Tree;
-use crate::tidy::tree::has_extension;
+use crate::tidy::{Tree, has_extension};
 
 const BEGIN: &str = "<!-- from ";
 const COLON: &str = ": ";

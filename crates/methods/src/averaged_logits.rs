@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 use candlewick_core::{Result, axes};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Method, Moment, Outputs};
@@ -11,7 +12,7 @@ use crate::{Method, Moment, Outputs};
 ///
 /// Together with the loss of TET without its squared term, this is a training with SDT that is switched to TET
 /// (Deng et al., ICLR 2022, arXiv:2202.11946, fig. 3).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AveragedLogits {
     /// Share of all steps, in (0, 1]. Default 2/3 (the figure).
