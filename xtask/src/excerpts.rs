@@ -125,9 +125,9 @@ fn columns(text: &str) -> Result<String, usize> {
         if *width.get_or_insert(cells.len()) != cells.len() {
             return Err(index + 1);
         }
-        out.push_str(&format!("| {} |\n", cells.join(" | ")));
+        out.extend(["| ", &cells.join(" | "), " |\n"]);
         if out.lines().count() == 1 {
-            out.push_str(&format!("|{}\n", "---|".repeat(cells.len())));
+            out.extend(["|", &"---|".repeat(cells.len()), "\n"]);
         }
     }
     Ok(out)

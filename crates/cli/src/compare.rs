@@ -83,6 +83,7 @@ fn table(paths: &[PathBuf]) -> Result<TableReport> {
         baseline: several.then(|| rows[0].id.clone()),
         protocol: Vec::new(),
         deviations: Vec::new(),
+        options: Vec::new(),
         environment: Vec::new(),
         options: Vec::new(),
         claims: Vec::new(),
