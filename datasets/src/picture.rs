@@ -1,7 +1,7 @@
 //! Pictures in color, for people to look at: put together, enlarged, written as PNG.
 
 use crate::image::png;
-use crate::{Error, Image, Result};
+use crate::{Array, Error, Image, Result, Shape};
 
 /// A picture of red, green and blue bytes, row by row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,19 @@ impl Picture {
         };
         let pixels = (0..size).map(pixel).collect();
         Self { width: image.width, height: image.height, pixels }
+    }
+
+    /// The first channel of an array, or a vector as a row, in gray from its smallest to its largest number.
+    pub fn of_array(array: &Array<'_>) -> Self {
+        let (width, height) = match array.shape {
+            Shape::Array { height, width, .. } => (width, height),
+            _ => (array.values.len(), 1),
+        };
+        let shown = &array.values[..(width * height).min(array.values.len())];
+        let least = shown.iter().copied().fold(f32::INFINITY, f32::min);
+        let most = shown.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let gray = |&value: &f32| [((value - least) / (most - least) * 255.0).round() as u8; 3];
+        Self { width, height, pixels: shown.iter().map(gray).collect() }
     }
 
     /// Columns.
@@ -98,6 +111,18 @@ impl Picture {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// -1, 1 and 3 are 0, a half and all of the gray; of equal numbers there is no gray.
+    #[test]
+    fn arrays_are_gray() {
+        let shape = Shape::Vector { size: 3 };
+        let array = Array { shape, values: vec![-1.0, 1.0, 3.0].into() };
+        assert_eq!(Picture::of_array(&array).pixels(), [[0; 3], [128; 3], [255; 3]]);
+        let shape = Shape::Array { channels: 2, height: 2, width: 1 };
+        let array = Array { shape, values: vec![5.0, 5.0, 7.0, 8.0].into() };
+        let picture = Picture::of_array(&array);
+        assert_eq!((picture.width(), picture.height(), picture.pixels()[0]), (1, 2, [0; 3]));
+    }
 
     #[test]
     fn pictures_are_enlarged_put_together_and_written() {

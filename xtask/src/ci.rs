@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: every check, step by step, with the time each took.
 
+mod anew;
 mod outside;
 mod stub_compiler;
 mod twice;
@@ -19,7 +20,7 @@ type Step = (&'static str, fn(&Workspace) -> Result<()>);
 /// The feature that is pure Rust and has tests of its own; the step `reproduce` builds without it.
 const HDF5: &str = "candlewick-cli/hdf5";
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("format", |workspace| cargo_step(workspace, &["fmt", "--all", "--check"])),
     ("clippy", |workspace| {
         let all = ["clippy", "--workspace", "--all-targets", "--features", HDF5];
@@ -33,6 +34,7 @@ const STEPS: [Step; 8] = [
         Ok(())
     }),
     ("test", |workspace| cargo_step(workspace, &["test", "--workspace", "--features", HDF5])),
+    ("new", anew::run),
     ("outside", outside::run),
     ("reproduce", twice::run),
     ("cuda", stub_compiler::check_cuda),

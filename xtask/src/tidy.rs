@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-pub(crate) use crate::tidy::tree::Tree;
+pub(crate) use crate::tidy::tree::{Tree, has_extension};
 use crate::workspace::Workspace;
 
 /// A broken rule: where, what, and how to mend it.

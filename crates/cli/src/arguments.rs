@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod predict;
 mod recipe;
 mod shared;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use bench::{BenchCommand, Instructions, Phase, StepArguments};
+pub(crate) use predict::{PredictArguments, PredictFormat};
 pub(crate) use recipe::{Kind, ListArguments, RecipeCommand};
 pub(crate) use shared::{CheckpointChoice, Format, MachineArguments};
 
@@ -37,6 +39,8 @@ pub(crate) enum Command {
     Train(TrainArguments),
     /// Evaluates a run's checkpoint on its test data
     Evaluate(EvaluateArguments),
+    /// Classifies images and event recordings by a trained network
+    Predict(PredictArguments),
     /// Runs a trained network on an event recording, and prints the prediction after each window
     Run(RunArguments),
     /// Imports weights that another library trained, as a run that can be evaluated

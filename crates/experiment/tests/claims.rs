@@ -41,6 +41,7 @@ fn train(folder: &Path, name: &str, recipe: &Recipe) -> Checked<PathBuf> {
         threads: 1,
         seed: recipe.seed,
         data: Vec::new(),
+        samples: None,
         command_line: Vec::new(),
         started_at: None,
     };

@@ -93,7 +93,7 @@ pub(crate) const TINY_IMAGENET: Entry = Entry {
 };
 
 /// Opens a set with a folder per class in each of two folders.
-fn open(request: &Request<'_>, train: &Path, test: &Path) -> Result<Box<dyn Dataset>> {
+pub(super) fn open(request: &Request<'_>, train: &Path, test: &Path) -> Result<Box<dyn Dataset>> {
     let classes = class_names(train)?;
     check_classes(request, train, &classes)?;
     let folder = if request.split == Split::Train { train } else { test };
@@ -154,7 +154,7 @@ fn check_classes(request: &Request<'_>, place: &Path, classes: &[String]) -> Res
 }
 
 /// The names of the folders in a folder, in order.
-fn class_names(folder: &Path) -> Result<Vec<String>> {
+pub(crate) fn class_names(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for path in entries(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

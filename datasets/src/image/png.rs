@@ -33,7 +33,9 @@ pub(crate) fn decode(bytes: &[u8], largest: usize) -> Result<(usize, usize, Vec<
     let channels = frame.color_type.samples();
     let colors = match frame.color_type {
         ColorType::Rgb => samples,
-        ColorType::Rgba => samples.chunks_exact(channels).flat_map(|p| [p[0], p[1], p[2]]).collect(),
+        ColorType::Rgba => {
+            samples.chunks_exact(channels).flat_map(|p| [p[0], p[1], p[2]]).collect()
+        }
         _ => samples.chunks_exact(channels).flat_map(|pixel| [pixel[0]; 3]).collect(),
     };
     Ok((width, height, colors))

@@ -81,7 +81,7 @@ impl Tree {
 }
 
 /// Whether the name ends in `.extension`.
-pub(super) fn has_extension(path: &str, extension: &str) -> bool {
+pub(crate) fn has_extension(path: &str, extension: &str) -> bool {
     Path::new(path).extension().is_some_and(|found| found == extension)
 }
 

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod codes;
+mod predict;
 #[cfg(target_os = "linux")]
 mod printing;
 mod recipes;

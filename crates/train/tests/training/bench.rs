@@ -91,6 +91,7 @@ pub(crate) fn run_directory_of(path: &Path, seed: u64) -> Result<RunDirectory> {
         threads: 1,
         seed,
         data: Vec::new(),
+        samples: None,
         command_line: Vec::new(),
         started_at: None,
     };
