@@ -143,7 +143,8 @@ fn files(tree: &Tree, request: &Request) -> Result<BTreeMap<String, String>> {
     }
     if kind.name == "data-set" {
         let line = format!("        crate::image::{name}::{},", name.to_uppercase());
-        let sets = lists::constants(&read(DATASETS)?, tree).map_err(anyhow::Error::msg)?;
+        let registry = read(DATASETS)?;
+        let sets = lists::constants(&registry, tree).map_err(anyhow::Error::msg)?;
         let next = sets.iter().find(|(_, set)| *set > known_as);
         let anchor = next.map_or("\n    ];", |(line, _)| line);
         change(DATASETS, &|text| inserted(text, anchor, &line))?;
