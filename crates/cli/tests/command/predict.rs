@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use candlewick::datasets::event::{Format, encode};
-use candlewick::datasets::{Picture, Sample, Split, open};
+use candlewick::datasets::{Image, Picture, Sample, Split, open};
 use serde_json::Value;
 
 use crate::{Place, RECIPE};
@@ -117,7 +117,7 @@ fn a_bad_file_is_named_and_the_others_are_classified() {
     let good = Picture::new(8, 8, [90; 3]).png().unwrap();
     fs::write(place.path("good.png"), &good).unwrap();
     fs::write(place.path("cut.png"), &good[..good.len() - 9]).unwrap();
-    fs::write(place.path("large.png"), Picture::new(9, 8, [90; 3]).png().unwrap()).unwrap();
+    fs::write(place.path("large.png"), Picture::new(12, 8, [90; 3]).png().unwrap()).unwrap();
     fs::write(place.path("words.png"), "no picture").unwrap();
     let files = ["good.png", "cut.png", "large.png", "words.png", "none.png"];
     let output = place.output(&[&["predict", run, "--format", "csv"], &files[..]].concat());
@@ -128,7 +128,7 @@ fn a_bad_file_is_named_and_the_others_are_classified() {
     let errors = String::from_utf8(output.stderr).unwrap();
     for words in [
         "cut.png: image: expected a whole PNG",
-        "large.png: digits: samples: images of 8×9×1: expected images of 8×8×1, as in the training, since `",
+        "large.png: digits: samples: images of 8×12×1: expected images of 8×8×1, as in the training, since `",
         "; --resize brings it to that size",
         "words.png: image: expected JPEG or PNG",
         "none.png: ",
@@ -145,11 +145,14 @@ fn a_bad_file_is_named_and_the_others_are_classified() {
 /// Behind global pooling the size of an image is free.
 #[test]
 fn other_sizes_are_taken_where_the_network_allows() {
-    let place = Place::with(&RECIPE.replace("2C3-AP2-FC10", "2C3-GAP-FC10"));
+    let place = Place::with(&RECIPE.replace("2C3-AP2-FC10", "8C3-GAP-FC10"));
     assert_eq!(place.code(&["train", "r.toml"]), (0, String::new()));
     let run = place.run();
-    fs::write(place.path("large.png"), Picture::new(12, 10, [90; 3]).png().unwrap()).unwrap();
-    fs::write(place.path("small.png"), Picture::new(8, 8, [90; 3]).png().unwrap()).unwrap();
+    for (name, height, width) in [("large.png", 10, 12), ("small.png", 8, 8)] {
+        let pixels: Vec<u8> = (0..height * width).map(|place| (place * 37 % 256) as u8).collect();
+        let image = Image { channels: 1, height, width, pixels: pixels.into() };
+        fs::write(place.path(name), Picture::of(&image).png().unwrap()).unwrap();
+    }
     let answer = place.json(&[
         "predict",
         run.to_str().unwrap(),
