@@ -1,6 +1,6 @@
 //! Reads every sample of a data set once, and says what is there.
 
-use crate::{Dataset, Error, Sample};
+use crate::{Dataset, Error, Sample, Shape};
 
 /// What a data set holds, sample by sample.
 #[derive(Debug, Default)]
@@ -10,8 +10,11 @@ pub struct Census {
     pub per_class: Vec<usize>,
     /// The samples that cannot be read, with the reason.
     pub broken: Vec<(usize, Error)>,
-    /// Per channel, mean and standard deviation of the pixels in 0..=1; empty for events.
+    /// Per channel, mean and standard deviation of the pixels in 0..=1, or of the numbers of arrays, where a
+    /// vector is one channel; empty for events.
     pub channels: Vec<(f64, f64)>,
+    /// Smallest and largest number of arrays; `None` for others.
+    pub numbers: Option<(f32, f32)>,
     /// Smallest and largest value of a pixel; `None` for events.
     pub pixels: Option<(u8, u8)>,
     /// Largest column and row of an event; `None` for images and without events.
@@ -29,6 +32,7 @@ pub fn census(set: &dyn Dataset) -> Census {
     let mut census = Census { per_class: vec![0; set.info().classes.len()], ..Census::default() };
     let (mut sums, mut pixels): (Vec<[u64; 2]>, u64) = (Vec::new(), 0);
     let (mut recordings, mut total) = (0, 0);
+    let mut of_arrays: Vec<[f64; 3]> = Vec::new();
     for (index, &label) in set.labels().iter().enumerate() {
         census.per_class[label as usize] += 1;
         match set.read(index) {
@@ -45,6 +49,22 @@ pub fn census(set: &dyn Dataset) -> Census {
                     for &value in channel {
                         sum[0] += u64::from(value);
                         sum[1] += u64::from(value) * u64::from(value);
+                    }
+                }
+            }
+            Ok(Sample::Array(array)) => {
+                let channels = match array.shape {
+                    Shape::Array { channels, .. } => channels.max(1),
+                    _ => 1,
+                };
+                of_arrays.resize(channels, [0.0; 3]);
+                let size = (array.values.len() / channels).max(1);
+                for (sum, channel) in of_arrays.iter_mut().zip(array.values.chunks_exact(size)) {
+                    for &value in channel {
+                        let (low, high) = census.numbers.unwrap_or((value, value));
+                        census.numbers = Some((low.min(value), high.max(value)));
+                        let value = f64::from(value);
+                        *sum = [sum[0] + 1.0, sum[1] + value, sum[2] + value * value];
                     }
                 }
             }
@@ -78,7 +98,12 @@ pub fn census(set: &dyn Dataset) -> Census {
         let variance = squares as f64 / pixels as f64 - mean * mean;
         (mean / 255.0, variance.max(0.0).sqrt() / 255.0)
     };
-    census.channels = sums.into_iter().map(moments).collect();
+    let of_array = |[count, sum, squares]: [f64; 3]| {
+        let mean = sum / count.max(1.0);
+        (mean, (squares / count.max(1.0) - mean * mean).max(0.0).sqrt())
+    };
+    let images = sums.into_iter().map(moments);
+    census.channels = images.chain(of_arrays.into_iter().map(of_array)).collect();
     census
 }
 

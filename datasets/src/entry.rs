@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Dataset, Error, Info, Result, Shape, Split};
+use crate::event::cifar10_dvs::{CIFAR10_DVS, upright};
+use crate::{Dataset, Error, Events, Info, Result, Shape, Split};
 
 /// A data set that this crate can open.
 #[derive(Debug)]
@@ -172,6 +173,13 @@ impl Entry {
     /// Whether the set is compiled in and needs no folder.
     pub fn is_embedded(&self) -> bool {
         matches!(self.source, Source::Embedded(_))
+    }
+
+    /// Turns a recording of the set, as its file has it, as the reader of the set does.
+    pub fn turn(&self, events: &mut Events) {
+        if self.name == CIFAR10_DVS.name {
+            upright(events);
+        }
     }
 
     /// Where a file or folder of the set lies; see [`Request::find`].

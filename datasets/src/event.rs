@@ -17,6 +17,7 @@ pub(crate) mod dvs128_gesture;
 mod dvs_model;
 mod event_stream;
 pub(crate) mod fashion_mnist_dvs;
+pub(crate) mod folder;
 mod format;
 #[cfg(feature = "hdf5")]
 mod hdf5;
@@ -32,8 +33,12 @@ mod view;
 mod zip;
 
 pub use chunks::Chunks;
+pub(crate) use decoder::Fault;
 pub use dvs_model::DvsModel;
-pub use format::{Decoded, Format, Options, decode, decode_with, detect, encode};
+pub use format::{
+    Decoded, EXTENSIONS, Format, Options, decode, decode_with, detect, encode, stated_sensor,
+};
+pub(crate) use format::{detect_in, read_recording};
 pub use recordings::Recordings;
 pub use summary::Summary;
 pub use view::View;

@@ -26,6 +26,8 @@ pub(crate) fn start(shape: Shape, labels: &[u32]) -> Sha256 {
     let dims = match shape {
         Shape::Image { channels, height, width } => [0, channels, height, width],
         Shape::Events { width, height } => [1, 2, height, width],
+        Shape::Array { channels, height, width } => [2, channels, height, width],
+        Shape::Vector { size } => [3, 1, 1, size],
     };
     for value in dims.into_iter().chain([labels.len()]) {
         hash.update((value as u64).to_le_bytes());

@@ -26,8 +26,12 @@ impl Candidate {
     }
 }
 
-/// The set that any folder of images is.
-const ANY_IMAGES: &str = crate::image::folder::IMAGE_FOLDER.name;
+/// The sets that any folder of such files is.
+const ANY: [&str; 3] = [
+    crate::array::ARRAYS.name,
+    crate::event::folder::EVENT_FOLDER.name,
+    crate::image::folder::IMAGE_FOLDER.name,
+];
 
 /// The data sets whose files lie in `root` or in their customary folders below it, those that are
 /// equal to the originals first.
@@ -59,10 +63,11 @@ pub fn identify(root: &Path) -> Vec<Candidate> {
         .map(|candidate| layout(candidate.entry))
         .collect();
     found.retain(|candidate| candidate.rank() == 0 || !certain.contains(&layout(candidate.entry)));
-    // Sets of images in folders are image folders, too.
-    if found.iter().any(|candidate| candidate.rank() < 2 && candidate.entry.name != ANY_IMAGES) {
-        found.retain(|candidate| candidate.entry.name != ANY_IMAGES);
-    }
+    // Sets in folders are folders of such files, too; and a folder of images is a broken one of recordings.
+    let is_any = |candidate: &Candidate| ANY.contains(&candidate.entry.name);
+    let known = found.iter().any(|candidate| candidate.rank() < 2 && !is_any(candidate));
+    let any = found.iter().any(|candidate| candidate.rank() < 2 && is_any(candidate));
+    found.retain(|candidate| !is_any(candidate) || !known && (candidate.rank() < 2 || !any));
     found.sort_by_key(Candidate::rank);
     found
 }

@@ -6,5 +6,7 @@ pub mod idx;
 mod in_memory;
 mod jpeg;
 pub(crate) mod mnist;
+pub mod picture_file;
+pub(crate) mod png;
 
 pub use in_memory::InMemory;

@@ -22,6 +22,7 @@
 //! # Ok::<(), candlewick_datasets::Error>(())
 //! ```
 
+pub(crate) mod array;
 mod census;
 mod dataset;
 mod entry;
@@ -34,6 +35,7 @@ mod hash;
 mod identify;
 pub mod image;
 mod limit;
+mod npy;
 mod origin;
 mod picture;
 mod registry;
@@ -50,7 +52,7 @@ pub use identify::{Candidate, identify};
 pub use origin::{Download, Origin, Unpack, origin};
 pub use picture::Picture;
 pub use registry::{find, open, registry};
-pub use sample::{Events, Image, Sample, Shape, Split};
+pub use sample::{Array, Events, Image, Sample, Shape, Split};
 pub use sheet::contact_sheet;
 pub use verify::{Check, Verdict, verify};
 pub use visible::visible;

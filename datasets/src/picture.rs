@@ -1,9 +1,7 @@
 //! Pictures in color, for people to look at: put together, enlarged, written as PNG.
 
-use image::codecs::png::PngEncoder;
-use image::{ExtendedColorType, ImageEncoder};
-
-use crate::{Error, Image, Result};
+use crate::image::png;
+use crate::{Array, Error, Image, Result, Shape};
 
 /// A picture of red, green and blue bytes, row by row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +33,19 @@ impl Picture {
         };
         let pixels = (0..size).map(pixel).collect();
         Self { width: image.width, height: image.height, pixels }
+    }
+
+    /// The first channel of an array, or a vector as a row, in gray from its smallest to its largest number.
+    pub fn of_array(array: &Array<'_>) -> Self {
+        let (width, height) = match array.shape {
+            Shape::Array { height, width, .. } => (width, height),
+            _ => (array.values.len(), 1),
+        };
+        let shown = &array.values[..(width * height).min(array.values.len())];
+        let least = shown.iter().copied().fold(f32::INFINITY, f32::min);
+        let most = shown.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let gray = |&value: &f32| [((value - least) / (most - least) * 255.0).round() as u8; 3];
+        Self { width, height, pixels: shown.iter().map(gray).collect() }
     }
 
     /// Columns.
@@ -90,25 +101,28 @@ impl Picture {
     /// # Errors
     /// If a side is 0 or beyond 32 bits.
     pub fn png(&self) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        PngEncoder::new(&mut bytes)
-            .write_image(
-                self.pixels.as_flattened(),
-                self.width as u32,
-                self.height as u32,
-                ExtendedColorType::Rgb8,
-            )
-            .map_err(|error| {
-                let size = format!("{}×{}", self.width, self.height);
-                Error::format("picture", "size", "what PNG holds", format!("{size}: {error}"))
-            })?;
-        Ok(bytes)
+        png::encode(self.width, self.height, &self.pixels).map_err(|error| {
+            let size = format!("{}×{}", self.width, self.height);
+            Error::format("picture", "size", "what PNG holds", format!("{size}: {error}"))
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// -1, 1 and 3 are 0, a half and all of the gray; of equal numbers there is no gray.
+    #[test]
+    fn arrays_are_gray() {
+        let shape = Shape::Vector { size: 3 };
+        let array = Array { shape, values: vec![-1.0, 1.0, 3.0].into() };
+        assert_eq!(Picture::of_array(&array).pixels(), [[0; 3], [128; 3], [255; 3]]);
+        let shape = Shape::Array { channels: 2, height: 2, width: 1 };
+        let array = Array { shape, values: vec![5.0, 5.0, 7.0, 8.0].into() };
+        let picture = Picture::of_array(&array);
+        assert_eq!((picture.width(), picture.height(), picture.pixels()[0]), (1, 2, [0; 3]));
+    }
 
     #[test]
     fn pictures_are_enlarged_put_together_and_written() {
@@ -120,8 +134,8 @@ mod tests {
         assert_eq!((sheet.width(), sheet.height()), (2 + 4 + 2, 2 + 2 + 2 + 2 + 2));
         assert_eq!(sheet.pixels()[6 * 8 + 2], [1, 2, 3]);
         assert_eq!(sheet.pixels().iter().filter(|&&pixel| pixel == [255; 3]).count(), 80 - 9);
-        let decoded = image::load_from_memory(&sheet.png().unwrap()).unwrap().into_rgb8();
-        assert_eq!(decoded.as_raw(), sheet.pixels().as_flattened());
+        let (_, _, decoded) = png::decode(&sheet.png().unwrap(), 1 << 10).unwrap();
+        assert_eq!(decoded, sheet.pixels().as_flattened());
         assert!(Picture::new(0, 4, [0; 3]).png().is_err());
     }
 }

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
+use crate::array;
 use crate::entry::{Entry, Partition, Request};
+use crate::event::folder as event_folder;
 use crate::event::{cifar10_dvs, dvs128_gesture, fashion_mnist_dvs, n_caltech101, nmnist, shd};
 use crate::image::{cifar, folder, mnist};
 use crate::{Dataset, Error, Result, Split};
@@ -12,6 +14,7 @@ use crate::{Dataset, Error, Result, Split};
 /// All data sets, in alphabetical order.
 pub fn registry() -> &'static [Entry] {
     const REGISTRY: &[Entry] = &[
+        array::ARRAYS,
         cifar::CIFAR10,
         cifar10_dvs::CIFAR10_DVS,
         cifar10_dvs::CIFAR10_DVS_AEDAT4,
@@ -21,6 +24,7 @@ pub fn registry() -> &'static [Entry] {
         mnist::EMNIST_BALANCED,
         mnist::EMNIST_DIGITS,
         mnist::EMNIST_LETTERS,
+        event_folder::EVENT_FOLDER,
         mnist::FASHION_MNIST,
         fashion_mnist_dvs::FASHION_MNIST_DVS,
         mnist::FASHION_MNIST_SMALL,

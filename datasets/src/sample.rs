@@ -1,6 +1,7 @@
-//! What a data set is made of: images and event recordings, as the files store them.
+//! What a data set is made of: images, arrays of numbers and event recordings, as the files store them.
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// The two parts of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,20 @@ pub enum Shape {
         /// Columns.
         width: usize,
     },
+    /// Arrays of numbers that are laid out as images.
+    Array {
+        /// Channels.
+        channels: usize,
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+    },
+    /// Vectors of numbers, such as the rows of a table.
+    Vector {
+        /// Elements.
+        size: usize,
+    },
     /// Event recordings of one sensor.
     Events {
         /// Columns of the sensor; `x` is below.
@@ -43,6 +58,40 @@ pub enum Shape {
         /// Rows of the sensor; `y` is below.
         height: usize,
     },
+}
+
+impl Shape {
+    /// Whether a sample of the shape `other` is one of these: images of different sizes have any size.
+    pub fn holds(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Image { channels, height: 0, .. }, Self::Image { channels: found, .. }) => {
+                channels == found
+            }
+            _ => self == other,
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Image { channels, height: 0, .. } => {
+                write!(f, "images of any size with {channels} channels")
+            }
+            Self::Image { channels, height, width } => {
+                write!(f, "images of {height}×{width}×{channels}")
+            }
+            Self::Array { channels, height, width } => {
+                write!(f, "arrays of {height}×{width}×{channels}")
+            }
+            Self::Vector { size: 0 } => {
+                write!(f, "vectors or arrays of the size that the files have")
+            }
+            Self::Vector { size } => write!(f, "vectors of {size}"),
+            Self::Events { width: 0, .. } => write!(f, "events of the sensor that the files state"),
+            Self::Events { width, height } => write!(f, "events of a {width}×{height} sensor"),
+        }
+    }
 }
 
 /// An image of bytes in the order channel, row, column.
@@ -63,6 +112,15 @@ pub struct Image<'a> {
     pub width: usize,
     /// `channels * height * width` values in 0..=255, `[channel, row, column]`.
     pub pixels: Cow<'a, [u8]>,
+}
+
+/// An array or a vector of numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array<'a> {
+    /// [`Shape::Array`] or [`Shape::Vector`].
+    pub shape: Shape,
+    /// As many values as the shape has, `[channel, row, column]` or `[element]`.
+    pub values: Cow<'a, [f32]>,
 }
 
 /// An event recording as a struct of arrays; all four arrays have the same length.
@@ -140,6 +198,20 @@ impl Events {
         self.p.push(p);
     }
 
+    /// The events on a sensor of another size: each goes to the pixel that covers its place.
+    #[must_use]
+    pub fn scaled(mut self, width: usize, height: usize) -> Self {
+        for (places, from, to) in
+            [(&mut self.x, self.width, width), (&mut self.y, self.height, height)]
+        {
+            for place in places {
+                *place = (usize::from(*place) * to / from.max(1)) as u16;
+            }
+        }
+        (self.width, self.height) = (width, height);
+        self
+    }
+
     /// Puts the events into the order of their times; events of equal time keep their order.
     pub fn sort_by_time(&mut self) {
         if self.t.is_sorted() {
@@ -155,10 +227,12 @@ impl Events {
 }
 
 /// One sample of a data set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Sample<'a> {
     /// An image.
     Image(Image<'a>),
+    /// An array or a vector of numbers.
+    Array(Array<'a>),
     /// An event recording.
     Events(Events),
 }
@@ -170,6 +244,7 @@ impl Sample<'_> {
             Self::Image(image) => {
                 Shape::Image { channels: image.channels, height: image.height, width: image.width }
             }
+            Self::Array(array) => array.shape,
             Self::Events(events) => Shape::Events { width: events.width, height: events.height },
         }
     }

@@ -27,6 +27,7 @@ pub fn contact_sheet(set: &dyn Dataset, per_class: usize, classes: usize) -> Res
                 None => Picture::new(1, 1, NOTHING),
                 Some(Err(_)) => Picture::new(16, 16, BROKEN),
                 Some(Ok(Sample::Image(image))) => Picture::of(&image),
+                Some(Ok(Sample::Array(array))) => Picture::of_array(&array),
                 Some(Ok(Sample::Events(events))) => View::new(&events, 1)?.pictures(1).remove(0),
             });
         }
@@ -54,6 +55,7 @@ mod tests {
             let first = (0..set.len()).find(|&index| set.label(index) == 1).unwrap();
             let expected = match set.read(first).unwrap() {
                 Sample::Image(image) => Picture::of(&image).enlarged(6),
+                Sample::Array(_) => panic!("no array"),
                 Sample::Events(events) => View::new(&events, 1).unwrap().pictures(1).remove(0),
             };
             let start = (2 + cell + 2) * sheet.width() + 2;

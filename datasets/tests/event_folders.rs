@@ -18,7 +18,7 @@ fn marked(number: usize, format: Format) -> Vec<u8> {
 fn events(set: &dyn Dataset, index: usize) -> Events {
     match set.read(index).unwrap() {
         Sample::Events(events) => events,
-        Sample::Image(_) => panic!("not events"),
+        _ => panic!("not events"),
     }
 }
 

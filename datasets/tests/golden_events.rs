@@ -11,7 +11,7 @@ fn events(name: &str, split: Split, root: Option<&Path>) -> Vec<Events> {
     let set = open(name, split, root).unwrap();
     let one = |index| match set.read(index).unwrap() {
         Sample::Events(events) => events,
-        Sample::Image(_) => panic!("not events"),
+        _ => panic!("not events"),
     };
     // The simulated set is read only as far as it is compared.
     (0..if root.is_some() { set.len() } else { 4 }).map(one).collect()

@@ -9,7 +9,7 @@ use candlewick_datasets::{Dataset, Image, Sample, Split, Verdict, find, open, ve
 fn image(set: &dyn Dataset, index: usize) -> Image<'_> {
     match set.read(index).unwrap() {
         Sample::Image(image) => image,
-        Sample::Events(_) => panic!("not an image"),
+        _ => panic!("not an image"),
     }
 }
 

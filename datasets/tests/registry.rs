@@ -31,7 +31,6 @@ fn names_are_in_order_and_entries_complete() {
             assert_eq!(find(&name).unwrap().1, partition);
         }
     }
-    assert_eq!(registry().len(), 22);
 }
 
 #[test]
@@ -106,9 +105,10 @@ fn sets_from_folders_say_what_is_missing() {
             visited += 1;
         }
     }
-    assert_eq!(visited, 38);
+    assert_eq!(visited, 2 * registry().iter().filter(|entry| !entry.is_embedded()).count());
+    assert!(visited > 0);
     let text = open("mnits", Split::Train, None).unwrap_err().to_string();
-    assert!(text.starts_with("unknown data set `mnits`; known: cifar10, "), "{text}");
+    assert!(text.starts_with("unknown data set `mnits`; known: arrays, cifar10, "), "{text}");
     let text = open("mnist:mine", Split::Train, Some(Path::new("/"))).unwrap_err().to_string();
     assert_eq!(text, "data set `mnist` has no partition `mine`; known: official");
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: every check, step by step, with the time each took.
 
+mod anew;
 mod committed;
 mod docs;
 mod outside;
@@ -21,7 +22,7 @@ type Step = (&'static str, fn(&Workspace) -> Result<()>);
 /// The feature that is pure Rust and has tests of its own; the step `reproduce` builds without it.
 const HDF5: &str = "candlewick-cli/hdf5";
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("format", |workspace| cargo_step(workspace, &["fmt", "--all", "--check"])),
     ("clippy", |workspace| {
         let all = ["clippy", "--workspace", "--all-targets", "--features", HDF5];
@@ -35,6 +36,7 @@ const STEPS: [Step; 9] = [
         Ok(())
     }),
     ("test", |workspace| cargo_step(workspace, &["test", "--workspace", "--features", HDF5])),
+    ("new", anew::run),
     ("outside", outside::run),
     ("reproduce", twice::run),
     ("committed", committed::run),

@@ -1,4 +1,5 @@
-//! Parts of pages that are made of the committed results, so that a measured number is written once.
+//! Parts of pages that are made of the committed results, so that a measured number is written once, or of the
+//! registries in the sources, so that a list is complete.
 //!
 //! Such a part stands between two comments, each on a line of its own:
 //!
@@ -8,12 +9,13 @@
 //! ```
 //!
 //! `cargo xtask results` fills it in, and `cargo xtask tidy` compares it with what the file gives.
-//! What may stand behind the colon, `excerpt` says.
+//! What may stand behind the colon, [`excerpt`] says, and [`lists`](crate::lists) for sources.
 
 use std::path::Path;
 
 use candlewick_run::report::{excerpt, read_results};
 
+use crate::lists::list;
 use crate::tidy::{Tree, has_extension};
 
 const BEGIN: &str = "<!-- from ";
@@ -102,6 +104,9 @@ fn made(source: &str, tree: &Tree) -> Result<String, String> {
     let (file, kind) = source
         .split_once(COLON)
         .ok_or_else(|| format!("`{source}` is not of the form `FILE: KIND`"))?;
+    if has_extension(file, "rs") {
+        return list(file, kind, tree).map_err(|error| format!("{file}: {error}"));
+    }
     let text = tree.text(file).ok_or_else(|| format!("there is no `{file}`: name another file"))?;
     if has_extension(file, "tsv") {
         return match kind {

@@ -10,6 +10,7 @@ mod bombs;
 mod damage;
 mod ground;
 mod images;
+mod own_data;
 mod recipes;
 mod recordings;
 mod runs;
@@ -31,9 +32,10 @@ use ground::Ground;
 /// Writes the input of an attack into the folder, which is empty.
 type Family = fn(&Ground, &mut Rng, &Path) -> Result<Attack>;
 
-const FAMILIES: [(&str, Family); 6] = [
+const FAMILIES: [(&str, Family); 7] = [
     ("recordings", recordings::attack),
     ("images", images::attack),
+    ("own data", own_data::attack),
     ("weights", weights::attack),
     ("recipes", recipes::attack),
     ("runs", runs::attack),

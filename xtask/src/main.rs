@@ -8,6 +8,7 @@ mod ci;
 mod excerpts;
 mod golden;
 mod hostile;
+mod lists;
 mod new;
 mod process;
 mod reproduce;
@@ -30,14 +31,15 @@ cargo xtask reproduce [--features LIST] ARGS...
 
 cargo xtask results [FILE]...
     Takes each FILE, a `results.json` that `reproduce` left, into docs/results, writes
-    docs/results.md of all that is there, and fills in what other pages quote of it.
+    docs/results.md of all that is there, and fills in what other pages quote of it and the lists
+    of what the registries hold.
 
 cargo xtask tidy
     Checks what compilers do not: arrows between crates, registration, prose, links.
 
 cargo xtask ci [--only STEP]... [--skip STEP]...
-    Runs every check, step by step. Steps: format, clippy, docs, tidy, test, outside, reproduce,
-    committed, cuda.
+    Runs every check, step by step. Steps: format, clippy, docs, tidy, test, new, outside,
+    reproduce, committed, cuda.
 
 cargo xtask golden [--python PATH] [--run] [NAME]...
     Lists the scripts that make golden values; with --run, runs those whose path contains a NAME.
@@ -48,7 +50,7 @@ cargo xtask hostile [--seconds N] [--seed N]
 
 cargo xtask new KIND NAME [--like COMPONENT]
     Writes the file of a component as a copy of another, and registers it. Kinds: surrogate, neuron,
-    loss, method, layer, encoder, augmentation, optimizer, schedule, table.
+    loss, method, layer, network, data-set, encoder, augmentation, optimizer, schedule, table.
 
 Exit codes: 0 fine, 1 a task failed, 2 wrong usage; `reproduce` passes on those of `candlewick`.
 ";

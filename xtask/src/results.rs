@@ -33,8 +33,14 @@ pub(crate) fn run(workspace: &Workspace, files: &[String]) -> Result<ExitCode> {
         fs::write(workspace.root.join(&path), figure)
             .with_context(|| format!("cannot write {path}"))?;
     }
+    fill(&tree, workspace)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes what pages quote of the results and the registries.
+pub(crate) fn fill(tree: &Tree, workspace: &Workspace) -> Result<()> {
     for (path, text) in tree.markdown().filter(|(path, _)| *path != PAGE) {
-        let filled = filled(text, &tree)
+        let filled = filled(text, tree)
             .map_err(|mistake| anyhow!("{path}:{}: {}", mistake.line, mistake.message))?;
         if filled != text {
             fs::write(workspace.root.join(path), filled)
@@ -42,7 +48,7 @@ pub(crate) fn run(workspace: &Workspace, files: &[String]) -> Result<ExitCode> {
             println!("{path}: what it quotes");
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Copies a file to where its table and scale belong, and says where that is.

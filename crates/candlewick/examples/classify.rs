@@ -9,7 +9,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let trained = Trained::open(run.as_ref())?;
     // Any image or event recording of the shape that the network was trained on.
     let samples = open(&trained.recipe().data.name, Split::Test, None)?;
-    let class = trained.classify(&samples.read(0)?)?;
-    println!("{}, labelled {}", samples.info().classes[class], samples.label(0));
+    let first: Vec<_> = (0..4).map(|index| samples.read(index)).collect::<Result<_, _>>()?;
+    for (index, prediction) in trained.classify(&first)?.iter().enumerate() {
+        let (class, probability) = prediction.top(1)[0];
+        let label = samples.label(index) as usize;
+        println!(
+            "{} ({probability:.2}), labelled {}",
+            trained.classes()[class],
+            trained.classes()[label]
+        );
+    }
     Ok(())
 }

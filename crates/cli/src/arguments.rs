@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod predict;
 mod recipe;
 mod shared;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::machine;
 
 pub(crate) use bench::{BenchCommand, Phase, StepArguments};
+pub(crate) use predict::{PredictArguments, PredictFormat};
 pub(crate) use recipe::{Kind, ListArguments, RecipeCommand};
 pub(crate) use shared::{CheckpointChoice, Format, Instructions, MachineArguments};
 
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     Train(TrainArguments),
     /// Evaluates a run's checkpoint on its test data
     Evaluate(EvaluateArguments),
+    /// Classifies images and event recordings by a trained network
+    Predict(PredictArguments),
     /// Runs a trained network on an event recording, and prints the prediction after each window
     Run(RunArguments),
     /// Imports weights that another library trained, as a run that can be evaluated

@@ -85,7 +85,6 @@ fn table(paths: &[PathBuf]) -> Result<TableReport> {
         deviations: Vec::new(),
         options: Vec::new(),
         environment: Vec::new(),
-        options: Vec::new(),
         claims: Vec::new(),
         maps: Vec::new(),
         rows,

@@ -6,7 +6,7 @@ mod fetch;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use candlewick::datasets::{Shape, Source, Verdict, find, origin, verify, visible};
+use candlewick::datasets::{Source, Verdict, find, origin, verify, visible};
 
 use crate::arguments::DataCommand;
 use crate::events;
@@ -16,7 +16,7 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
         DataCommand::Info { name } => {
             let (entry, _) = find(name)?;
             outln!("{}: {}", entry.name, entry.description);
-            outln!("samples   {}", shape(entry.shape));
+            outln!("samples   {}", entry.shape);
             outln!("classes   {}", entry.classes);
             outln!("license   {}", entry.license);
             outln!("cite      {}", entry.citation);
@@ -77,15 +77,5 @@ fn in_words(verdict: Verdict) -> &'static str {
         Verdict::SizeEqual => "size ok ",
         Verdict::Different => "differs ",
         Verdict::Missing => "missing ",
-    }
-}
-
-/// The shape of a sample in words.
-fn shape(shape: Shape) -> String {
-    match shape {
-        Shape::Image { channels, height, width } => {
-            format!("images of {height}×{width}×{channels}")
-        }
-        Shape::Events { width, height } => format!("events of a {width}×{height} sensor"),
     }
 }

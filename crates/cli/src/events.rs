@@ -32,7 +32,7 @@ fn known() -> String {
 }
 
 /// The format of a file, by its name on the command line or by its content.
-fn format_of(arguments: &RecordingArguments) -> Result<FileFormat> {
+pub(crate) fn format_of(arguments: &RecordingArguments) -> Result<FileFormat> {
     let path = &arguments.file;
     if let Some(name) = &arguments.decoder {
         return FileFormat::from_name(name)
@@ -56,7 +56,7 @@ fn io(path: &Path) -> impl Fn(std::io::Error) -> Error {
 }
 
 /// Reads `34x34`.
-fn sensor(text: Option<&str>) -> Result<Option<(usize, usize)>> {
+pub(crate) fn sensor(text: Option<&str>) -> Result<Option<(usize, usize)>> {
     let Some(text) = text else { return Ok(None) };
     let side = |text: &str| text.parse().ok().filter(|side| (1..=1 << 16).contains(side));
     match text.split_once('x').and_then(|(width, height)| side(width).zip(side(height))) {

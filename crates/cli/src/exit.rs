@@ -11,7 +11,7 @@ const OTHER: u8 = 1;
 /// A recipe, a name or an argument is wrong (also clap's own code).
 const USAGE: u8 = 2;
 /// Data is missing or damaged.
-const DATA: u8 = 3;
+pub(crate) const DATA: u8 = 3;
 /// A loss or a gradient was not finite.
 const DIVERGED: u8 = 4;
 /// A checkpoint or a run directory is damaged or of something else.

@@ -19,6 +19,7 @@ mod exit;
 mod figures;
 mod list;
 mod machine;
+mod predict;
 mod recipe;
 mod reproduce;
 mod runs;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Predict(arguments) => predict::run(&arguments),
         Command::Run(arguments) => stream::run(&arguments),
         Command::Import(arguments) => exchange::import(&arguments),
         Command::Export(arguments) => exchange::export(&arguments),

@@ -120,6 +120,7 @@ pub(crate) fn manifest(experiment: &Experiment, device: &str, threads: usize) ->
         device: device.to_owned(),
         threads,
         data: experiment.data().to_vec(),
+        samples: Some(experiment.samples().clone()),
         ..manifest_without_data(experiment.recipe().seed)
     }
 }
@@ -143,6 +144,7 @@ pub(crate) fn manifest_without_data(seed: u64) -> Manifest {
         instructions: Some(simd::in_use().to_owned()),
         seed,
         data: Vec::new(),
+        samples: None,
         command_line: std::env::args_os()
             .map(|argument| argument.to_string_lossy().into_owned())
             .collect(),

@@ -97,6 +97,17 @@ impl Frames {
         }
     }
 
+    /// Makes these frames one static array `[channel, row, column]`, or a vector where there is one row and one
+    /// column.
+    pub(crate) fn set_array(&mut self, shape: FrameShape, values: &[f32]) {
+        self.shape = FrameShape { time: 1, ..shape };
+        let (channels, size) = (shape.channels, shape.height * shape.width);
+        self.values.clear();
+        for place in 0..size {
+            self.values.extend((0..channels).map(|channel| values[channel * size + place]));
+        }
+    }
+
     /// Replaces each frame by what `change` makes of it.
     ///
     /// `change` gets the old frame and the new one, which holds zeros and has the height and width
@@ -137,5 +148,8 @@ mod tests {
         });
         assert_eq!(frames.values(), [0.0, 0.4, 0.8, 0.2, 0.6, 1.0]);
         assert_eq!(frames.shape().to_string(), "[1, 1, 2, 3]");
+        let shape = frames.shape();
+        frames.set_array(shape, &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
+        assert_eq!(frames.values(), [0.0, 0.4, 0.8, 0.2, 0.6, 1.0]);
     }
 }

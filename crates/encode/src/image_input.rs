@@ -154,6 +154,27 @@ fn resize_to(frames: &mut Frames, height: usize, width: usize) -> Result<()> {
     Ok(())
 }
 
+/// The image in another size, each pixel the nearest level to the weighted mean of those that it covers.
+///
+/// # Errors
+/// If a side is 0 or beyond 16,384 pixels.
+pub fn resized(image: &Image<'_>, height: usize, width: usize) -> Result<Image<'static>> {
+    if image.height == 0 || image.width == 0 {
+        let found = format!("{}×{}", image.height, image.width);
+        return Err(Error::setting("image", "rows and columns", found));
+    }
+    let mut frames = Frames::default();
+    frames.set_image(image);
+    resize_to(&mut frames, height, width)?;
+    let (channels, values) = (image.channels, frames.values());
+    let mut pixels = Vec::with_capacity(values.len());
+    for channel in 0..channels {
+        let plane = values[channel..].iter().step_by(channels);
+        pixels.extend(plane.map(|value| (255.0 * value).round() as u8));
+    }
+    Ok(Image { channels, height, width, pixels: Cow::Owned(pixels) })
+}
+
 /// Top, left, height and width of a random part of an image; after ten tries that do not fit, the
 /// largest part in the middle whose ratio is allowed.
 fn window(
@@ -226,6 +247,16 @@ mod tests {
         assert_eq!(frames.shape(), shape(&input, 3));
         let rows: Vec<f32> = frames.values().iter().map(|value| (value * 255.0).round()).collect();
         assert_eq!(rows, [[3.0; 6], [4.0; 6]].concat());
+        Ok(())
+    }
+
+    /// Two pixels of 10 and 30 become one of 20; the same size changes nothing.
+    #[test]
+    fn an_image_is_resized_to_the_nearest_levels() -> Result<()> {
+        let pixels = vec![10, 30, 0, 255, 7, 8].into();
+        let image = Image { channels: 3, height: 1, width: 2, pixels };
+        assert_eq!(resized(&image, 1, 2)?, image);
+        assert_eq!(resized(&image, 1, 1)?.pixels[..], [20, 128, 8]);
         Ok(())
     }
 

@@ -38,6 +38,6 @@ pub use encoder::{AnyEncoder, Encoder};
 pub use error::{Error, Result};
 pub use event::{AnyRepresentation, EventInput, Eventizer, Outside, Represent};
 pub use frames::{FrameShape, Frames};
-pub use image_input::ImageInput;
+pub use image_input::{ImageInput, resized};
 pub use loader::{Batch, Batches, Loader, Mixed, Settings, Shard};
 pub use mix::{AnyMix, Mix};

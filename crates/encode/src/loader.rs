@@ -141,7 +141,7 @@ impl Loader {
         self.plan.steps()
     }
 
-    /// Shape of one step of one sample: `[H, W, C]`, or `[N]` for spike trains.
+    /// Shape of one step of one sample: `[H, W, C]`, or `[N]` for spike trains and vectors.
     pub fn input_dims(&self) -> &[usize] {
         self.plan.dims()
     }

@@ -228,5 +228,8 @@ fn the_loader_reads_recordings() {
     let flipped =
         Settings { augmentation: std::iter::once(Flip::default().into()).collect(), ..units };
     let error = loader(1, flipped).unwrap_err().to_string();
-    assert_eq!(error, "augment: expected nothing for spike trains, got flip");
+    assert_eq!(
+        error,
+        "augment: expected nothing but `normalize` for samples without rows and columns, got flip"
+    );
 }

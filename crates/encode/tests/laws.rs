@@ -59,8 +59,7 @@ fn encoders_are_deterministic_and_write_every_value() {
         }
     }
     assert_eq!(visited, 3 * AnyEncoder::NAMES.len());
-    assert_eq!(AnyEncoder::NAMES, ["direct", "poisson", "latency", "delta"]);
-    assert_eq!(random, ["poisson"]);
+    assert!(random.contains(&"poisson") && !random.contains(&"latency"), "{random:?}");
 }
 
 /// Zeros make no spikes, and a brighter image no fewer than a darker one.
@@ -77,7 +76,7 @@ fn encoders_follow_the_value() {
         assert!(sum_at(0.3) > 0.0 && sum_at(0.9) >= sum_at(0.3), "{encoder:?}");
         visited += 1;
     }
-    assert_eq!(visited, 4);
+    assert_eq!(visited, AnyEncoder::NAMES.len());
 }
 
 /// The frames that `step` makes of values in [0, 1], with the stream of `seed`.
@@ -107,7 +106,7 @@ fn augmentations_are_deterministic_and_differ_by_seed_if_they_are_random() {
         assert!(changed, "{step:?}");
         visited += 1;
     }
-    assert_eq!(visited, 10);
+    assert_eq!(visited, AnyAugment::NAMES.len());
 }
 
 /// What happens to a frame does not depend on its time, nor on the frames beside it.
@@ -195,7 +194,7 @@ fn recipes_read_and_write_every_component() {
         assert_eq!(toml::from_str::<Recipe>(&text).unwrap(), recipe, "{text}");
         visited += 1;
     }
-    assert_eq!(visited, 4);
+    assert_eq!(visited, AnyEncoder::NAMES.len());
     let mut refused = 0;
     for (text, expected) in [
         ("augment = [{ crop = { pading = 4 } }]", "unknown field `pading`"),

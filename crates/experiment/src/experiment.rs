@@ -15,12 +15,13 @@ use candlewick_encode::{Augmentation, Batch, ImageInput, Loader, Settings as Loa
 use candlewick_methods::Methods;
 use candlewick_network::{Network, Parts};
 use candlewick_run::hash::sha256_hex;
-use candlewick_run::{DataHash, RunDirectory, RunError};
+use candlewick_run::{DataHash, RunDirectory, RunError, Samples};
 use candlewick_train::data::features;
 use candlewick_train::{
     Checkpoint, Ended, Evaluation, Loaders, Progress, Trainer, evaluate_checkpoint,
 };
 
+use crate::given::recorded;
 use crate::memory::{self, Footprint};
 use crate::samples::{first_of_each_class, hold_out};
 use crate::{Error, Recipe, Result};
@@ -49,6 +50,7 @@ pub struct Experiment {
     methods: Methods,
     loaders: Loaders,
     data: Vec<DataHash>,
+    samples: Samples,
 }
 
 impl Experiment {
@@ -108,7 +110,8 @@ impl Experiment {
             network(&recipe, &methods, &train[0], classes, &machine.device).map_err(failed)?;
         let loaders = Loaders { name: recipe.data.name.clone(), train, validation, test };
         let (name, data) = (name.to_owned(), hashes.into());
-        Ok(Self { name, recipe, footprint, network, methods, loaders, data })
+        let samples = recorded(training.info().shape, &training.info().classes);
+        Ok(Self { name, recipe, footprint, network, methods, loaders, data, samples })
     }
 
     /// The recipe.
@@ -124,6 +127,11 @@ impl Experiment {
     /// The data that it runs on, by content.
     pub fn data(&self) -> &[DataHash] {
         &self.data
+    }
+
+    /// What its samples are.
+    pub fn samples(&self) -> &Samples {
+        &self.samples
     }
 
     /// The samples that it trains and is tested on.

@@ -34,7 +34,7 @@ impl Trained {
             |field: String, expected: String| Error::Field { name: name.into(), field, expected };
         if self.shape() != (Shape::Events { width, height }) {
             let found = format!("a stream of events of {width}×{height} pixels");
-            return Err(wrong(found, format!("{:?}, the samples of the training", self.shape())));
+            return Err(wrong(found, format!("{}, as in the training", self.shape())));
         }
         if recipe.input.encoder.name() != "direct" {
             let field = format!("input.encoder: {}", recipe.input.encoder.name());

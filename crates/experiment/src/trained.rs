@@ -1,28 +1,30 @@
 //! The network of a finished run, to classify samples with.
 
-use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::Device;
-use candlewick_datasets::{Dataset, Image, Info, Sample, Shape, Split, find};
-use candlewick_encode::Loader;
+use candlewick_datasets::{Dataset, Sample, Shape, Split, find};
+use candlewick_encode::{Loader, resized};
 use candlewick_methods::Methods;
 use candlewick_network::{Context, Network};
-use candlewick_run::{Origin, RunDirectory};
+use candlewick_run::{Origin, RunDirectory, Samples};
 use candlewick_train::data::features;
 use candlewick_train::trainer::LAST;
 use candlewick_train::{Checkpoint, checkpoint};
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::{loaders, network};
+use crate::given::{Given, recorded, shape_of};
 use crate::memory::{self, Footprint};
-use crate::{Error, Machine, Recipe, Result};
+use crate::{Error, Machine, Prediction, Recipe, Result};
 
 /// What is stored beside the weights in a file of [`Trained::save`].
 #[derive(Serialize, Deserialize)]
 struct Saved {
     recipe: String,
+    #[serde(default)]
+    samples: Option<Samples>,
 }
 
 /// A trained network with what its samples go through before it: the preparation and the rule of
@@ -44,6 +46,7 @@ pub struct Trained {
     network: Network,
     methods: Methods,
     shape: Shape,
+    classes: Vec<String>,
 }
 
 impl Trained {
@@ -56,9 +59,11 @@ impl Trained {
     pub fn open(path: &Path) -> Result<Self> {
         if path.is_file() {
             let checkpoint = Checkpoint::open(path)?;
-            let Saved { recipe } = checkpoint.place()?;
+            let Saved { recipe, samples } = checkpoint.place()?;
             let name = path.display().to_string();
-            let mut trained = Self::untrained(Recipe::parse(&recipe, &name)?, &name)?;
+            let recipe = Recipe::parse(&recipe, &name)?;
+            let samples = samples.map_or_else(|| known(&recipe, &name), Ok)?;
+            let mut trained = Self::of(recipe, &name, &samples)?;
             trained.load(&checkpoint)?;
             return Ok(trained);
         }
@@ -72,7 +77,10 @@ impl Trained {
     pub fn open_checkpoint(run: &Path, checkpoint: &str) -> Result<Self> {
         let directory = RunDirectory::open(run)?;
         let name = run.display().to_string();
-        let mut trained = Self::untrained(Recipe::of_run(&directory)?, &name)?;
+        let recipe = Recipe::of_run(&directory)?;
+        let samples = directory.manifest().samples.clone();
+        let samples = samples.map_or_else(|| known(&recipe, &name), Ok)?;
+        let mut trained = Self::of(recipe, &name, &samples)?;
         trained.load(&Checkpoint::open_in(&directory, checkpoint)?)?;
         Ok(trained)
     }
@@ -85,17 +93,28 @@ impl Trained {
     /// The network of `recipe` with its initial weights; `name` is named in errors.
     ///
     /// # Errors
-    /// If the network does not fit the samples of the data set, which itself is not needed.
+    /// If the network does not fit the samples of the data set, which itself is not needed unless its files
+    /// decide what the samples and the classes are.
     pub fn untrained(recipe: Recipe, name: &str) -> Result<Self> {
-        let (entry, _) = find(&recipe.data.name)?;
-        let loader = loader_of(&recipe, name, blank(entry.shape))?;
+        let samples = known(&recipe, name)?;
+        Self::of(recipe, name, &samples)
+    }
+
+    fn of(recipe: Recipe, name: &str, samples: &Samples) -> Result<Self> {
+        let shape = shape_of(samples).ok_or_else(|| Error::Field {
+            name: name.into(),
+            field: format!("samples.kind: {}", samples.kind),
+            expected: "image, array, vector or events, with its dims".into(),
+        })?;
+        let (classes, failed) =
+            (samples.classes.len(), |source| Error::Network { name: name.into(), source });
+        let loader = loader_of(&recipe, name, Given::blank(shape))?;
         let methods = recipe.training_methods();
-        let footprint = Footprint::of(&recipe, &methods, features(&loader), entry.classes)
-            .map_err(|source| Error::Network { name: name.into(), source })?;
+        let footprint =
+            Footprint::of(&recipe, &methods, features(&loader), classes).map_err(failed)?;
         memory::check(name, "the network", footprint.built())?;
-        let network = network(&recipe, &methods, &loader, entry.classes, &Device::Cpu)
-            .map_err(|source| Error::Network { name: name.into(), source })?;
-        Ok(Self { recipe, network, methods, shape: entry.shape })
+        let network = network(&recipe, &methods, &loader, classes, &Device::Cpu).map_err(failed)?;
+        Ok(Self { recipe, network, methods, shape, classes: samples.classes.clone() })
     }
 
     /// The network of a graph of NIR with its weights, for the data of `recipe`, which says nothing of the
@@ -147,7 +166,7 @@ impl Trained {
     }
 
     fn save_as_of(&self, path: &Path, origin: Option<&Origin>) -> Result<()> {
-        let saved = Saved { recipe: self.recipe.to_toml()? };
+        let saved = Saved { recipe: self.recipe.to_toml()?, samples: Some(self.samples()) };
         let parameters = self.network.parameters();
         Ok(checkpoint::save(path, parameters, None, &self.methods, &saved, origin)?)
     }
@@ -167,71 +186,114 @@ impl Trained {
         self.shape
     }
 
-    /// The output for a sample, one number per class: the sum over the time steps of the logits, by
-    /// the weights of the steps.
-    ///
-    /// # Errors
-    /// If the sample has another shape than [`Trained::shape`].
-    pub fn scores(&self, sample: &Sample<'_>) -> Result<Vec<f32>> {
-        if sample.shape() != self.shape {
-            return Err(Error::Field {
-                name: self.recipe.data.name.clone(),
-                field: format!("sample {:?}", sample.shape()),
-                expected: format!("{:?}", self.shape),
-            });
-        }
-        let time_steps = self.recipe.train.time_steps();
-        let input = loader_of(&self.recipe, &self.recipe.data.name, owned(sample))?
-            .epoch(0, 0)?
-            .next()
-            .transpose()?
-            .ok_or_else(|| Error::Field {
-                name: self.recipe.data.name.clone(),
-                field: "samples".into(),
-                expected: "one".into(),
-            })?
-            .input;
-        let failed = |source| Error::Network { name: self.recipe.data.name.clone(), source };
-        let outputs =
-            self.network.forward(&input, &Context::evaluation(time_steps)).map_err(failed)?;
-        let logits: Vec<f32> = outputs
-            .logits
-            .flatten_all()
-            .and_then(|logits| logits.to_vec1())
-            .map_err(|error| failed(error.into()))?;
-        let mut scores = vec![0.0; self.network.classes()];
-        let weights = self.methods.output_weights(time_steps);
-        for (logits, weight) in logits.chunks(scores.len()).zip(weights) {
-            for (score, logit) in scores.iter_mut().zip(logits) {
-                *score += weight * logit;
-            }
-        }
-        Ok(scores)
+    /// The names of the classes, in the order of the labels; numbers where the run does not know them.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
     }
 
-    /// The class of a sample: the number of its largest score.
+    /// What a manifest records of the samples.
+    pub fn samples(&self) -> Samples {
+        recorded(self.shape, &self.classes)
+    }
+
+    /// Classifies samples, in batches of the recipe's `evaluation_batch_size`, with the preparation of the
+    /// evaluation.
     ///
     /// # Errors
-    /// As [`Trained::scores`].
-    pub fn classify(&self, sample: &Sample<'_>) -> Result<usize> {
-        let scores = self.scores(sample)?;
-        // The first of equal scores, as in an evaluation.
-        let mut best = 0;
-        for (class, score) in scores.iter().enumerate() {
-            if *score > scores[best] {
-                best = class;
-            }
+    /// If a sample has another shape than [`Trained::shape`], or cannot be prepared.
+    pub fn classify(&self, samples: &[Sample<'_>]) -> Result<Vec<Prediction>> {
+        if let Some(other) = samples.iter().find(|sample| !self.shape.holds(sample.shape())) {
+            return Err(Error::Field {
+                name: self.recipe.data.name.clone(),
+                field: format!("samples: {}", other.shape()),
+                expected: format!("{}, as in the training", self.shape),
+            });
         }
-        Ok(best)
+        if samples.is_empty() {
+            return Ok(Vec::new());
+        }
+        let time_steps = self.recipe.train.time_steps();
+        let (name, classes) = (&self.recipe.data.name, self.network.classes());
+        let weights = self.methods.output_weights(time_steps);
+        let loader = loader_of(&self.recipe, name, Given::new(self.shape, samples))?;
+        let mut predictions = Vec::with_capacity(samples.len());
+        for batch in loader.epoch(0, 0)? {
+            let failed = |source| Error::Network { name: name.clone(), source };
+            let context = Context::evaluation(time_steps);
+            let outputs = self.network.forward(&batch?.input, &context).map_err(failed)?;
+            // [T, B, K] to one [T, K] per sample.
+            let logits = outputs.logits.transpose(0, 1).and_then(|logits| logits.flatten_from(1));
+            let logits = logits.and_then(|logits| logits.to_vec2::<f32>());
+            let logits = logits.map_err(|error| failed(error.into()))?;
+            let of = |logits: &Vec<f32>| Prediction::of_logits(logits, classes, &weights);
+            predictions.extend(logits.iter().map(of));
+        }
+        Ok(predictions)
+    }
+
+    /// The same network for samples of another size, if its parameters do not depend on the size: with global
+    /// pooling before the classifier, or where the recipe itself brings all samples to one size.
+    ///
+    /// # Errors
+    /// If a parameter has another shape for such samples, or they cannot be prepared.
+    pub fn for_shape(&self, shape: Shape) -> Result<Self> {
+        let name = &self.recipe.data.name;
+        let known = recorded(shape, &self.classes);
+        let mut other = Self::of(self.recipe.clone(), name, &known)?;
+        let (from, to) = (self.network.parameters(), other.network.parameters());
+        let failed =
+            |error: candle_core::Error| Error::Network { name: name.clone(), source: error.into() };
+        for (from, to) in from.iter().zip(to.iter()) {
+            if from.name != to.name || from.variable.dims() != to.variable.dims() {
+                return Err(Error::Field {
+                    name: name.clone(),
+                    field: format!("samples: {shape}"),
+                    expected: format!(
+                        "{}, as in the training, since `{}` depends on the size",
+                        self.shape, from.name
+                    ),
+                });
+            }
+            to.variable.set(&from.variable).map_err(failed)?;
+        }
+        let restored = other.methods.restore(&self.methods.state());
+        restored.map_err(|source| Error::Network { name: name.clone(), source })?;
+        Ok(other)
+    }
+
+    /// The sample brought to the size of the training's: the pixels of an image are weighed as in
+    /// [`Way::BilinearAntialias`], an event goes to the pixel that covers its place.
+    ///
+    /// # Errors
+    /// If the sample is of another kind, or has other channels.
+    ///
+    /// [`Way::BilinearAntialias`]: candlewick_encode::Way::BilinearAntialias
+    pub fn resized(&self, sample: &Sample<'_>) -> Result<Sample<'static>> {
+        match (sample, self.shape) {
+            (Sample::Image(image), Shape::Image { channels, height, width })
+                if image.channels == channels && height > 0 =>
+            {
+                Ok(Sample::Image(resized(image, height, width)?))
+            }
+            (Sample::Events(events), Shape::Events { width, height }) => {
+                Ok(Sample::Events(events.clone().scaled(width, height)))
+            }
+            _ => Err(Error::Field {
+                name: self.recipe.data.name.clone(),
+                field: format!("samples: {}", sample.shape()),
+                expected: format!("{}, as in the training, of any size", self.shape),
+            }),
+        }
     }
 }
 
-/// The loader of an evaluation of `sample`, at the time steps of the last stage.
-fn loader_of(recipe: &Recipe, name: &str, sample: Sample<'static>) -> Result<Loader> {
-    let one: Arc<dyn Dataset> = Arc::new(One::new(sample));
+/// The loader of an evaluation of `samples`, at the time steps of the last stage.
+fn loader_of(recipe: &Recipe, name: &str, samples: Given) -> Result<Loader> {
+    let indices: Vec<usize> = (0..samples.len()).collect();
+    let set: Arc<dyn Dataset> = Arc::new(samples);
     let machine = Machine { device: Device::Cpu, data: None, cache: None, workers: 0 };
     let time_steps = recipe.train.time_steps();
-    let mut fitting = loaders(recipe, name, &one, &[0], false, &machine)?;
+    let mut fitting = loaders(recipe, name, &set, &indices, false, &machine)?;
     fitting.retain(|loader| loader.input_steps() == time_steps || loader.input_steps() == 1);
     fitting.pop().ok_or_else(|| Error::Field {
         name: recipe.data.name.clone(),
@@ -240,54 +302,21 @@ fn loader_of(recipe: &Recipe, name: &str, sample: Sample<'static>) -> Result<Loa
     })
 }
 
-/// A data set of one sample.
-#[derive(Debug)]
-struct One {
-    info: Info,
-    sample: Sample<'static>,
-}
-
-impl One {
-    fn new(sample: Sample<'static>) -> Self {
-        let classes = vec!["unknown".into()];
-        let info = Info::new("one sample", Split::Test, sample.shape(), classes);
-        Self { info, sample }
+/// What is known of the samples of a recipe without its files: of embedded sets all, of others the shape and
+/// the number of classes.
+fn known(recipe: &Recipe, name: &str) -> Result<Samples> {
+    let (entry, _) = find(&recipe.data.name)?;
+    if entry.is_embedded() {
+        let set = candlewick_datasets::open(entry.name, Split::Test, None)?;
+        return Ok(recorded(set.info().shape, &set.info().classes));
     }
-}
-
-impl Dataset for One {
-    fn info(&self) -> &Info {
-        &self.info
+    if entry.classes == 0 {
+        return Err(Error::Field {
+            name: name.into(),
+            field: format!("data.name: {}", entry.name),
+            expected: "a data set whose classes are known without its files".into(),
+        });
     }
-
-    fn labels(&self) -> &[u32] {
-        &[0]
-    }
-
-    fn read(&self, _index: usize) -> candlewick_datasets::Result<Sample<'_>> {
-        Ok(self.sample.clone())
-    }
-}
-
-/// A copy that borrows nothing.
-fn owned(sample: &Sample<'_>) -> Sample<'static> {
-    match sample {
-        Sample::Image(image) => {
-            Sample::Image(Image { pixels: Cow::Owned(image.pixels.to_vec()), ..*image })
-        }
-        Sample::Events(events) => Sample::Events(events.clone()),
-    }
-}
-
-/// A sample of that shape with nothing in it.
-fn blank(shape: Shape) -> Sample<'static> {
-    match shape {
-        Shape::Image { channels, height, width } => {
-            let pixels = Cow::Owned(vec![0; channels * height * width]);
-            Sample::Image(Image { channels, height, width, pixels })
-        }
-        Shape::Events { width, height } => {
-            Sample::Events(candlewick_datasets::Events::with_capacity(width, height, 0))
-        }
-    }
+    let classes: Vec<String> = (0..entry.classes).map(|class| class.to_string()).collect();
+    Ok(recorded(entry.shape, &classes))
 }

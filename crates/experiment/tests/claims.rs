@@ -43,6 +43,7 @@ fn train(folder: &Path, name: &str, recipe: &Recipe) -> Checked<PathBuf> {
         instructions: None,
         seed: recipe.seed,
         data: Vec::new(),
+        samples: None,
         command_line: Vec::new(),
         started_at: None,
     };

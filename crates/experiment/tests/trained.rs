@@ -75,6 +75,7 @@ fn a_saved_network_classifies_as_it_was_evaluated() -> Checked {
             instructions: None,
             seed: 1,
             data: Vec::new(),
+            samples: None,
             command_line: Vec::new(),
             started_at: None,
         };
@@ -86,15 +87,24 @@ fn a_saved_network_classifies_as_it_was_evaluated() -> Checked {
         let Ended::Complete(summary) = ended else { return Err("not complete".into()) };
 
         let trained = Trained::open(&path)?;
-        let (mut right, mut count, mut seen) = (0, 0, [0; 10]);
+        let (mut samples, mut labels, mut seen) = (Vec::new(), Vec::new(), [0; 10]);
         for index in 0..set.len() {
             let label = set.label(index) as usize;
             seen[label] += 1;
             if seen[label] <= per_class {
-                count += 1;
-                right += usize::from(trained.classify(&set.read(index)?)? == label);
+                samples.push(set.read(index)?);
+                labels.push(label);
             }
         }
+        let predictions = trained.classify(&samples)?;
+        let right = predictions.iter().zip(&labels).filter(|(found, label)| found.class == **label);
+        let (right, count) = (right.count(), predictions.len());
+        // Alone or in a batch, in the same bits.
+        for place in [0, count - 1] {
+            assert_eq!(trained.classify(&samples[place..=place])?, predictions[place..=place]);
+        }
+        assert_eq!(trained.classify(&[])?, []);
+        assert_eq!(trained.classes(), set.info().classes);
         assert_eq!(count, 10 * per_class);
         let accuracy = right as f64 / count as f64;
         let evaluated = summary.accuracy.final_epoch;
@@ -105,8 +115,9 @@ fn a_saved_network_classifies_as_it_was_evaluated() -> Checked {
 
         let file = folder.path().join(format!("{name}.safetensors"));
         trained.save(&file)?;
-        let (sample, loaded) = (set.read(0)?, Trained::open(&file)?);
-        assert_eq!(loaded.scores(&sample)?, trained.scores(&sample)?);
+        let loaded = Trained::open(&file)?;
+        assert_eq!(loaded.classify(&samples)?, predictions);
+        assert_eq!(loaded.classes(), trained.classes());
         assert_eq!(loaded.recipe(), trained.recipe());
 
         // What was edited since is not evaluated.
@@ -123,8 +134,8 @@ fn a_saved_network_classifies_as_it_was_evaluated() -> Checked {
 
         let pixels = vec![0; 15].into();
         let other = Sample::Image(Image { channels: 1, height: 5, width: 3, pixels });
-        let error = trained.classify(&other).unwrap_err().to_string();
-        assert!(error.contains("height: 5") && error.contains("expected"), "{error}");
+        let error = trained.classify(&[other]).unwrap_err().to_string();
+        assert!(error.contains("images of 5×3×1: expected "), "{error}");
         visited += 1;
     }
     assert_eq!(visited, 2);

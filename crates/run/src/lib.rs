@@ -38,7 +38,7 @@ pub use directory::{RunDirectory, RunState};
 pub use error::RunError;
 pub use events::Histogram;
 pub use flatness::{Flatness, FlatnessPoint};
-pub use manifest::{DataHash, Manifest, Status};
+pub use manifest::{DataHash, Manifest, Samples, Status};
 pub use map::{MapAxis, MapCell, MapReport, MapValue};
 pub use metrics::{
     EpochMetrics, EvaluationMetrics, GradientNorm, LayerMetrics, MethodValues, TrainMetrics,

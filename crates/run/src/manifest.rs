@@ -44,6 +44,19 @@ pub struct DataHash {
     pub choices: Vec<String>,
 }
 
+/// What the samples of a run are, so that its network can be used without the data set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Samples {
+    /// `image`, `array`, `vector` or `events`.
+    pub kind: String,
+    /// Channels, rows and columns of an image, whose rows and columns are 0 where images have different sizes, or
+    /// of an array; elements of a vector; columns and rows of the sensor of events.
+    pub dims: Vec<usize>,
+    /// Names of the classes, in the order of the labels.
+    pub classes: Vec<String>,
+}
+
 /// The content of `manifest.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,6 +95,9 @@ pub struct Manifest {
     pub seed: u64,
     /// The data, by content.
     pub data: Vec<DataHash>,
+    /// What its samples are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<Samples>,
     /// The words of the command that started the run.
     pub command_line: Vec<String>,
     /// Seconds since 1970 at the start, if the caller has a clock.

@@ -7,8 +7,8 @@ use candlewick_run::hash::sha256_hex;
 use candlewick_run::manifest::SCHEMA;
 use candlewick_run::{
     Accuracies, DataHash, EpochMetrics, EvaluationMetrics, GradientNorm, LayerMetrics, Manifest,
-    MethodValues, Origin, RunDirectory, RunError, RunRecord, RunState, Status, Summary, Timing,
-    TrainMetrics,
+    MethodValues, Origin, RunDirectory, RunError, RunRecord, RunState, Samples, Status, Summary,
+    Timing, TrainMetrics,
 };
 
 const RECIPE: &str = "# mine\nseed = 7\n";
@@ -30,6 +30,11 @@ fn manifest() -> Manifest {
         processor: None,
         instructions: None,
         seed: 7,
+        samples: Some(Samples {
+            kind: "image".into(),
+            dims: vec![1, 8, 8],
+            classes: vec!["zero".into(), "one".into()],
+        }),
         data: vec![DataHash {
             name: "digits/train".to_owned(),
             samples: 1_000,

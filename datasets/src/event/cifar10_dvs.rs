@@ -92,9 +92,15 @@ fn open(
     Ok(Box::new(Recordings::new(request, classes, format, files)?.turned(turn)))
 }
 
-fn upright(events: &mut Events) {
+/// Turns events of the sensor, or of a part of it, upright.
+pub(crate) fn upright(events: &mut Events) {
     std::mem::swap(&mut events.x, &mut events.y);
-    for value in events.x.iter_mut().chain(&mut events.y) {
-        *value = 127 - *value;
-    }
+    std::mem::swap(&mut events.width, &mut events.height);
+    let turn = |values: &mut [u16], size: usize| {
+        for value in values {
+            *value = (size - 1) as u16 - *value;
+        }
+    };
+    turn(&mut events.x, events.width);
+    turn(&mut events.y, events.height);
 }

@@ -68,8 +68,9 @@ impl Dataset for FashionMnistDvs {
             Sample::Image(image) => {
                 Ok(Sample::Events(self.model.look(&image, self.key.at(index as u64))))
             }
-            Sample::Events(_) => {
-                Err(Error::format(FASHION_MNIST_SMALL.name, "sample", "an image", "events"))
+            other => {
+                let found = other.shape();
+                Err(Error::format(FASHION_MNIST_SMALL.name, "sample", "an image", found))
             }
         }
     }

@@ -11,7 +11,7 @@ use super::decoder::{Decoder, Fault, place};
 use super::event_stream::{EventStream, is_event_stream};
 use super::numpy::Numpy;
 use super::prophesee::{self, Dat, Evt2, Evt3};
-use crate::{Error, Events, Result};
+use crate::{Error, Events, Result, file};
 
 /// A file format of event recordings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +137,42 @@ pub fn detect(path: &Path, start: &[u8]) -> Option<Format> {
         "dat" if start.starts_with(b"%") => Some(Format::Dat),
         _ => None,
     }
+}
+
+/// The extensions of the names of recordings.
+pub const EXTENSIONS: [&str; 9] =
+    ["aedat", "aedat4", "bin", "bs2", "dat", "es", "npy", "npz", "raw"];
+
+/// Width and height of the sensor by the beginning of a file, of which 1 MiB is enough, or by its format;
+/// `None` where neither says.
+pub fn stated_sensor(format: Format, start: &[u8]) -> Option<(usize, usize)> {
+    let mut decoder = format.decoder();
+    // A fault behind the header is of no concern here.
+    let _ = decoder.feed(&start[..start.len().min(1 << 20)], &mut Events::default());
+    decoder.sensor()
+}
+
+/// Reads a recording of any format, told by its content and name, of a sensor of this width and height.
+///
+/// # Errors
+/// If the file cannot be read, its format is not known, or as [`decode`].
+pub(crate) fn read_recording(path: &Path, sensor: (usize, usize)) -> Result<Events> {
+    let bytes = file::read(path)?;
+    let format = detect_in(path, &bytes)?;
+    decode(path, &bytes, format, Some(sensor))
+}
+
+/// The format of a file with these bytes.
+///
+/// # Errors
+/// If neither content nor name says it.
+pub(crate) fn detect_in(path: &Path, bytes: &[u8]) -> Result<Format> {
+    detect(path, &bytes[..bytes.len().min(4096)]).ok_or_else(|| {
+        let known: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
+        let start = bytes[..bytes.len().min(8)].escape_ascii();
+        let found = format!("`{start}` at its beginning");
+        Error::format(path, "recording", format!("one of {}", known.join(", ")), found)
+    })
 }
 
 /// How a recording is read.

@@ -11,10 +11,8 @@ use super::decoder::{Decoder, Fault};
 use super::zip;
 use crate::Events;
 use crate::limit::Limit;
+use crate::npy::{self, LONGEST};
 
-const MAGIC: &[u8] = b"\x93NUMPY";
-/// The most bytes of a header, and of an element.
-const LONGEST: usize = 1 << 16;
 /// The fields with what appends a value of them.
 const FIELDS: [(&str, Push); 4] = [
     ("x", |events, value| coordinate("x", value).map(|x| events.x.push(x))),
@@ -195,53 +193,13 @@ struct Header {
 impl Header {
     /// Reads the header of an array of one dimension.
     fn read(reader: &mut dyn Read) -> Result<Self, Fault> {
-        let mut read = |length: usize| {
-            let mut bytes = Vec::new();
-            reader.take(length as u64).read_to_end(&mut bytes).map_err(zip::damaged)?;
-            Ok(bytes)
-        };
-        let magic = read(MAGIC.len())?;
-        if magic != MAGIC {
-            let start = magic.escape_ascii();
-            return Err(Fault::new("magic", "`\\x93NUMPY`", format!("`{start}`")));
-        }
-        let version = read(2)?.first().copied().unwrap_or(0);
-        let digits = match version {
-            1 => 2,
-            2 | 3 => 4,
-            other => return Err(Fault::new("array version", "1 to 3", other)),
-        };
-        let length = read(digits)?.iter().rev().fold(0, |length, &b| length << 8 | usize::from(b));
-        if length > LONGEST {
-            return Err(Fault::new("array header", format!("at most {LONGEST} bytes"), length));
-        }
-        let text = read(length)?;
-        if text.len() < length || length == 0 {
-            return Err(Fault::new("array header", "a whole header", "the end of the file"));
-        }
-        let text = std::str::from_utf8(&text)
-            .map_err(|_| Fault::new("array header", "text", "other bytes"))?;
-        Self::parse(text, MAGIC.len() + 2 + digits + length)
-    }
-
-    fn parse(text: &str, size: usize) -> Result<Self, Fault> {
-        let after = |key: &str| {
-            let (_, rest) = text
-                .split_once(&format!("'{key}':"))
-                .ok_or_else(|| Fault::new("array header", format!("the key `{key}`"), "none"))?;
-            Ok(rest.trim_start())
-        };
-        let (fields, stride) = Self::fields(after("descr")?)?;
-        if !after("fortran_order")?.starts_with("False") {
-            return Err(Fault::new("array order", "C", "Fortran"));
-        }
-        let shape = after("shape")?;
-        let shape = shape.strip_prefix('(').and_then(|rest| rest.split_once(')'));
-        let shape = shape.map_or("", |(inner, _)| inner.trim().trim_end_matches(','));
+        let header = npy::Header::read(reader, zip::damaged)?;
+        let (fields, stride) = Self::fields(header.kind()?)?;
+        let shape = header.shape()?;
         let count = shape
             .parse()
             .map_err(|_| Fault::new("array shape", "one dimension", format!("({shape})")))?;
-        Ok(Self { fields, stride, count, size })
+        Ok(Self { fields, stride, count, size: header.size })
     }
 
     /// The fields of `'<i8'` or `[('x', '<i2'), ('', '|V2'), ('y', '<i4')]`, and the bytes of an element.

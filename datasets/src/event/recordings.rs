@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Format, decode};
+use super::{Format, decode, read_recording};
 use crate::entry::Request;
 use crate::{Dataset, Error, Events, Info, Result, Sample, Shape, Split, file, hash};
 
@@ -25,7 +25,8 @@ pub struct Recordings {
     info: Info,
     labels: Vec<u32>,
     paths: Vec<PathBuf>,
-    format: Format,
+    /// Told by each file's content and name if `None`.
+    format: Option<Format>,
     sensor: (usize, usize),
     turn: fn(&mut Events),
 }
@@ -41,16 +42,31 @@ impl Recordings {
         format: Format,
         files: Vec<Recording>,
     ) -> Result<Self> {
-        let shape = request.entry.shape;
-        let Shape::Events { width, height } = shape else {
+        let Shape::Events { width, height } = request.entry.shape else {
             unreachable!("entries of recordings have events")
         };
+        Self::of_sensor(request, classes, Some(format), (width, height), files)
+    }
+
+    /// Makes a data set of `files` of a sensor of this width and height, each of its own format if `format`
+    /// is `None`.
+    ///
+    /// # Errors
+    /// As [`Recordings::new`].
+    pub(crate) fn of_sensor(
+        request: &Request<'_>,
+        classes: Vec<String>,
+        format: Option<Format>,
+        sensor: (usize, usize),
+        files: Vec<Recording>,
+    ) -> Result<Self> {
+        let shape = Shape::Events { width: sensor.0, height: sensor.1 };
         let (labels, paths): (Vec<_>, Vec<_>) =
             files.into_iter().map(|file| (file.label, file.path)).unzip();
         let mut content = hash::start(shape, &labels);
         hash_files(&mut content, &paths)?;
         let info = request.info(classes, shape, hash::finish(content));
-        Ok(Self { info, labels, paths, format, sensor: (width, height), turn: |_| {} })
+        Ok(Self { info, labels, paths, format, sensor, turn: |_| {} })
     }
 
     /// Turns the events of each recording after decoding.
@@ -77,8 +93,10 @@ impl Dataset for Recordings {
         let Some(path) = self.path(index) else {
             return Err(Error::NoSuchSample { index, len: self.labels.len() });
         };
-        let bytes = file::read(path)?;
-        let mut events = decode(path, &bytes, self.format, Some(self.sensor))?;
+        let mut events = match self.format {
+            Some(format) => decode(path, &file::read(path)?, format, Some(self.sensor))?,
+            None => read_recording(path, self.sensor)?,
+        };
         (self.turn)(&mut events);
         Ok(Sample::Events(events))
     }

@@ -6,23 +6,17 @@
 //! and transparency is left out.
 
 use std::fmt;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use image::error::{LimitError, LimitErrorKind};
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, ImageResult};
 use sha2::Digest;
 
-use super::jpeg;
+use super::picture_file;
 use crate::entry::{Content, Entry, OFFICIAL, Partition, Request, Source};
 use crate::event::recordings::{Recording, entries, not_empty};
-use crate::{Dataset, Error, Image, Info, Result, Sample, Shape, Split, file, hash};
+use crate::{Dataset, Error, Info, Result, Sample, Shape, Split, file, hash};
 
 /// Images of different sizes.
 const ANY: Shape = Shape::Image { channels: 3, height: 0, width: 0 };
-const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
-/// Pixels of an image at most; those of ImageNet have up to 61 million.
-const LARGEST: usize = 1 << 26;
 
 pub(crate) const IMAGE_FOLDER: Entry = Entry {
     name: "image-folder",
@@ -99,7 +93,7 @@ pub(crate) const TINY_IMAGENET: Entry = Entry {
 };
 
 /// Opens a set with a folder per class in each of two folders.
-fn open(request: &Request<'_>, train: &Path, test: &Path) -> Result<Box<dyn Dataset>> {
+pub(super) fn open(request: &Request<'_>, train: &Path, test: &Path) -> Result<Box<dyn Dataset>> {
     let classes = class_names(train)?;
     check_classes(request, train, &classes)?;
     let folder = if request.split == Split::Train { train } else { test };
@@ -160,7 +154,7 @@ fn check_classes(request: &Request<'_>, place: &Path, classes: &[String]) -> Res
 }
 
 /// The names of the folders in a folder, in order.
-fn class_names(folder: &Path) -> Result<Vec<String>> {
+pub(crate) fn class_names(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for path in entries(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -175,11 +169,7 @@ fn class_names(folder: &Path) -> Result<Vec<String>> {
 /// The images of a folder in the order of their names.
 fn images_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = entries(folder)?;
-    files.retain(|path| {
-        let extension = path.extension().map(|text| text.to_string_lossy().to_ascii_lowercase());
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        !hidden && extension.is_some_and(|text| EXTENSIONS.contains(&text.as_str()))
-    });
+    files.retain(|path| picture_file::is_named(path));
     files.sort();
     Ok(files)
 }
@@ -229,41 +219,8 @@ impl Dataset for Pictures {
         let Some(path) = self.paths.get(index) else {
             return Err(Error::NoSuchSample { index, len: self.paths.len() });
         };
-        let bytes = file::read(path)?;
-        Ok(Sample::Image(decode(path, &bytes)?))
+        Ok(Sample::Image(picture_file::read(path)?))
     }
-}
-
-/// Decodes a JPEG or PNG file by its content, whatever its name says; `path` is only a name.
-///
-/// # Errors
-/// If the bytes are neither, are damaged, end early, or hold more than [`LARGEST`] pixels.
-fn decode(path: &Path, bytes: &[u8]) -> Result<Image<'static>> {
-    let (format, decoded) = if bytes.starts_with(jpeg::MAGIC) {
-        ("a whole JPEG", jpeg::decode(bytes, LARGEST))
-    } else {
-        ("JPEG or PNG", decode_other(bytes).map_err(|error| error.to_string()))
-    };
-    let (width, height, colors) =
-        decoded.map_err(|error| Error::format(path, "image", format, error))?;
-    let mut pixels = vec![0; 3 * width * height];
-    for (place, color) in colors.as_chunks::<3>().0.iter().enumerate() {
-        for (channel, &value) in color.iter().enumerate() {
-            pixels[channel * width * height + place] = value;
-        }
-    }
-    Ok(Image { channels: 3, height, width, pixels: pixels.into() })
-}
-
-/// Width, height, and red, green and blue of each pixel of a file that is no JPEG.
-fn decode_other(bytes: &[u8]) -> ImageResult<(usize, usize, Vec<u8>)> {
-    let decoder = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?.into_decoder()?;
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > LARGEST as u64 {
-        return Err(ImageError::Limits(LimitError::from_kind(LimitErrorKind::DimensionError)));
-    }
-    let picture = DynamicImage::from_decoder(decoder)?.into_rgb8();
-    Ok((width as usize, height as usize, picture.into_raw()))
 }
 
 impl fmt::Debug for Pictures {
@@ -318,7 +275,7 @@ mod tests {
         let train = open("image-folder", Split::Train, Some(root.path())).unwrap();
         let broken = census(&*train).broken;
         assert_eq!(broken.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1, 3]);
-        assert!(broken[0].1.to_string().contains("2.PNG: image: expected JPEG or PNG"));
+        assert!(broken[0].1.to_string().contains("2.PNG: image: expected a whole PNG"));
         let text = broken[1].1.to_string();
         assert!(text.contains("cut.jpg: image: expected a whole JPEG, found the end of"), "{text}");
 

@@ -23,9 +23,11 @@ pub(crate) fn attack(ground: &Ground, random: &mut Rng, folder: &Path) -> Result
     let truncates = random.bool();
     let how = if truncates { cut(random, &mut bytes) } else { damage(random, &mut bytes) };
     fs::write(folder.join("images/train/b").join(name), bytes)?;
-    Ok(Attack {
-        what: format!("{name}, {how}"),
-        words: "data check images --name image-folder".to_owned(),
-        must_fail: truncates,
-    })
+    let run = ground.runs[0].display();
+    let words = if random.bool() {
+        "data check images --name image-folder".to_owned()
+    } else {
+        format!("predict {run} images --resize")
+    };
+    Ok(Attack { what: format!("{name}, {how}"), words, must_fail: truncates })
 }

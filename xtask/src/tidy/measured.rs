@@ -1,4 +1,5 @@
-//! Measured numbers are those of the committed files: the page of tables, what other pages quote, and no interval by hand.
+//! Measured numbers are those of the committed files: the page of tables, what other pages quote, and no interval by
+//! hand; and lists are those of the registries.
 
 use crate::excerpts::{Part, filled, parts};
 use crate::results::{FOLDER, PAGE, figures, page};
@@ -59,7 +60,8 @@ fn quoted(path: &str, text: &str, tree: &Tree) -> Option<Violation> {
         Err(mistake) => return Some(Violation::new(path, mistake.line, mistake.message)),
     };
     let same = text.lines().zip(filled.lines()).take_while(|(left, right)| left == right).count();
-    let message = "not what the committed results give: run `cargo xtask results`";
+    let message =
+        "not what the committed results or the registries give: run `cargo xtask results`";
     Some(Violation::new(path, same + 1, message))
 }
 
@@ -164,7 +166,9 @@ mod tests {
         let found: Vec<String> = check(&tree(&wrong)).iter().map(ToString::to_string).collect();
         assert_eq!(
             found,
-            ["README.md:5: not what the committed results give: run `cargo xtask results`"]
+            [
+                "README.md:5: not what the committed results or the registries give: run `cargo xtask results`"
+            ]
         );
     }
 

@@ -152,6 +152,11 @@ fn counted(set: &dyn Dataset, census: &Census) -> Vec<String> {
         let channels: Vec<_> = census.channels.iter().map(channel).collect();
         lines.push(format!("pixels {low} to {high}, mean ± deviation {}", channels.join(", ")));
     }
+    if let Some((low, high)) = census.numbers {
+        let channel = |(mean, deviation): &(f64, f64)| format!("{mean:.4} ± {deviation:.4}");
+        let channels: Vec<_> = census.channels.iter().map(channel).collect();
+        lines.push(format!("numbers {low} to {high}, mean ± deviation {}", channels.join(", ")));
+    }
     if let Some((least, mean, most)) = census.events {
         lines.push(format!("{least} to {most} events, mean {mean:.0}"));
     }

@@ -17,7 +17,7 @@ use crate::{Error, Result};
 /// The samples of one training or evaluation step.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// Input of the network, `[T, B, H, W, C]`, or `[T, B, N]` for spike trains; T is 1 for one that is the same at all steps.
+    /// Input of the network, `[T, B, H, W, C]`, or `[T, B, N]` for spike trains and vectors; T is 1 for one that is the same at all steps.
     pub input: Tensor,
     /// Class of each sample, `[B]`, u32.
     pub labels: Tensor,

@@ -8,8 +8,7 @@ use candlewick_datasets::Dataset;
 
 use super::{Settings, Source};
 use crate::cache::Cache;
-use crate::event::Eventizer;
-use crate::{AnyEncoder, AnyMix, Augmentation, Error, FrameShape, Frames, Result};
+use crate::{AnyAugment, AnyEncoder, AnyMix, Augmentation, Error, FrameShape, Frames, Result};
 
 /// Everything that a worker needs, checked.
 #[derive(Debug)]
@@ -68,9 +67,11 @@ impl Plan {
         encoder.check().map_err(|error| error.within("encoder"))?;
         let source = Source::new(dataset, &events, images.as_ref(), time_steps)?;
         let shape = augmentation.check(source.shape())?;
-        let flat = source.eventizer().is_some_and(Eventizer::is_flat);
-        if let (true, Some(step)) = (flat, augmentation.steps.first()) {
-            return Err(Error::setting("augment", "nothing for spike trains", step.name()));
+        let flat = source.is_flat();
+        let of_images = |step: &&AnyAugment| !matches!(step, AnyAugment::Normalize(_));
+        if let (true, Some(step)) = (flat, augmentation.steps.iter().find(of_images)) {
+            let expected = "nothing but `normalize` for samples without rows and columns";
+            return Err(Error::setting("augment", expected, step.name()));
         }
         let dims = if flat {
             vec![shape.channels]

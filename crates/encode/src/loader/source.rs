@@ -40,6 +40,12 @@ impl Source {
             Shape::Image { channels, height, width } => {
                 (FrameShape { time: 1, height, width, channels }, None)
             }
+            Shape::Array { channels, height, width } => {
+                (FrameShape { time: 1, height, width, channels }, None)
+            }
+            Shape::Vector { size } => {
+                (FrameShape { time: 1, height: 1, width: 1, channels: size }, None)
+            }
             Shape::Events { width, height } => {
                 let eventizer = events.prepare(height, width, time_steps)?;
                 (eventizer.shape(), Some(eventizer))
@@ -55,6 +61,12 @@ impl Source {
     /// The size of the frames.
     pub(crate) fn shape(&self) -> FrameShape {
         self.shape
+    }
+
+    /// Whether a frame is a vector rather than an image.
+    pub(crate) fn is_flat(&self) -> bool {
+        let is_vector = matches!(self.dataset.info().shape, Shape::Vector { .. });
+        is_vector || self.eventizer.as_ref().is_some_and(Eventizer::is_flat)
     }
 
     /// How recordings become frames, if the samples are recordings.
@@ -78,6 +90,7 @@ impl Source {
         }
         match (sample, &self.eventizer) {
             (Sample::Image(image), _) => frames.set_image(&image),
+            (Sample::Array(array), _) => frames.set_array(self.shape, &array.values),
             (Sample::Events(events), Some(eventizer)) => {
                 let inside = format!("events inside {} × {}", events.width, events.height);
                 eventizer

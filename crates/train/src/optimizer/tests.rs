@@ -110,7 +110,7 @@ fn four_steps_equal_those_of_pytorch_fused_and_composed() -> Result<()> {
             visited += 1;
         }
     }
-    assert_eq!(visited, 12);
+    assert_eq!(visited, 2 * golden().len());
     Ok(())
 }
 
@@ -185,7 +185,7 @@ fn a_restored_state_goes_on_to_the_same_bits() -> Result<()> {
             visited += 1;
         }
     }
-    assert_eq!(visited, 12);
+    assert_eq!(visited, 2 * golden().len());
     Ok(())
 }
 
@@ -206,7 +206,7 @@ fn a_parameter_without_a_gradient_stays_as_it_is() -> Result<()> {
         assert_eq!(counts, [0.0, 1.0]);
         visited += 1;
     }
-    assert_eq!(visited, 3);
+    assert_eq!(visited, AnyOptimizer::NAMES.len());
     Ok(())
 }
 

@@ -93,6 +93,7 @@ pub(crate) fn run_directory_of(path: &Path, seed: u64) -> Result<RunDirectory> {
         instructions: None,
         seed,
         data: Vec::new(),
+        samples: None,
         command_line: Vec::new(),
         started_at: None,
     };
