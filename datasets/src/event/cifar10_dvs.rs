@@ -97,7 +97,9 @@ pub(crate) fn upright(events: &mut Events) {
     std::mem::swap(&mut events.x, &mut events.y);
     std::mem::swap(&mut events.width, &mut events.height);
     let turn = |values: &mut [u16], size: usize| {
-        values.iter_mut().for_each(|value| *value = (size - 1) as u16 - *value);
+        for value in values {
+            *value = (size - 1) as u16 - *value;
+        }
     };
     turn(&mut events.x, events.width);
     turn(&mut events.y, events.height);
