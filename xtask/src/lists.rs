@@ -23,21 +23,19 @@ pub(crate) fn list(file: &str, kind: &str, tree: &Tree) -> Result<String, String
             Ok(format!("{}.\n", names.join(", ")))
         }
         ["keys", registry, table] => {
-            let mut out = "| in a recipe | what it is |\n|---|---|\n".to_owned();
-            for (name, words) in components(text, registry)? {
-                out += &format!("| `[{table}.{name}]` | {} |\n", words.replace('|', "\\|"));
-            }
-            Ok(out)
+            let rows = components(text, registry)?.into_iter().map(|(name, words)| {
+                format!("| `[{table}.{name}]` | {} |\n", words.replace('|', "\\|"))
+            });
+            Ok(format!("| in a recipe | what it is |\n|---|---|\n{}", rows.collect::<String>()))
         }
         ["data", "sets", "in", place @ ("folders" | "memory")] => {
-            let embedded = place == "memory";
-            let mut out = "| name | content | licence |\n|---|---|---|\n".to_owned();
             let mut sets = data_sets(text, tree)?;
-            sets.retain(|set| set.embedded == embedded);
-            for set in sets {
-                out += &format!("| `{}` | {} | {} |\n", set.name, set.description, set.license);
-            }
-            Ok(out)
+            sets.retain(|set| set.embedded == (place == "memory"));
+            let row = |set: &DataSet| {
+                format!("| `{}` | {} | {} |\n", set.name, set.description, set.license)
+            };
+            let rows: String = sets.iter().map(row).collect();
+            Ok(format!("| name | content | licence |\n|---|---|---|\n{rows}"))
         }
         _ => Err(format!("`{kind}` is no list: names, keys, or data sets in folders or memory")),
     }

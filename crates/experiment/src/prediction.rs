@@ -31,7 +31,9 @@ impl Prediction {
         let mut probabilities: Vec<f32> =
             scores.iter().map(|score| ((score - largest) / total).exp()).collect();
         let sum = probabilities.iter().sum::<f32>();
-        probabilities.iter_mut().for_each(|probability| *probability /= sum);
+        for probability in &mut probabilities {
+            *probability /= sum;
+        }
         Self { class, scores, probabilities }
     }
 

@@ -7,7 +7,7 @@ use candlewick::datasets::event::{Format, encode};
 use candlewick::datasets::{Image, Picture, Sample, Split, open};
 use serde_json::Value;
 
-use crate::{Place, RECIPE};
+use crate::Place;
 
 /// Learns enough to be right sometimes and wrong sometimes.
 const IMAGES: &str = r#"
@@ -145,7 +145,7 @@ fn a_bad_file_is_named_and_the_others_are_classified() {
 /// Behind global pooling the size of an image is free.
 #[test]
 fn other_sizes_are_taken_where_the_network_allows() {
-    let place = Place::with(&RECIPE.replace("2C3-AP2-FC10", "8C3-GAP-FC10"));
+    let place = Place::with(&IMAGES.replace("4C3-AP2-FC10", "8C3-GAP-FC10"));
     assert_eq!(place.code(&["train", "r.toml"]), (0, String::new()));
     let run = place.run();
     for (name, height, width) in [("large.png", 10, 12), ("small.png", 8, 8)] {

@@ -37,10 +37,7 @@ impl Source {
                 sized = Some(images.clone());
                 (image_input::shape(images, channels), None)
             }
-            Shape::Image { channels, height, width } => {
-                (FrameShape { time: 1, height, width, channels }, None)
-            }
-            Shape::Array { channels, height, width } => {
+            Shape::Image { channels, height, width } | Shape::Array { channels, height, width } => {
                 (FrameShape { time: 1, height, width, channels }, None)
             }
             Shape::Vector { size } => {

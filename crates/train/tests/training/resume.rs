@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use candlewick_datasets::Split;
 use candlewick_encode::AnyMix;
 use candlewick_run::{RunDirectory, Status};
-use candlewick_train::optimizer::{Adam, AdamW, Sgd};
+use candlewick_train::optimizer::Sgd;
 use candlewick_train::schedule::{AnyCurve, StepDecay};
 use candlewick_train::{AnyOptimizer, Cadence, Ended, Schedule, Settings, Silent, Stage};
 
