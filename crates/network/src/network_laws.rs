@@ -30,6 +30,10 @@ pub(crate) fn build(
 
 /// Networks of each registered kind, small, with every choice that they offer, and the samples that
 /// they take. Widths of 1/8 and 1/16 give channels of which some fill words of bits, others do not.
+#[expect(
+    clippy::match_wildcard_for_single_variants,
+    reason = "a network that is new is one of the others"
+)]
 fn reduced(network: &AnyNetwork) -> (Vec<AnyNetwork>, [usize; 3]) {
     let spec = |layers: &str| Spec { layers: layers.into(), bias: true }.into();
     match network {

@@ -85,8 +85,9 @@ mod tests {
     /// 0x8080 = 128 · 257 is the level 128; 0x0080 = 128 is the middle between 0 and 1, and becomes 0.
     #[test]
     fn every_color_type_becomes_red_green_and_blue_of_8_bits() {
+        type Case<'a> = (ColorType, BitDepth, &'a [u8], &'a [u8], [u8; 6]);
         let palette = [1, 2, 3, 4, 5, 6];
-        let cases: [(ColorType, BitDepth, &[u8], &[u8], [u8; 6]); 7] = [
+        let cases: [Case<'_>; 7] = [
             (ColorType::Rgb, BitDepth::Eight, &[], &[1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6]),
             (ColorType::Rgba, BitDepth::Eight, &[], &[1, 2, 3, 0, 4, 5, 6, 9], [1, 2, 3, 4, 5, 6]),
             (ColorType::Grayscale, BitDepth::Eight, &[], &[7, 9], [7, 7, 7, 9, 9, 9]),
