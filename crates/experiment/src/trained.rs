@@ -36,8 +36,8 @@ struct Saved {
 ///
 /// let trained = Trained::open("runs/digits/s1".as_ref())?; // or a file of `candlewick export`
 /// let samples = open("digits", Split::Test, None)?;
-/// let class = trained.classify(&samples.read(0)?)?;
-/// println!("{}", samples.info().classes[class]);
+/// let prediction = &trained.classify(&[samples.read(0)?])?[0];
+/// println!("{}", trained.classes()[prediction.class]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
