@@ -68,7 +68,9 @@ fn every_row_of_every_table_resolves_and_builds_at_every_scale() {
     let machine = Machine { device: candle_core::Device::Cpu, data: None, cache: None, workers: 0 };
     let (mut files, mut scales, mut rows, mut built) = (0, 0, 0, Vec::<Recipe>::new());
     for listed in tables().unwrap() {
-        assert!(listed.scales.contains(&Scale::Demo), "{} has no demo", listed.id);
+        // A condition of a claim may be one on real data alone.
+        let is_condition = listed.id.starts_with("claims/");
+        assert!(is_condition || listed.scales.contains(&Scale::Demo), "{} has no demo", listed.id);
         for scale in listed.scales {
             let table = Table::open(listed.id, scale).unwrap();
             let names: BTreeSet<&str> = table.rows.iter().map(|row| row.id.as_str()).collect();
