@@ -18,7 +18,7 @@ pub fn paragraph(claims: &[ClaimReport], scale: &str) -> String {
         lines.push(format!("{}. {}", paper_name(paper), of_paper(&its)));
     }
     lines.push(format!(
-        "All of this is said of {}: what shows no effect, or cannot be told, may be otherwise {}.",
+        "All of this applies to {}: what shows no effect or is inconclusive here may differ {}.",
         match scale {
             "demo" => "small networks that were trained for seconds on the data that candlewick comes with",
             "reduced" => "small networks that were trained for a minute on parts of real data sets",
@@ -53,7 +53,7 @@ fn opening(all: &[(&ClaimReport, &Finding)], papers: usize) -> String {
             (count(&tested, Verdict::Holds), "holds", "hold"),
             (count(&tested, Verdict::Contradicted), "is contradicted", "are contradicted"),
             (count(&tested, Verdict::NoEffect), "shows no effect", "show no effect"),
-            (count(&tested, Verdict::CannotTell), "cannot be told", "cannot be told"),
+            (count(&tested, Verdict::CannotTell), "is inconclusive", "are inconclusive"),
         ];
         let parts: Vec<String> = parts
             .into_iter()
@@ -69,8 +69,8 @@ fn opening(all: &[(&ClaimReport, &Finding)], papers: usize) -> String {
     let held = count(&identities, Verdict::Holds);
     match identities.len() {
         0 => {}
-        1 if held == 1 => sentences.push("The one identity holds to the bit.".to_owned()),
-        all if held == all => sentences.push(format!("All {all} identities hold to the bit.")),
+        1 if held == 1 => sentences.push("The one identity is exact to the bit.".to_owned()),
+        all if held == all => sentences.push(format!("All {all} identities are exact to the bit.")),
         all => sentences.push(format!(
             "{held} of {} to the bit.",
             match all {
@@ -97,7 +97,7 @@ fn of_paper(claims: &[(&ClaimReport, &Finding)]) -> String {
         (Verdict::Holds, "Holds"),
         (Verdict::Contradicted, "Contradicted"),
         (Verdict::NoEffect, "No effect"),
-        (Verdict::CannotTell, "Cannot be told"),
+        (Verdict::CannotTell, "Inconclusive"),
     ];
     let sentences: Vec<String> = groups
         .into_iter()
@@ -125,7 +125,7 @@ fn ground(claim: &ClaimReport, finding: &Finding) -> String {
         (Verdict::Holds, _) if identity => format!("{words}, to the bit"),
         (Verdict::Contradicted, _) if identity => broken(claim),
         (Verdict::Holds | Verdict::Contradicted, Some((baseline, method))) => {
-            format!("{words} {method} instead of {baseline}")
+            format!("{words} {method}, {baseline} for the baseline")
         }
         (Verdict::NoEffect, _) => unchanged(claim),
         _ => format!("{words}: {}", reason(claim, finding)),
@@ -160,7 +160,7 @@ pub(crate) fn reason(claim: &ClaimReport, finding: &Finding) -> String {
         ),
         (None, _, sees) => {
             let sees = claim.quantity.unit.size(sees.unwrap_or(f64::INFINITY));
-            format!("{seeds} see only changes above {sees}")
+            format!("{seeds} detect only changes above {sees}")
         }
     }
 }
@@ -177,7 +177,7 @@ mod tests {
             paragraph(claims, "demo").lines().next().unwrap_or_default().to_owned()
         };
         assert_eq!(first(&claims[..1]), "Of 1 claim of 1 paper that was tested, 1 holds.");
-        assert_eq!(first(&claims[2..3]), "The one identity holds to the bit.");
+        assert_eq!(first(&claims[2..3]), "The one identity is exact to the bit.");
         let mut broken = claims[2].clone();
         broken.pairs[0].method += 1e-9;
         let identities = [claims[2].clone(), broken];
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(first(&identities[1..]), "0 of 1 identity holds to the bit.");
         assert_eq!(
             first(&claims),
-            "Of 7 claims of 3 papers that were tested, 2 hold, 1 is contradicted, 1 shows no effect and 3 cannot be told. The one identity holds to the bit."
+            "Of 7 claims of 3 papers that were tested, 2 hold, 1 is contradicted, 1 shows no effect and 3 are inconclusive. The one identity is exact to the bit."
         );
         assert_eq!(paragraph(&[], "demo"), "");
         for (scale, words) in [

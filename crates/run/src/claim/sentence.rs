@@ -28,10 +28,10 @@ pub(crate) fn sentence(claim: &ClaimReport, finding: &Finding) -> String {
             format!("{said} shows no effect here: {} ({}).", unchanged(claim), values())
         }
         Verdict::CannotTell if finding.sees.is_some() => {
-            format!("{said} cannot be told ({}; {}).", values(), reason(claim, finding))
+            format!("{said} is inconclusive ({}; {}).", values(), reason(claim, finding))
         }
         Verdict::CannotTell => {
-            format!("{said} cannot be told ({words}: {}).", reason(claim, finding))
+            format!("{said} is inconclusive ({words}: {}).", reason(claim, finding))
         }
     }
 }
@@ -53,13 +53,13 @@ mod tests {
             claims.iter().zip(&findings).map(|(claim, finding)| sentence(claim, finding)).collect();
         let expected = [
             "“TET is right after fewer steps than SDT” holds (test accuracy after 1 of 10 steps: 65.76 % under TET and 53.64 % under SDT, +12.12 points [+8.87, +15.37]).",
-            "“TET is more accurate than SDT” cannot be told (test accuracy: 86.57 % under TET and 86.27 % under SDT, +0.30 points [−1.98, +2.58]; 3 seeds see only changes above 2.28 points).",
+            "“TET is more accurate than SDT” is inconclusive (test accuracy: 86.57 % under TET and 86.27 % under SDT, +0.30 points [−1.98, +2.58]; 3 seeds detect only changes above 2.28 points).",
             "“At T = 1 the loss of TET is that of SDT” holds to the bit (training loss after an epoch at T = 1).",
             "“The shortcut makes deep chains more accurate” is contradicted (test accuracy: 26.80 % under Shortcut and 33.50 % under SDT, −6.70 points [−9.33, −4.07]).",
             "“With the shortcut, the gradient of the first layer vanishes less” holds (gradient norm of the first layer: 0.0333 under Shortcut and 7.90e-4 under SDT, ×42.1 [×29.0, ×61.1]).",
             "“The shortcut changes no firing rate” shows no effect here: spikes per neuron and step changes by less than 0.0200, as claimed (spikes per neuron and step: 0.221 under TET and 0.221 under SDT, +2.50e-4 [−0.00214, +0.00264]).",
-            "“A learned width makes up for a bad start <of any size>” cannot be told (test accuracy: only one seed).",
-            "“The width becomes the same from every start” cannot be told (test accuracy: a value of 0 has no ratio).",
+            "“A learned width makes up for a bad start <of any size>” is inconclusive (test accuracy: only one seed).",
+            "“The width becomes the same from every start” is inconclusive (test accuracy: a value of 0 has no ratio).",
             "“At T = 1 the loss of TET is that of SDT” fails (training loss after an epoch at T = 1 differs in 1 of 2 seeds, which is a mistake in the code).",
         ];
         assert_eq!(sentences, expected);
