@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `cargo xtask results` fills it in, and `cargo xtask tidy` compares it with what the file gives.
-//! What may stand behind the colon, [`excerpt`] says, and [`lists`](crate::lists) for sources.
+//! What may stand behind the colon, `excerpt` says, and [`lists`](crate::lists) for sources.
 
 use std::path::Path;
 

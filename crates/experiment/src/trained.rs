@@ -267,7 +267,7 @@ impl Trained {
     /// # Errors
     /// If the sample is of another kind, or has other channels.
     ///
-    /// [`Way::BilinearAntialias`]: candlewick_encode::Way::BilinearAntialias
+    /// [`Way::BilinearAntialias`]: candlewick_encode::event::Way::BilinearAntialias
     pub fn resized(&self, sample: &Sample<'_>) -> Result<Sample<'static>> {
         match (sample, self.shape) {
             (Sample::Image(image), Shape::Image { channels, height, width })
