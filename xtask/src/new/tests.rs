@@ -14,6 +14,15 @@ fn a_component_begins_as_a_copy_of_another() {
     let opening = "//! To be written: what it is, in one sentence.\n\n";
     let rest = "\n#[derive(Debug)]\npub struct FlatTop;\n// A flat top.\nuse other::triangle;\n";
     assert_eq!(copy, format!("{opening}{}{rest}", DOCS.join("\n")));
+    // An example in the docs is copied with them.
+    let example = |name: &str, word: &str| {
+        format!("///\n/// ```\n/// {name} {{}} == named(\"{word}\");\n/// ```\n")
+    };
+    let cited = "/// sg(x), cited.\n";
+    let text = text.replace(cited, &format!("{cited}{}", example("Triangle", "triangle")));
+    let copy = component(&text, "triangle", "flat_top");
+    let docs = format!("{}\n{}", DOCS.join("\n"), example("FlatTop", "flat_top").trim_end());
+    assert_eq!(copy, format!("{opening}{docs}{rest}"));
     assert_eq!(renamed_type("Sgd: kernel::Sgd", "Sgd", "New"), "New: kernel::Sgd");
     assert_eq!(quoted("x(\"a.sgd.b\", sgd)", "sgd", "new"), "x(\"a.new.b\", sgd)");
 }

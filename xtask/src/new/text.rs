@@ -27,12 +27,26 @@ pub(super) fn component(text: &str, like: &str, name: &str) -> String {
             rest[..at].iter().rposition(|line| line.starts_with("///")).map_or(0, |at| at + 1);
         let start =
             rest[..end].iter().rposition(|line| !line.starts_with("///")).map_or(0, |at| at + 1);
-        rest.splice(start..end, DOCS);
+        // The example shows the copy as well as the original.
+        let mut fenced = false;
+        let example: Vec<&str> = rest[start..end]
+            .iter()
+            .copied()
+            .filter(|line| {
+                let fence = line.starts_with("/// ```");
+                fenced ^= fence;
+                fenced || fence
+            })
+            .collect();
+        let gap = (!example.is_empty()).then_some("///");
+        rest.splice(start..end, DOCS.into_iter().chain(gap).chain(example).collect::<Vec<_>>());
     }
     // In code only the type and strings have the name; a function of the same name belongs to another file.
+    let mut fenced = false;
     let renamed = rest.iter().map(|line| {
         let line = renamed_type(line, &camel_case(like), &camel_case(name));
-        let is_prose = line.trim_start().starts_with("//");
+        fenced ^= line.trim_start().starts_with("/// ```");
+        let is_prose = !fenced && line.trim_start().starts_with("//");
         if is_prose {
             line.replace(like, &name.replace('_', " "))
         } else {
