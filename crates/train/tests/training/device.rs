@@ -44,12 +44,11 @@ fn three_steps(rule: &AnyOptimizer, mut methods: Methods, batches: &[Batch; 3]) 
 fn optimizers() -> Vec<AnyOptimizer> {
     let mut all = AnyOptimizer::all();
     for rule in &mut all {
-        match rule {
-            AnyOptimizer::Sgd(sgd) => {
-                *sgd = Sgd { learning_rate: 0.1, momentum: 0.9, nesterov: true, weight_decay: 0.01 }
-            }
-            AnyOptimizer::Adam(_) => (),
-            AnyOptimizer::AdamW(adam) => *adam = AdamW { weight_decay: 0.1, ..*adam },
+        // Others remember everything by their defaults.
+        if let AnyOptimizer::Sgd(sgd) = rule {
+            *sgd = Sgd { learning_rate: 0.1, momentum: 0.9, nesterov: true, weight_decay: 0.01 };
+        } else if let AnyOptimizer::AdamW(adam) = rule {
+            *adam = AdamW { weight_decay: 0.1, ..*adam };
         }
     }
     all
