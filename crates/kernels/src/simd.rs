@@ -43,9 +43,9 @@ pub fn limited_to() -> Level {
 
 /// What kernels use on this machine under the present limit: `portable`, `avx2`, `avx512`, `amx` or `neon`.
 ///
-/// Floating-point sums may round differently under different names; under the same name the results are the
-/// same to the bit on every machine, but for `avx512` and `amx`, under which matrix products also depend on
-/// the sizes of the caches.
+/// Floating-point sums may round differently under different names. With [`Level::Avx2`] they are the same on
+/// every machine that has AVX2 and FMA; without a limit, matrix products also depend on the sizes of the caches,
+/// and with [`Level::Portable`] on whether the machine has AVX2.
 pub fn in_use() -> &'static str {
     let level = limited_to();
     if level == Level::Portable {
