@@ -7,8 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use candlewick::experiment::{Recipe, settings};
 use candlewick::run::{
-    Comparison, RowReport, RunDirectory, RunRecord, RunState, Selection, TableReport, replace_file,
-    report,
+    Comparison, RowReport, RunDirectory, RunRecord, RunState, TableReport, replace_file, report,
 };
 
 use crate::arguments::CompareArguments;
@@ -56,11 +55,9 @@ fn table(paths: &[PathBuf]) -> Result<TableReport> {
     let mut datasets: Vec<&str> =
         rows.iter().flat_map(|row| &row.runs).map(|run| run.summary.dataset.as_str()).collect();
     datasets.dedup();
-    let &[dataset] = &datasets[..] else {
-        let datasets = datasets.join(", ");
-        bail!("rows on different data do not compare: {datasets}");
-    };
-    let dataset = dataset.to_owned();
+    if datasets.len() > 1 {
+        bail!("rows on different data do not compare: {}", datasets.join(", "));
+    }
     // Rows of the same name are told apart by their folders.
     let labels: Vec<String> = rows.iter().map(|row| row.label.clone()).collect();
     for row in &mut rows {
@@ -68,27 +65,11 @@ fn table(paths: &[PathBuf]) -> Result<TableReport> {
             row.label.clone_from(&row.id);
         }
     }
-    let several = rows.len() > 1;
-    Ok(TableReport {
-        id: "comparison".into(),
-        title: if several {
-            format!("{} rows compared", rows.len())
-        } else {
-            rows[0].label.clone()
-        },
-        scale: String::new(),
-        dataset,
-        network: None,
-        selection: Selection::Final,
-        baseline: several.then(|| rows[0].id.clone()),
-        protocol: Vec::new(),
-        deviations: Vec::new(),
-        options: Vec::new(),
-        environment: Vec::new(),
-        claims: Vec::new(),
-        maps: Vec::new(),
-        rows,
-    })
+    let title = match &rows[..] {
+        [row] => row.label.clone(),
+        _ => format!("{} rows compared", rows.len()),
+    };
+    Ok(TableReport::of_rows(title, rows))
 }
 
 /// The rows in a folder, by name: itself if it is a run or holds runs, else those in its folders.

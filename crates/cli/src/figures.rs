@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use candlewick::experiment::{self, Experiment, Recipe};
 use candlewick::run::{
-    RowReport, RunDirectory, RunRecord, Selection, Snapshot, TableReport, replace_file, report,
+    RowReport, RunDirectory, RunRecord, Snapshot, TableReport, replace_file, report,
 };
 use candlewick::train::Checkpoint;
 use candlewick::train::trainer::LAST;
@@ -73,20 +73,5 @@ fn of_one_run(record: &RunRecord) -> TableReport {
         unpublished: None,
         runs: vec![record.clone()],
     };
-    TableReport {
-        id: "run".into(),
-        title: row.label.clone(),
-        scale: String::new(),
-        dataset: summary.dataset.clone(),
-        network: None,
-        selection: Selection::Final,
-        baseline: None,
-        protocol: Vec::new(),
-        deviations: Vec::new(),
-        options: Vec::new(),
-        environment: Vec::new(),
-        claims: Vec::new(),
-        maps: Vec::new(),
-        rows: vec![row],
-    }
+    TableReport::of_rows(row.label.clone(), vec![row])
 }

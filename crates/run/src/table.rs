@@ -55,6 +55,29 @@ pub struct TableReport {
     pub rows: Vec<RowReport>,
 }
 
+impl TableReport {
+    /// A report of rows that somebody chose, compared with the first if there are several.
+    pub fn of_rows(title: String, rows: Vec<RowReport>) -> Self {
+        let first = rows.iter().find_map(|row| row.runs.first());
+        Self {
+            id: "comparison".into(),
+            title,
+            scale: String::new(),
+            dataset: first.map_or_else(String::new, |run| run.summary.dataset.clone()),
+            network: None,
+            selection: Selection::Final,
+            baseline: rows.first().filter(|_| rows.len() > 1).map(|row| row.id.clone()),
+            protocol: Vec::new(),
+            deviations: Vec::new(),
+            options: Vec::new(),
+            environment: Vec::new(),
+            claims: Vec::new(),
+            maps: Vec::new(),
+            rows,
+        }
+    }
+}
+
 /// A named line of the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {

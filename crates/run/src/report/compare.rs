@@ -7,7 +7,6 @@ use crate::report::charts::Section;
 use crate::report::course::OVER_SEEDS;
 use crate::report::figures::sections;
 use crate::report::html::{page, prose, push_figures};
-use crate::summary::Selection;
 use crate::table::{RowReport, TableReport};
 
 /// A table of more epochs than this is folded away.
@@ -136,22 +135,10 @@ fn as_table(comparison: &Comparison) -> TableReport {
         published: None,
         unpublished: None,
     };
-    TableReport {
-        id: "comparison".to_owned(),
-        title: "Two runs compared".to_owned(),
-        scale: String::new(),
-        dataset: comparison.runs[0].summary.dataset.clone(),
-        network: None,
-        selection: Selection::Final,
-        baseline: Some(NAMES[0].to_owned()),
-        protocol: Vec::new(),
-        deviations: Vec::new(),
-        options: Vec::new(),
-        environment: Vec::new(),
-        claims: Vec::new(),
-        maps: Vec::new(),
-        rows: NAMES.iter().zip(&comparison.runs).map(row).collect(),
-    }
+    TableReport::of_rows(
+        "Two runs compared".to_owned(),
+        NAMES.iter().zip(&comparison.runs).map(row).collect(),
+    )
 }
 
 #[cfg(test)]
