@@ -54,6 +54,7 @@ impl Training {
             labels: Tensor::new(labels, &Device::Cpu)?,
             indices: (0..BATCH).collect(),
             mixed: None,
+            total: BATCH,
         };
         Ok(Self { name: name.to_owned(), network, methods, optimizer, batch, steps: 0 })
     }

@@ -61,7 +61,8 @@ impl Step {
         let input = Tensor::from_vec(values, (time, BATCH, height, width, channels), &Device::Cpu)?;
         let labels: Vec<u32> = (0..BATCH as u32).collect();
         let labels = Tensor::new(labels, &Device::Cpu)?;
-        let batch = Batch { input, labels, indices: (0..BATCH).collect(), mixed: None };
+        let batch =
+            Batch { input, labels, indices: (0..BATCH).collect(), mixed: None, total: BATCH };
         Ok(Self { network, methods, optimizer, batch, time_steps, steps: 0 })
     }
 

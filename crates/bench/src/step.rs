@@ -155,7 +155,10 @@ pub(crate) fn random_batch(recipe: &Recipe, net: &str) -> CoreResult<(Features, 
     let features = Features::Map { height: side, width: side, channels };
     let input = Tensor::from_vec(values, (time, batch, side, side, channels), &Device::Cpu)?;
     let labels = Tensor::from_vec(labels, batch, &Device::Cpu)?;
-    Ok((features, Batch { input, labels, indices: (0..batch).collect(), mixed: None }))
+    Ok((
+        features,
+        Batch { input, labels, indices: (0..batch).collect(), mixed: None, total: batch },
+    ))
 }
 
 /// Times the step.
@@ -170,8 +173,7 @@ pub fn measure(bench: &StepBench) -> Result<StepReport> {
     let mut of_random = recipe.training_methods();
     let (built, mut prepared);
     let (network, methods, batch) = if let Some(data) = &bench.data {
-        let machine =
-            Machine { device: Device::Cpu, data: Some(data.clone()), cache: None, workers: 1 };
+        let machine = Machine { data: Some(data.clone()), ..Machine::default() };
         prepared = Experiment::prepare(recipe.clone(), &bench.net, &machine)?;
         let batch = prepared.first_batch()?;
         let (network, methods) = prepared.parts();

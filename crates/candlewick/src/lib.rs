@@ -39,6 +39,7 @@
 //! | [`datasets`] | data sets, and decoders of event recordings | [`open`](datasets::open), [`Events`](datasets::Events) |
 //! | [`encode`] | from samples to `[T, B, …]`: encoders, event frames, augmentation, loader | [`Loader`](encode::Loader), [`EventInput`](encode::EventInput) |
 //! | [`train`] | the loop, optimizers, schedules, checkpoints, evaluation | [`Data`](train::Data), [`Trainer`](train::Trainer), [`step`](fn@train::step) |
+//! | [`ranks`] | several processes that train one network | [`Communicator`](ranks::Communicator), [`Shards`](ranks::Shards) |
 //! | [`exchange`] | weights and graphs of other libraries: PyTorch, SpikingJelly, NIR | [`import`](exchange::import), [`nir`](exchange::nir) |
 //! | [`experiment`] | recipes, tables, and trained networks to classify with | [`RawRecipe`](experiment::RawRecipe), [`Trained`](experiment::Trained) |
 //! | [`run`] | what a run leaves behind: manifest, metrics, summary, reports | [`RunDirectory`](run::RunDirectory) |
@@ -91,6 +92,8 @@ pub use candlewick_methods as methods;
 pub use candlewick_network as network;
 #[doc(inline)]
 pub use candlewick_neuron as neuron;
+#[doc(inline)]
+pub use candlewick_ranks as ranks;
 #[doc(inline)]
 pub use candlewick_run as run;
 #[doc(inline)]

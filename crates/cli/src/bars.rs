@@ -6,7 +6,7 @@ use std::time::Duration;
 use candlewick::train::{Event, Progress, StepProgress, health};
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::output;
+use crate::{output, ranks};
 
 /// The bars of all runs; lines of text where standard error is not a terminal.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ impl Bars {
 
     /// The bar of a run that begins, or resumes.
     pub(crate) fn run(&self, label: String, resumes: bool) -> Bar {
-        let bar = self.terminal.then(|| {
+        let bar = (self.terminal && ranks::is_first()).then(|| {
             let style = ProgressStyle::with_template("{prefix:19!} {bar:8} {pos:>3}% {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = self.all.add(ProgressBar::new(100).with_style(style));
@@ -39,6 +39,9 @@ impl Bars {
 }
 
 fn say(all: &MultiProgress, terminal: bool, line: &str) {
+    if !ranks::is_first() {
+        return;
+    }
     // A line above the bars is drawn by them, and goes to a terminal for sure.
     if !terminal || all.println(output::shown(format_args!("{line}"))).is_err() {
         noteln!("{line}");

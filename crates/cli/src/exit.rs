@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use candlewick::datasets::visible;
-use candlewick::{core, datasets, encode, exchange, experiment, run, train};
+use candlewick::{core, datasets, encode, exchange, experiment, ranks, run, train};
 
 /// Anything else, such as a file that cannot be written.
 const OTHER: u8 = 1;
@@ -63,8 +63,13 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<Usage>() {
         return Some(USAGE);
     }
+    if let Some(error) = cause.downcast_ref::<ranks::Error>() {
+        return matches!(error, ranks::Error::Division { .. } | ranks::Error::Differs { .. })
+            .then_some(USAGE);
+    }
     if let Some(error) = cause.downcast_ref::<train::Error>() {
         return match error {
+            train::Error::Ranks(error) => code_of(error),
             train::Error::Diverged { .. } => Some(DIVERGED),
             train::Error::Checkpoint { .. } => Some(CHECKPOINT),
             train::Error::Run(error) => code_of(error),

@@ -20,6 +20,7 @@ mod figures;
 mod list;
 mod machine;
 mod predict;
+mod ranks;
 mod recipe;
 mod reproduce;
 mod runs;
@@ -38,8 +39,12 @@ use clap::Parser;
 /// step: a program should name another global allocator, as `candlewick` does with mimalloc.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Err(error) = ranks::connect() {
+        return exit::report(&error);
+    }
+    let level = if ranks::is_first() { "warn" } else { "off" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -47,7 +52,7 @@ pub fn main() -> ExitCode {
         .log_internal_errors(false)
         .init();
     if let Err(error) = machine::limit_instructions(arguments.instructions) {
-        return exit::report(&error);
+        return ranks::finish(Err(error));
     }
     let outcome = match arguments.command {
         Command::Train(arguments) => train::run(&arguments),
@@ -65,11 +70,10 @@ pub fn main() -> ExitCode {
         Command::Events(command) => events::run(&command),
         Command::Bench(BenchCommand::Step(arguments)) => bench::step(&arguments),
     };
-    match (outcome, output::failure()) {
-        (Err(error), _) => exit::report(&error),
+    ranks::finish(match (outcome, output::failure()) {
         (Ok(code), Some(lost)) if code == ExitCode::SUCCESS => {
-            exit::report(&anyhow::Error::new(lost).context("cannot write to standard output"))
+            Err(anyhow::Error::new(lost).context("cannot write to standard output"))
         }
-        (Ok(code), _) => code,
-    }
+        (outcome, _) => outcome,
+    })
 }

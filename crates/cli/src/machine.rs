@@ -10,7 +10,7 @@ use candlewick::experiment::{Experiment, Machine, processor};
 use candlewick::run::{Manifest, Status, manifest};
 
 use crate::arguments::Instructions;
-use crate::exit;
+use crate::{exit, ranks};
 
 /// Threads that prepare the batches of one run.
 const WORKERS: usize = 1;
@@ -21,17 +21,22 @@ pub(crate) fn named(
     data: Option<PathBuf>,
     cache: Option<PathBuf>,
 ) -> Result<Machine> {
-    Ok(Machine { device: candlewick::core::device::parse(device)?, data, cache, workers: WORKERS })
+    let device = candlewick::core::device::parse(device)?;
+    Ok(Machine { device, data, cache, workers: WORKERS, communicator: ranks::communicator() })
 }
 
-/// The number of compute threads: as many as the machine has cores, or fewer if that is wanted, since
+/// The number of compute threads: as many as the machine has cores for each of its ranks, or fewer if that is wanted, since
 /// more would only wait for each other.
 pub(crate) fn threads(wanted: Option<usize>) -> usize {
     static SAID: Once = Once::new();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = (cores / ranks::local()).max(1);
     let wanted = wanted.unwrap_or(cores);
     if wanted > cores {
-        SAID.call_once(|| noteln!("--threads {wanted}: this machine has {cores}, which are used"));
+        SAID.call_once(|| {
+            let each = if ranks::local() > 1 { " for each rank" } else { "" };
+            noteln!("--threads {wanted}: this machine has {cores}{each}, which are used");
+        });
     }
     wanted.clamp(1, cores)
 }
@@ -86,6 +91,7 @@ fn features() -> Vec<String> {
         ("hdf5", cfg!(feature = "hdf5")),
         ("metal", cfg!(feature = "metal")),
         ("mkl", cfg!(feature = "mkl")),
+        ("mpi", cfg!(feature = "mpi")),
         ("nccl", cfg!(feature = "nccl")),
     ]
     .into_iter()

@@ -10,6 +10,8 @@ use std::sync::{Mutex, PoisonError};
 
 use candlewick::datasets::visible;
 
+use crate::ranks;
+
 /// `println!` that neither panics nor ends the process.
 macro_rules! outln {
     ($($text:tt)*) => {
@@ -46,7 +48,8 @@ pub(crate) fn shown(text: fmt::Arguments<'_>) -> String {
 /// Writes to standard output, unless that failed before.
 pub(crate) fn write(text: fmt::Arguments<'_>) {
     let mut lost = LOST.lock().unwrap_or_else(PoisonError::into_inner);
-    if lost.is_none() {
+    // Of several ranks, the first one prints.
+    if lost.is_none() && ranks::is_first() {
         let mut out = io::stdout().lock();
         let written = out.write_all(shown(text).as_bytes()).and_then(|()| out.flush());
         *lost = written.err().map(|error| error.kind());

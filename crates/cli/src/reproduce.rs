@@ -17,7 +17,7 @@ use crate::arguments::{Format, ReproduceArguments};
 use crate::bars::Bars;
 use crate::estimate::Sharing;
 use crate::stop::{self, STOP};
-use crate::{estimate, exit, machine, runs};
+use crate::{estimate, exit, machine, ranks, runs};
 use plan::Plan;
 
 pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
@@ -39,7 +39,8 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     machine::limit(sharing.jobs * sharing.threads)?;
     if open > 0 && plan.table.scale != Scale::Demo {
         estimate::announce(&plan.table, &planned, &machine, sharing, &bars)?;
-        if !arguments.yes && !confirm::confirmed(&plan.table)? {
+        let refused = !arguments.yes && ranks::is_first() && !confirm::confirmed(&plan.table)?;
+        if ranks::communicator().any([refused])? == [true] {
             return Ok(ExitCode::from(exit::INTERRUPTED));
         }
     }
@@ -48,6 +49,9 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     if STOP.load(Ordering::Relaxed) {
         bars.say("stopped; the same command resumes from here");
         return Ok(ExitCode::from(stop::code()));
+    }
+    if !ranks::is_first() {
+        return Ok(ExitCode::SUCCESS);
     }
     let mut report = collect(&plan, arguments)?;
     (report.claims, report.maps) = measure::measure(&plan, &machine, sharing, &bars)?;
@@ -67,7 +71,9 @@ fn sharing(table: &Table, open: usize, arguments: &ReproduceArguments) -> Sharin
     let threads = machine::threads(arguments.machine.threads);
     let small = table.scale == Scale::Demo && arguments.machine.device == "cpu";
     let side_by_side = if small { threads } else { 1 };
-    let jobs = arguments.jobs.unwrap_or(side_by_side).clamp(1, open.max(1));
+    let several = ranks::communicator().ranks() > 1;
+    let jobs = if several { 1 } else { arguments.jobs.unwrap_or(side_by_side) };
+    let jobs = jobs.clamp(1, open.max(1));
     Sharing { jobs, threads: (threads / jobs).max(1) }
 }
 

@@ -9,13 +9,13 @@ use anyhow::{Context, Result};
 use candlewick::experiment::{Experiment, Machine, Recipe};
 use candlewick::run::hash::sha256_hex;
 use candlewick::run::{RunDirectory, RunState};
-use candlewick::train::Ended;
+use candlewick::train::{Ended, Silent};
 
 use crate::arguments::MachineArguments;
 use crate::bars::Bars;
 use crate::estimate::Sharing;
 use crate::stop::STOP;
-use crate::{figures, machine};
+use crate::{figures, machine, ranks};
 
 /// A recipe, and where its run is kept.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl Planned {
 
     /// Writes the recipes of the run again if it is there and they are damaged, and says so.
     pub(crate) fn mend(&self, bars: &Bars) -> Result<()> {
-        if RunDirectory::inspect(&self.path) != RunState::Absent {
+        if ranks::is_first() && RunDirectory::inspect(&self.path) != RunState::Absent {
             for name in RunDirectory::mend(&self.path, &self.text, &self.recipe.to_toml()?)? {
                 let path = self.path.join(name);
                 bars.say(&format!("{} was damaged and has been rewritten", path.display()));
@@ -77,6 +77,11 @@ impl Planned {
     ) -> Result<bool> {
         let mut experiment = Experiment::prepare(self.recipe.clone(), &self.name, machine)?;
         experiment.check_memory()?;
+        ranks::agree(&experiment)?;
+        if !ranks::is_first() {
+            let ended = experiment.train(None, &mut Silent, &STOP)?;
+            return Ok(matches!(ended, Ended::Complete(_)));
+        }
         let state = RunDirectory::inspect(&self.path);
         let mut directory = match state {
             RunState::Complete => return Ok(true),
@@ -115,7 +120,11 @@ pub(crate) fn train_all(
     arguments: &MachineArguments,
     bars: &Bars,
 ) -> Result<()> {
-    let open = runs.iter().copied().filter(|run| !run.is_complete());
+    // What is complete is for the first rank to say: the others may not see its files.
+    let complete: Vec<u8> = runs.iter().map(|run| u8::from(run.is_complete())).collect();
+    let complete = ranks::communicator().broadcast(complete)?;
+    let open = runs.iter().copied().zip(&complete).filter(|(_, complete)| **complete == 0);
+    let open = open.map(|(run, _)| run);
     let queue: Mutex<VecDeque<&Planned>> = Mutex::new(open.collect());
     let failure = Mutex::new(None);
     let work = || -> Result<()> {
@@ -125,8 +134,13 @@ pub(crate) fn train_all(
             let Some(run) = next.filter(|_| !STOP.load(Ordering::Relaxed)) else {
                 return Ok(());
             };
-            pool.install(|| run.train(machine, arguments, threads, bars))
+            let complete = pool
+                .install(|| run.train(machine, arguments, threads, bars))
                 .with_context(|| run.label.clone())?;
+            if !complete {
+                // It may be another rank that was asked to stop.
+                STOP.store(true, Ordering::Relaxed);
+            }
         }
     };
     std::thread::scope(|scope| {

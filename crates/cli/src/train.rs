@@ -11,9 +11,9 @@ use candlewick::run::statistics::Spread;
 use crate::arguments::TrainArguments;
 use crate::bars::Bars;
 use crate::estimate::Sharing;
-use crate::machine;
 use crate::runs::{self, Planned};
 use crate::stop::{self, STOP};
+use crate::{machine, ranks};
 
 pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     let path = &arguments.recipe;
@@ -45,12 +45,16 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
         }
     }
     let threads = machine::threads(wanted.threads);
-    let jobs = arguments.jobs.clamp(1, all.len()).min(threads);
+    let several = machine.communicator.ranks() > 1;
+    let jobs = if several { 1 } else { arguments.jobs.clamp(1, all.len()).min(threads) };
     machine::limit(threads)?;
     runs::train_all(&all, &machine, Sharing { jobs, threads: threads / jobs }, wanted, &bars)?;
     if STOP.load(Ordering::Relaxed) {
         bars.say("stopped; the same command resumes from here");
         return Ok(ExitCode::from(stop::code()));
+    }
+    if !ranks::is_first() {
+        return Ok(ExitCode::SUCCESS);
     }
     let mut accuracies = Vec::new();
     for run in &all {

@@ -86,6 +86,37 @@ impl<G: Deref<Target = Storage>> Deref for Values<G> {
     }
 }
 
+/// The values of a tensor on the host, in place or copied from its device.
+#[derive(Debug)]
+pub enum Read<G> {
+    /// In the memory of the tensor.
+    InPlace(Values<G>),
+    /// In memory of its own.
+    Copied(Vec<f32>),
+}
+
+/// Reads a contiguous `f32` tensor on any device.
+///
+/// # Errors
+/// If the tensor is not one.
+pub fn read(tensor: &Tensor) -> Result<Read<impl Deref<Target = Storage> + '_>> {
+    if is_reachable(tensor.device()) {
+        return values(tensor).map(Read::InPlace);
+    }
+    tensor.flatten_all()?.to_vec1().map(Read::Copied)
+}
+
+impl<G: Deref<Target = Storage>> Deref for Read<G> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::InPlace(values) => values,
+            Self::Copied(values) => values,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

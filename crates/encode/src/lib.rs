@@ -39,5 +39,5 @@ pub use error::{Error, Result};
 pub use event::{AnyRepresentation, EventInput, Eventizer, Outside, Represent};
 pub use frames::{FrameShape, Frames};
 pub use image_input::{ImageInput, resized};
-pub use loader::{Batch, Batches, Loader, Mixed, Settings, Shard};
+pub use loader::{Batch, Batches, Loader, Mixed, Settings};
 pub use mix::{AnyMix, Mix};

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use candle_core::Device;
 use candlewick_core::Key;
 use candlewick_datasets::Dataset;
+use candlewick_ranks::Shards;
 
 pub use batches::{Batch, Batches, Mixed};
-pub use order::Shard;
 
 use crate::encoder::Direct;
 use crate::{AnyEncoder, AnyMix, Augmentation, Error, EventInput, ImageInput, Result};
@@ -25,7 +25,7 @@ pub(crate) use source::Source;
 /// How samples become batches.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Samples per batch over all shards; > 0.
+    /// Samples per batch, over all shards and ranks; > 0.
     pub batch_size: usize,
     /// Steps T that the network runs for; > 0.
     pub time_steps: usize,
@@ -49,8 +49,9 @@ pub struct Settings {
     pub drop_last: bool,
     /// The samples that are used, in this order; all if `None`.
     pub subset: Option<Vec<usize>>,
-    /// The part of each batch that this process gets.
-    pub shard: Shard,
+    /// How each batch is divided: samples are mixed within a shard, and this rank prepares its own shards
+    /// alone. By default a batch is one shard.
+    pub shards: Shards,
     /// Worker threads; 0 prepares each batch when it is asked for.
     pub workers: usize,
     /// Batches that each worker prepares ahead; > 0.
@@ -74,7 +75,7 @@ impl Settings {
             shuffle: false,
             drop_last: false,
             subset: None,
-            shard: Shard::default(),
+            shards: Shards::default(),
             workers: 1,
             prefetch: 2,
             key,
@@ -126,12 +127,17 @@ impl Loader {
         self.plan.cache()
     }
 
+    /// How its batches are divided.
+    pub fn shards(&self) -> &Shards {
+        self.order.shards()
+    }
+
     /// The number of batches of an epoch.
     pub fn batches(&self) -> usize {
         self.order.batches()
     }
 
-    /// The number of samples of an epoch, over all shards.
+    /// The number of samples of an epoch, over all ranks.
     pub fn samples(&self) -> usize {
         self.order.samples()
     }

@@ -160,7 +160,6 @@ fn per_sample(
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
     use candlewick_train::Stage;
 
     use super::*;
@@ -187,7 +186,7 @@ mod tests {
     /// No clock is compared with another: a training of no time would be a step that was not made.
     #[test]
     fn a_training_takes_time_and_nothing_of_the_measuring_stays() -> Result<()> {
-        let machine = Machine { device: Device::Cpu, data: None, cache: None, workers: 1 };
+        let machine = Machine::default();
         let mut estimator = Estimator::new(&machine);
         let budget = Duration::from_millis(20);
         for epochs in [1, 1000] {

@@ -14,6 +14,7 @@ use candlewick_datasets::{Dataset, Shape, Split};
 use candlewick_encode::{Augmentation, Batch, ImageInput, Loader, Settings as LoaderSettings};
 use candlewick_methods::Methods;
 use candlewick_network::{Network, Parts};
+use candlewick_ranks::{Alone, Communicator, Shards};
 use candlewick_run::hash::sha256_hex;
 use candlewick_run::{DataHash, RunDirectory, RunError, Samples};
 use candlewick_train::data::features;
@@ -37,6 +38,21 @@ pub struct Machine {
     pub cache: Option<PathBuf>,
     /// Threads that prepare batches.
     pub workers: usize,
+    /// The connection to the other ranks that train the same network.
+    pub communicator: Arc<dyn Communicator>,
+}
+
+impl Default for Machine {
+    /// The CPU, embedded data, one worker, and no other ranks.
+    fn default() -> Self {
+        Self {
+            device: Device::Cpu,
+            data: None,
+            cache: None,
+            workers: 1,
+            communicator: Arc::new(Alone),
+        }
+    }
 }
 
 /// A recipe with its data and its network.
@@ -279,6 +295,8 @@ pub(crate) fn loaders(
     machine: &Machine,
 ) -> Result<Vec<Loader>> {
     let Recipe { input, train, seed, .. } = recipe;
+    let shards = Shards::new(train.shards, machine.communicator.clone())
+        .map_err(candlewick_train::Error::from)?;
     let mut loaders: Vec<Loader> = Vec::new();
     for stage in &train.stages {
         let known = loaders
@@ -307,6 +325,7 @@ pub(crate) fn loaders(
             subset: Some(samples.to_vec()),
             cache: machine.cache.clone(),
             workers: machine.workers,
+            shards: shards.clone(),
             ..LoaderSettings::new(Key::new(*seed).named(if training { "train" } else { "test" }))
         };
         let loader = Loader::new(dataset.clone(), settings, machine.device.clone());

@@ -221,7 +221,7 @@ mod tests {
                     [network.spec]\nlayers = \"4C3-AP2-6C3-FC10\"\n\
                     [train]\nstages = [{ epochs = 1, time_steps = 2 }]\n";
         let recipe = Recipe::parse(text, "test")?;
-        let machine = Machine { device: Device::Cpu, data: None, cache: None, workers: 0 };
+        let machine = Machine { workers: 0, ..Machine::default() };
         let experiment = Experiment::prepare(recipe.clone(), "test", &machine)?;
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("checkpoint.safetensors");

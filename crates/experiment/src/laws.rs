@@ -65,7 +65,7 @@ fn narrow(recipe: &Recipe) -> Recipe {
 
 #[test]
 fn every_row_of_every_table_resolves_and_builds_at_every_scale() {
-    let machine = Machine { device: candle_core::Device::Cpu, data: None, cache: None, workers: 0 };
+    let machine = Machine { workers: 0, ..Machine::default() };
     let (mut files, mut scales, mut rows, mut built) = (0, 0, 0, Vec::<Recipe>::new());
     for listed in tables().unwrap() {
         // A condition of a claim may be one on real data alone.

@@ -116,7 +116,7 @@ impl Footprint {
 }
 
 impl Experiment {
-    /// Compares the memory that its training needs, at least, with what the machine has to give.
+    /// Compares the memory that its training needs, at least, for a shard of a batch with what the machine has to give.
     ///
     /// # Errors
     /// [`Error::Memory`] with both, if it has too little.
@@ -130,7 +130,8 @@ impl Experiment {
             let time_steps = stage.time_steps;
             let batches = batches(&self.loaders().train, input.batch_size, time_steps);
             let needed = self.footprint.trained(batches, time_steps, states, train.recompute);
-            let what = format!("a training of T = {time_steps}, batches of {},", batches.samples);
+            let parts = if train.shards == 1 { "batches" } else { "shards" };
+            let what = format!("a training of T = {time_steps}, {parts} of {},", batches.samples);
             check(&self.name, what, needed)?;
             self.check_evaluation(time_steps)?;
         }
@@ -160,7 +161,9 @@ fn batches(loaders: &[Loader], samples: usize, time_steps: usize) -> Batches {
     let loader = loaders.iter().find(fits);
     Batches {
         values: loader.map_or(0, |loader| loader.input_dims().iter().product()),
-        samples: loader.map_or(samples, |loader| samples.min(loader.samples())),
+        samples: loader.map_or(samples, |loader| {
+            samples.min(loader.samples()).div_ceil(loader.shards().count())
+        }),
         steps: loader.map_or(1, Loader::input_steps),
     }
 }
@@ -195,7 +198,6 @@ fn product<const N: usize>(factors: [u64; N]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
     use candlewick_core::Key;
     use candlewick_network::Context;
 
@@ -249,7 +251,7 @@ mod tests {
                      evaluation_batch_size = 9\n[train]\nrecompute = {recompute}\n\
                      stages = [{{ epochs = 1, time_steps = 8 }}]"
                 );
-                let machine = Machine { device: Device::Cpu, data: None, cache: None, workers: 0 };
+                let machine = Machine { workers: 0, ..Machine::default() };
                 let experiment =
                     Experiment::prepare(Recipe::parse(&text, "test")?, "test", &machine)?;
                 let (found, batch) = (experiment.footprint, experiment.first_batch()?);

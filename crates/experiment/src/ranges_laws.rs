@@ -197,7 +197,7 @@ fn at<'a>(table: &'a mut Table, path: &str) -> &'a mut Value {
 
 /// Whether `recipe check` passes a recipe.
 fn passes(recipe: &Table) -> Result<(), String> {
-    let machine = Machine { device: candle_core::Device::Cpu, data: None, cache: None, workers: 0 };
+    let machine = Machine { workers: 0, ..Machine::default() };
     let text = toml::to_string(recipe).unwrap();
     let recipe = Recipe::parse(&text, "law").map_err(|error| error.to_string())?;
     let sets = blank(&recipe);

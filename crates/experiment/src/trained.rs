@@ -291,7 +291,7 @@ impl Trained {
 fn loader_of(recipe: &Recipe, name: &str, samples: Given) -> Result<Loader> {
     let indices: Vec<usize> = (0..samples.len()).collect();
     let set: Arc<dyn Dataset> = Arc::new(samples);
-    let machine = Machine { device: Device::Cpu, data: None, cache: None, workers: 0 };
+    let machine = Machine { workers: 0, ..Machine::default() };
     let time_steps = recipe.train.time_steps();
     let mut fitting = loaders(recipe, name, &set, &indices, false, &machine)?;
     fitting.retain(|loader| loader.input_steps() == time_steps || loader.input_steps() == 1);

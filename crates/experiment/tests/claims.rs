@@ -4,7 +4,6 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use candle_core::Device;
 use candlewick_experiment::claims::{RowOf, Side};
 use candlewick_experiment::metric::{AnyMetric, Finished};
 use candlewick_experiment::{Experiment, Machine, Recipe, Scale, Table, Tests};
@@ -17,7 +16,7 @@ use candlewick_train::{Checkpoint, Silent};
 type Checked<T = ()> = Result<T, Box<dyn Error>>;
 
 fn machine() -> Machine {
-    Machine { device: Device::Cpu, data: None, cache: None, workers: 0 }
+    Machine { workers: 0, ..Machine::default() }
 }
 
 /// Trains the recipe in a directory below `folder`.

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::sync::atomic::AtomicBool;
 
-use candle_core::Device;
 use candlewick_datasets::{Image, Sample, Split, open};
 use candlewick_experiment::{Experiment, Machine, RawRecipe, Trained};
 use candlewick_run::manifest::SCHEMA;
@@ -80,7 +79,7 @@ fn a_saved_network_classifies_as_it_was_evaluated() -> Checked {
             started_at: None,
         };
         let mut run = RunDirectory::create(&path, manifest, text, &recipe.to_toml()?)?;
-        let machine = Machine { device: Device::Cpu, data: None, cache: None, workers: 0 };
+        let machine = Machine { workers: 0, ..Machine::default() };
         let set = open(&recipe.data.name, Split::Test, None)?;
         let mut experiment = Experiment::prepare(recipe, name, &machine)?;
         let ended = experiment.train(Some(&mut run), &mut Silent, &AtomicBool::new(false))?;

@@ -40,6 +40,37 @@ impl Scores {
         Ok(Self { values, time_steps, samples, classes })
     }
 
+    /// Scores from their values and `[T, B, K]`.
+    ///
+    /// # Panics
+    /// If the numbers do not fit.
+    pub fn of(values: Vec<f32>, [time_steps, samples, classes]: [usize; 3]) -> Self {
+        assert_eq!(values.len(), time_steps * samples * classes, "scores [T, B, K]");
+        Self { values, time_steps, samples, classes }
+    }
+
+    /// The scores of several parts of a batch, one behind the other.
+    ///
+    /// # Panics
+    /// If there is none, or their time steps or classes differ.
+    pub fn join(parts: &[&Self]) -> Self {
+        let (time_steps, classes) = (parts[0].time_steps, parts[0].classes);
+        let mut values = Vec::with_capacity(parts.iter().map(|part| part.values.len()).sum());
+        for t in 0..time_steps {
+            for part in parts {
+                let length = part.samples * classes;
+                values.extend_from_slice(&part.values[t * length..(t + 1) * length]);
+            }
+        }
+        let samples = parts.iter().map(|part| part.samples).sum();
+        Self::of(values, [time_steps, samples, classes])
+    }
+
+    /// All scores, in the order of `[T, B, K]`.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
     /// Time steps T.
     pub fn time_steps(&self) -> usize {
         self.time_steps

@@ -73,7 +73,7 @@ pub struct LayerObservation {
     pub neurons: usize,
     /// Spikes, zero derivatives, potentials.
     pub counts: Counts,
-    /// Dead and saturated neurons, if every neuron was counted.
+    /// The spikes of every neuron, if they were counted.
     pub census: Option<Census>,
 }
 

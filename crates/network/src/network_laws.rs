@@ -363,7 +363,7 @@ pub(crate) fn assert_composed(
     assert_within(tolerance, &kernels.0, &composed.0, name)?;
     for (a, b) in kernels.1.iter().zip(&composed.1) {
         let counted = |seen: &crate::LayerObservation| {
-            (seen.name.clone(), seen.counts.spikes, seen.counts.elements, seen.census)
+            (seen.name.clone(), seen.counts.spikes, seen.counts.elements, seen.census.clone())
         };
         assert_eq!(counted(a), counted(b), "{name}");
         let (a, b) = (a.counts, b.counts);
@@ -611,7 +611,7 @@ fn observations_count_what_happened() -> Result<()> {
     assert!(seen[0].counts.spikes > 0 && seen[0].counts.zero_derivatives > 0);
     assert!(seen[0].census.is_some());
     let again = network.take_observations();
-    assert_eq!((again[0].counts.spikes, again[0].census), (0, None));
+    assert_eq!((again[0].counts.spikes, again[0].census.clone()), (0, None));
     Ok(())
 }
 

@@ -21,13 +21,32 @@ use crate::pass::lock;
 use crate::{Array, Context, Element, Features, Layer, Pass, Signal};
 pub(crate) use currents::Summand;
 
-/// Number of neurons that never, or nearly always, fired in the counted passes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The spikes of every single neuron of a layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
+    /// Of each neuron, over all samples and steps.
+    pub spikes: Vec<u64>,
+    /// Steps in which each could have fired, over all samples.
+    pub steps: u64,
+}
+
+impl Census {
     /// Neurons that did not fire once.
-    pub dead: usize,
+    pub fn dead(&self) -> usize {
+        self.spikes.iter().filter(|&&spikes| spikes == 0).count()
+    }
+
     /// Neurons that fired at 95 % or more of all steps.
-    pub saturated: usize,
+    pub fn saturated(&self) -> usize {
+        self.spikes.iter().filter(|&&spikes| spikes * 20 >= self.steps * 19).count()
+    }
+
+    /// Adds what was counted elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        self.spikes.resize(self.spikes.len().max(other.spikes.len()), 0);
+        self.spikes.iter_mut().zip(&other.spikes).for_each(|(sum, spikes)| *sum += spikes);
+        self.steps += other.steps;
+    }
 }
 
 /// A layer of neurons of one kind, which share their learned scalars and their surrogate: currents `[T, B, …]`, or
@@ -65,14 +84,7 @@ pub struct Spiking {
     /// Number of spiking layers of the network: penalties are means over the layers.
     layers: Arc<AtomicUsize>,
     probe: Arc<Probe>,
-    census: Mutex<SpikeTally>,
-}
-
-/// Spikes of every single neuron.
-#[derive(Debug, Default)]
-struct SpikeTally {
-    spikes: Vec<u64>,
-    steps: u64,
+    census: Mutex<Census>,
 }
 
 /// A backward pass through neurons: turns the gradient with respect to the spikes into that with
@@ -152,16 +164,8 @@ impl Spiking {
 
     /// Activity since the last call.
     pub(crate) fn take_counts(&self) -> (Counts, Option<Census>) {
-        let tally = std::mem::take(&mut *lock(&self.census));
-        let census = (tally.steps > 0).then(|| Census {
-            dead: tally.spikes.iter().filter(|&&spikes| spikes == 0).count(),
-            saturated: tally
-                .spikes
-                .iter()
-                .filter(|&&spikes| spikes * 20 >= tally.steps * 19)
-                .count(),
-        });
-        (self.probe.take(), census)
+        let census = std::mem::take(&mut *lock(&self.census));
+        (self.probe.take(), Some(census).filter(|census| census.steps > 0))
     }
 
     /// Runs the neurons on the sum of `currents`, of which there is at least one.
@@ -214,10 +218,10 @@ impl Spiking {
 
     fn count_spikes(&self, spikes: &[f32]) {
         let neurons = self.features.count();
-        let mut tally = lock(&self.census);
-        tally.spikes.resize(neurons, 0);
-        tally.steps += (spikes.len() / neurons.max(1)) as u64;
-        tally.spikes.par_iter_mut().enumerate().for_each(|(neuron, count)| {
+        let mut census = lock(&self.census);
+        census.spikes.resize(neurons, 0);
+        census.steps += (spikes.len() / neurons.max(1)) as u64;
+        census.spikes.par_iter_mut().enumerate().for_each(|(neuron, count)| {
             *count += (neuron..spikes.len()).step_by(neurons).filter(|&i| spikes[i] != 0.0).count()
                 as u64;
         });

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use candle_core::Tensor;
 use candlewick_core::parameters::Parameters;
 use candlewick_methods::Methods;
+use candlewick_ranks::Communicator;
 use candlewick_run::hash::sha256_hex;
 use candlewick_run::{Origin, RunDirectory, RunError, replace_file};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -158,6 +159,21 @@ impl Checkpoint {
             path: path.into(),
             source,
         })?;
+        Self::parse(path, bytes)
+    }
+
+    /// The checkpoint that rank 0 has read.
+    pub(crate) fn of_rank_0(own: Option<Self>, ranks: &dyn Communicator) -> Result<Option<Self>> {
+        if ranks.ranks() == 1 {
+            return Ok(own);
+        }
+        let (path, bytes) = own.map(|own| (own.path, own.bytes)).unwrap_or_default();
+        let bytes = ranks.broadcast(bytes)?;
+        (!bytes.is_empty()).then(|| Self::parse(&path, bytes)).transpose()
+    }
+
+    /// Verifies every part of what the file at `path` holds.
+    fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self> {
         let (_, header) = SafeTensors::read_metadata(&bytes)
             .map_err(|error| damage(path, "header", format!("damaged or cut off ({error})")))?;
         let entry = header

@@ -19,6 +19,9 @@ pub enum Error {
     /// The run directory could not be read or written.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// Another rank has ended, or does not fit this one.
+    #[error(transparent)]
+    Ranks(#[from] candlewick_ranks::Error),
     /// The source of batches failed.
     #[error("cannot read the batches")]
     Data(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use candlewick_encode::Loader;
+use candlewick_encode::{Batch, Loader};
 use candlewick_methods::{Methods, Moment, Outputs, Scores};
-use candlewick_network::{Census, Context, LayerObservation};
+use candlewick_network::{Census, Context, LayerObservation, Operations};
+use candlewick_neuron::Counts;
+use candlewick_ranks::{Communicator, Shards, numbers};
 use candlewick_run::{EvaluationMetrics, LayerMetrics, SynapticOperations};
 
 use crate::checkpoint::Checkpoint;
@@ -12,6 +14,7 @@ use crate::divergence::Symptom;
 use crate::error::{Error, Result};
 use crate::loaders;
 use crate::model::Model;
+use crate::reduction::parts;
 
 /// The result of an evaluation.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,36 +66,30 @@ pub fn evaluate(
     mut on_batch: impl FnMut(u64, u64),
 ) -> Result<Option<Evaluation>> {
     let loader = loaders::fitting(data, time_steps)?;
-    let moment = Moment { epoch: 0, step: 0, progress: 1.0, training: false };
-    let weights = methods.output_weights(time_steps);
-    let mut sums = Sums { right: vec![0; time_steps], ..Sums::default() };
+    let shards = loader.shards();
     let batches = loader.batches() as u64;
-    let context = Context { census: true, ..Context::evaluation(time_steps) };
     // What was observed before this evaluation is not part of it.
     model.take_observations();
     model.take_operations();
+    let mut sums = vec![Sums { right: vec![0; time_steps], ..Sums::default() }; shards.own().len()];
     for (number, batch) in loader.epoch(0, 0).map_err(loaders::failed)?.enumerate() {
-        if stop.load(Ordering::Relaxed) {
+        let [stopped] = shards.communicator().any([stop.load(Ordering::Relaxed)])?;
+        if stopped {
             return Ok(None);
         }
-        let batch = batch.map_err(loaders::failed)?;
-        let outputs = model.forward(&batch.input, &context)?;
-        // Whatever graph the network kept ends here.
-        let outputs = Outputs { logits: outputs.logits.detach(), side: Vec::new() };
-        let labels = batch.labels.to_vec1::<u32>()?;
-        let scores = Scores::new(&outputs.logits)?;
-        loaders::same_time_steps(scores.time_steps(), time_steps)?;
-        let loss = methods.loss(&outputs, &batch.labels, &moment)?.to_scalar::<f32>()?;
-        sums.samples += labels.len() as u64;
-        sums.loss += f64::from(loss) * labels.len() as f64;
-        sums.cross_entropy += scores.cross_entropy(&weights, &labels) * labels.len() as f64;
-        sums.count(scores.classes(), &scores.classes_of(&weights), &labels);
-        for (sum, right) in sums.right.iter_mut().zip(scores.right_up_to(&weights, &labels)) {
-            *sum += right;
+        let parts = parts(&batch.map_err(loaders::failed)?, shards)?;
+        for (sums, part) in sums.iter_mut().zip(&parts) {
+            if let Some(batch) = &part.batch {
+                sums.add(model, methods, batch, time_steps)?;
+            }
         }
         on_batch(number as u64 + 1, batches);
     }
-    Ok(Some(sums.evaluation(time_steps, model)))
+    let mut activity =
+        Activity { layers: model.take_observations(), operations: model.take_operations() };
+    activity.add_other_ranks(shards.communicator())?;
+    let sums = Sums::over_shards(sums, shards)?;
+    Ok(Some(sums.evaluation(time_steps, activity)))
 }
 
 /// Loads the weights of a checkpoint and evaluates them at each of `time_steps` (the time
@@ -118,8 +115,8 @@ pub fn evaluate_checkpoint(
     Ok(evaluations)
 }
 
-/// Sums over the batches.
-#[derive(Default)]
+/// Sums over the batches of a shard.
+#[derive(Clone, Default)]
 struct Sums {
     samples: u64,
     loss: f64,
@@ -129,6 +126,62 @@ struct Sums {
 }
 
 impl Sums {
+    /// Runs a batch and adds what it shows.
+    fn add(
+        &mut self,
+        model: &dyn Model,
+        methods: &Methods,
+        batch: &Batch,
+        time_steps: usize,
+    ) -> Result<()> {
+        let moment = Moment { epoch: 0, step: 0, progress: 1.0, training: false };
+        let weights = methods.output_weights(time_steps);
+        let context = Context { census: true, ..Context::evaluation(time_steps) };
+        let outputs = model.forward(&batch.input, &context)?;
+        // Whatever graph the network kept ends here.
+        let outputs = Outputs { logits: outputs.logits.detach(), side: Vec::new() };
+        let labels = batch.labels.to_vec1::<u32>()?;
+        let scores = Scores::new(&outputs.logits)?;
+        loaders::same_time_steps(scores.time_steps(), time_steps)?;
+        let loss = methods.loss(&outputs, &batch.labels, &moment)?.to_scalar::<f32>()?;
+        self.samples += labels.len() as u64;
+        self.loss += f64::from(loss) * labels.len() as f64;
+        self.cross_entropy += scores.cross_entropy(&weights, &labels) * labels.len() as f64;
+        self.count(scores.classes(), &scores.classes_of(&weights), &labels);
+        for (sum, right) in self.right.iter_mut().zip(scores.right_up_to(&weights, &labels)) {
+            *sum += right;
+        }
+        Ok(())
+    }
+
+    /// The sums over all shards, from those of the own ones.
+    fn over_shards(own: Vec<Self>, shards: &Shards) -> Result<Self> {
+        let all = shards.gather(own.iter().map(Self::encode).collect())?;
+        let steps = own[0].right.len();
+        let mut total = Self { right: vec![0; steps], ..Self::default() };
+        for values in all {
+            let (sums, rest) = values.split_at(3);
+            let (right, confusion) = rest.split_at(steps);
+            total.samples += sums[0] as u64;
+            total.loss += sums[1];
+            total.cross_entropy += sums[2];
+            total.right.iter_mut().zip(right).for_each(|(sum, right)| *sum += *right as u64);
+            let classes = confusion.len().isqrt();
+            total.confusion.resize(total.confusion.len().max(classes), vec![0; classes]);
+            for (row, counts) in total.confusion.iter_mut().zip(confusion.chunks(classes.max(1))) {
+                row.iter_mut().zip(counts).for_each(|(sum, count)| *sum += *count as u32);
+            }
+        }
+        Ok(total)
+    }
+
+    fn encode(&self) -> Vec<f64> {
+        let mut all = vec![self.samples as f64, self.loss, self.cross_entropy];
+        all.extend(self.right.iter().map(|&right| right as f64));
+        all.extend(self.confusion.iter().flatten().map(|&count| f64::from(count)));
+        all
+    }
+
     /// Counts which of the `classes` the samples were taken for.
     fn count(&mut self, classes: usize, choices: &[usize], labels: &[u32]) {
         if classes > EvaluationMetrics::MOST_CLASSES {
@@ -140,9 +193,9 @@ impl Sums {
         }
     }
 
-    fn evaluation(self, time_steps: usize, model: &dyn Model) -> Evaluation {
+    fn evaluation(self, time_steps: usize, activity: Activity) -> Evaluation {
         let samples = self.samples.max(1) as f64;
-        let operations = model.take_operations().map(|sum| SynapticOperations {
+        let operations = activity.operations.map(|sum| SynapticOperations {
             additions: sum.additions / samples,
             multiply_adds: sum.multiply_adds / samples,
         });
@@ -158,8 +211,49 @@ impl Sums {
                 synaptic_operations: operations,
                 confusion: self.confusion,
             },
-            layers: model.take_observations().into_iter().map(health).collect(),
+            layers: activity.layers.into_iter().map(health).collect(),
         }
+    }
+}
+
+/// What a network has counted in an evaluation.
+struct Activity {
+    layers: Vec<LayerObservation>,
+    operations: Option<Operations>,
+}
+
+impl Activity {
+    /// Adds what the other ranks have counted; whole numbers, so that the order does not matter.
+    fn add_other_ranks(&mut self, ranks: &dyn Communicator) -> Result<()> {
+        if ranks.ranks() == 1 {
+            return Ok(());
+        }
+        let own = self.operations.unwrap_or_default();
+        let mut values = vec![own.additions, own.multiply_adds];
+        for layer in &self.layers {
+            let census = layer.census.clone().unwrap_or_default();
+            let Counts { spikes, elements, .. } = layer.counts;
+            let counts = [spikes, elements, census.steps, census.spikes.len() as u64];
+            values.extend(counts.iter().chain(&census.spikes).map(|&count| count as f64));
+        }
+        let all = ranks.gather(bytemuck::cast_slice(&values))?;
+        for (_, bytes) in all.iter().enumerate().filter(|(rank, _)| *rank != ranks.rank()) {
+            let mut values = numbers(bytes).into_iter();
+            let mut next = || values.next().unwrap_or(0.0);
+            let sum = self.operations.get_or_insert_default();
+            sum.additions += next();
+            sum.multiply_adds += next();
+            for layer in &mut self.layers {
+                layer.counts.spikes += next() as u64;
+                layer.counts.elements += next() as u64;
+                let (steps, neurons) = (next() as u64, next() as usize);
+                let spikes = (0..neurons).map(|_| next() as u64).collect();
+                if steps > 0 {
+                    layer.census.get_or_insert_default().add(&Census { spikes, steps });
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -170,9 +264,9 @@ fn health(layer: LayerObservation) -> LayerMetrics {
     LayerMetrics {
         name,
         firing_rate: (counts.spikes as f64 / counts.elements.max(1) as f64) as f32,
-        dead: census.map(|Census { dead, .. }| share(dead)),
+        dead: census.as_ref().map(|census| share(census.dead())),
         active_gradient: None,
-        saturated: census.map(|Census { saturated, .. }| share(saturated)),
+        saturated: census.as_ref().map(|census| share(census.saturated())),
     }
 }
 

@@ -33,6 +33,11 @@ impl Gradients {
         Ok(Self { entries })
     }
 
+    /// These gradients, one for each learned parameter.
+    pub(crate) fn new(entries: Vec<Option<Tensor>>) -> Self {
+        Self { entries }
+    }
+
     /// The gradient of learned parameter number `index`; `None` if the loss does not depend on it.
     pub fn get(&self, index: usize) -> Option<&Tensor> {
         self.entries.get(index)?.as_ref()

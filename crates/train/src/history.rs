@@ -2,12 +2,13 @@
 
 use candlewick_run::manifest::SCHEMA;
 use candlewick_run::{Accuracies, EpochMetrics, RunDirectory, Selection, Summary, Timing};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::place::BestPlace;
 
 /// What the epochs measured and cost.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct History {
     metrics: Vec<EpochMetrics>,
     timings: Vec<Timing>,

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`Data`] | a data set, and how its samples become batches |
 //! | [`Trainer`] | trains, evaluates, writes checkpoints, resumes |
-//! | [`step`](fn@step), [`StepSettings`] | one step, for a loop of your own |
+//! | [`step`](fn@step), [`StepSettings`] | one step, for a loop of your own; [`step_in_shards`] for several ranks |
 //! | [`optimizer::Sgd`], [`optimizer::Adam`], [`optimizer::AdamW`], [`Optimizer`] | the rules, and one of them at work |
 //! | [`Schedule`], [`Settings`], [`Stage`] | learning rate; all settings; epochs at a number of time steps |
 //! | [`evaluate`](fn@evaluate), [`Evaluation`] | loss, accuracy per time step, firing rates |
@@ -28,6 +28,7 @@ pub mod model;
 pub mod optimizer;
 mod place;
 pub mod progress;
+mod reduction;
 pub mod schedule;
 pub mod settings;
 mod speed;
@@ -44,7 +45,8 @@ pub use gradients::Gradients;
 pub use model::Model;
 pub use optimizer::{AnyOptimizer, Groups, Optimizer};
 pub use progress::{Event, Progress, Silent, StepProgress};
+pub use reduction::{LayerActivity, Reduction};
 pub use schedule::Schedule;
 pub use settings::{Settings, Stage};
-pub use step::{StepReport, StepSettings, step};
+pub use step::{StepReport, StepSettings, step, step_in_shards};
 pub use trainer::{Cadence, Ended, Trainer};

@@ -1,7 +1,6 @@
 //! The position in a training, as checkpoints hold it.
 
 use candlewick_core::parameters::Parameters;
-use candlewick_network::LayerObservation;
 use candlewick_run::{GradientNorm, LayerMetrics, Selection, TrainMetrics};
 use serde::{Deserialize, Serialize};
 
@@ -57,18 +56,11 @@ pub(crate) struct LayerSums {
 }
 
 impl EpochSums {
-    /// Adds a step: what it reports on samples with these labels, with the output weights of the time steps.
+    /// Adds a step: what it reports, with the output weights of the time steps.
     /// The penalties that layers put on their potentials come to the loss.
-    pub(crate) fn add(
-        &mut self,
-        report: &StepReport,
-        labels: &[u32],
-        weights: &[f32],
-        learning_rate: f64,
-        layers: &[LayerObservation],
-    ) {
-        let StepReport { loss, scores, squared_norms } = report;
-        let penalty: f64 = layers.iter().map(|layer| layer.counts.penalty).sum();
+    pub(crate) fn add(&mut self, report: &StepReport, weights: &[f32], learning_rate: f64) {
+        let StepReport { loss, scores, labels, layers, squared_norms } = report;
+        let penalty: f64 = layers.iter().map(|layer| layer.penalty).sum();
         let samples = labels.len() as f64;
         self.loss += (loss + penalty) * samples;
         self.cross_entropy += scores.cross_entropy(weights, labels) * samples;
@@ -83,8 +75,8 @@ impl EpochSums {
         }
         self.layers.resize(layers.len(), LayerSums::default());
         for (sum, layer) in self.layers.iter_mut().zip(layers) {
-            sum.zero += layer.counts.zero_derivatives;
-            sum.visited += layer.counts.backward_elements;
+            sum.zero += layer.zero_derivatives;
+            sum.visited += layer.backward_elements;
         }
     }
 

@@ -53,6 +53,11 @@ fn is_no(value: &bool) -> bool {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_one(value: &usize) -> bool {
+    *value == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_yes(value: &bool) -> bool {
     *value
 }
@@ -87,6 +92,11 @@ pub struct Settings {
     /// are the same to the bit. Default false.
     #[serde(skip_serializing_if = "is_no")]
     pub recompute: bool,
+    /// Number of shards of every batch: each is computed by itself, as a batch of its own with its own batch
+    /// statistics, and what is summed over them is summed in a fixed order. Ranks divide the shards among
+    /// themselves; in one process, they lower the memory. Default 1.
+    #[serde(skip_serializing_if = "is_one")]
+    pub shards: usize,
     /// Whether the training ends, as diverged, with an epoch whose mean cross-entropy is over 100 times that
     /// of a constant answer, or whose gradients are all 0. A number that is not finite always ends it.
     /// Default true.
@@ -104,6 +114,7 @@ impl Default for Settings {
             clip_norm: None,
             evaluate_every: 1,
             recompute: false,
+            shards: 1,
             stop_when_diverged: true,
         }
     }
@@ -166,6 +177,9 @@ impl Settings {
         self.groups.check()?;
         if let Some(norm) = self.clip_norm {
             in_range("clip_norm", norm, "a finite number > 0", norm > 0.0 && norm.is_finite())?;
+        }
+        if self.shards == 0 {
+            return setting("shards".into(), "at least 1", "0".into());
         }
         if self.evaluate_every == 0 {
             return setting("evaluate_every".into(), "at least 1", "0".into());
@@ -253,6 +267,7 @@ mod tests {
                     schedule,
                     clip_norm,
                     recompute: visited % 2 == 0,
+                    shards: 1 + visited % 3,
                     stop_when_diverged: visited % 2 == 0,
                     ..settings(false)
                 };
@@ -271,6 +286,7 @@ mod tests {
             ("stages = [{ epochs = 0, time_steps = 2 }]", "stages.0.epochs"),
             ("stages = [{ epochs = 1, time_steps = 0 }]", "stages.0.time_steps"),
             ("clip_norm = 0.0\nstages = [{ epochs = 1, time_steps = 2 }]", "clip_norm"),
+            ("shards = 0\nstages = [{ epochs = 1, time_steps = 2 }]", "shards"),
             ("evaluate_every = 0\nstages = [{ epochs = 1, time_steps = 2 }]", "evaluate_every"),
             (
                 "stages = [{ epochs = 1, time_steps = 2 }]\n[schedule]\nwarm_up_epochs = 2",
@@ -284,7 +300,7 @@ mod tests {
             assert!(message.starts_with(start), "{message}");
             visited += 1;
         }
-        assert_eq!(visited, 6);
+        assert_eq!(visited, 7);
         assert!(settings(true).check().is_ok());
     }
 }

@@ -12,6 +12,7 @@ use crate::gradients::{Gradients, is_finite};
 use crate::loaders;
 use crate::model::Model;
 use crate::optimizer::Optimizer;
+use crate::reduction::{self, LayerActivity, Part, Reduction, ShardReport};
 
 /// The settings of a step.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,10 @@ pub struct StepReport {
     pub loss: f64,
     /// Scores of the batch before the update.
     pub scores: Scores,
+    /// The labels by which accuracy is counted, `[B]`: of mixed samples those of the larger share.
+    pub labels: Vec<u32>,
+    /// The activity of each spiking layer, from input to output.
+    pub layers: Vec<LayerActivity>,
     /// Squared norm of the gradient with respect to each learned parameter, before clipping; 0 where
     /// the loss does not depend on it.
     pub squared_norms: Vec<f64>,
@@ -90,8 +95,26 @@ pub fn step(
     batch: &Batch,
     settings: &StepSettings,
 ) -> Result<StepReport> {
-    let report = update(model, methods, optimizer, batch, settings)?;
-    methods.observe(&report.scores, &loaders::main_labels(batch)?, &settings.moment);
+    step_in_shards(model, methods, optimizer, batch, settings, &mut Reduction::default())
+}
+
+/// As [`step`], where the batch is divided into the shards of `reduction`: each is computed by itself, as a
+/// batch of its own, and their losses, gradients and running statistics are averaged by the samples that they
+/// have. All ranks of the reduction take the step together, and each has the samples of its own shards.
+///
+/// # Errors
+/// As [`step`], and [`Error::Ranks`] if another rank has ended.
+pub fn step_in_shards(
+    model: &dyn Model,
+    methods: &mut Methods,
+    optimizer: &mut Optimizer,
+    batch: &Batch,
+    settings: &StepSettings,
+    reduction: &mut Reduction,
+) -> Result<StepReport> {
+    let parts = reduction::parts(batch, reduction.shards())?;
+    let report = update(model, methods, optimizer, &parts, settings, reduction)?;
+    methods.observe(&report.scores, &report.labels, &settings.moment);
     Ok(report)
 }
 
@@ -100,30 +123,41 @@ pub(crate) fn update(
     model: &dyn Model,
     methods: &Methods,
     optimizer: &mut Optimizer,
-    batch: &Batch,
+    parts: &[Part],
     settings: &StepSettings,
+    reduction: &mut Reduction,
 ) -> Result<StepReport> {
-    let StepSettings { context, moment, learning_rate_factor, clip_norm } = settings;
+    let StepSettings { moment, learning_rate_factor, clip_norm, .. } = settings;
     let parameters = model.parameters();
     let diverged = |quantity, layer| {
         let Moment { epoch, step, .. } = *moment;
         let symptom = Symptom::NotFinite { quantity, layer };
         Error::Diverged { symptom, epoch: epoch + 1, step: step + 1 }
     };
-    let outputs = model.forward(&batch.input, context)?;
-    let loss = mixed_loss(methods, &outputs, batch, moment)?;
-    let value = f64::from(loss.to_scalar::<f32>()?);
-    if !value.is_finite() {
+    reduction.start(parameters)?;
+    let mut own = Vec::with_capacity(parts.len());
+    for part in parts {
+        let Some(batch) = &part.batch else {
+            reduction.add(parameters, 0.0, None)?;
+            continue;
+        };
+        let mut context = settings.context;
+        if reduction.shards().count() > 1 {
+            context.key = context.key.named("shard").at(part.shard as u64);
+        }
+        let (mut report, gradients) = differentiate(model, methods, batch, &context, moment)?;
+        report.weight = part.weight;
+        reduction.add(parameters, part.weight, gradients)?;
+        own.push((part.shard, report));
+    }
+    let reports = reduction.gather(own)?;
+    let loss = reports.iter().map(|report| report.weight * report.loss).sum::<f64>();
+    if !loss.is_finite() {
         let mut entries = parameters.iter();
         let bad = entries.find(|entry| !is_finite(&entry.variable).unwrap_or(false));
         return Err(diverged("loss", bad.map(|entry| entry.name.clone())));
     }
-    let scores = Scores::new(&outputs.logits.detach())?;
-    loaders::same_time_steps(scores.time_steps(), context.time_steps)?;
-    drop(outputs);
-    let mut gradients = Gradients::take(parameters, loss.backward()?)?;
-    // The graph ends before the update.
-    drop(loss);
+    let mut gradients = reduction.finish(parameters)?;
     let squared_norms = gradients.squared_norms()?;
     if let Some(bad) = squared_norms.iter().position(|norm| !norm.is_finite()) {
         let name = parameters.learned().nth(bad).map(|parameter| parameter.name.clone());
@@ -133,7 +167,39 @@ pub(crate) fn update(
         gradients.clip(&squared_norms, max_norm)?;
     }
     optimizer.step(*learning_rate_factor, parameters, &gradients)?;
-    Ok(StepReport { loss: value, scores, squared_norms })
+    let scores: Vec<&Scores> = reports.iter().map(|report| &report.scores).collect();
+    Ok(StepReport {
+        loss,
+        scores: Scores::join(&scores),
+        labels: reports.iter().flat_map(|report| &report.labels).copied().collect(),
+        layers: LayerActivity::mean(&reports),
+        squared_norms,
+    })
+}
+
+/// The forward and backward pass of a batch; no gradients if the loss is not finite.
+fn differentiate(
+    model: &dyn Model,
+    methods: &Methods,
+    batch: &Batch,
+    context: &Context,
+    moment: &Moment,
+) -> Result<(ShardReport, Option<Gradients>)> {
+    // What was observed before belongs to no step.
+    model.take_observations();
+    let outputs = model.forward(&batch.input, context)?;
+    let loss = mixed_loss(methods, &outputs, batch, moment)?;
+    let value = f64::from(loss.to_scalar::<f32>()?);
+    let scores = Scores::new(&outputs.logits.detach())?;
+    loaders::same_time_steps(scores.time_steps(), context.time_steps)?;
+    drop(outputs);
+    let gradients = value
+        .is_finite()
+        .then(|| Gradients::take(model.parameters(), loss.backward()?))
+        .transpose()?;
+    let layers = model.take_observations().iter().map(LayerActivity::of).collect();
+    let labels = loaders::main_labels(batch)?;
+    Ok((ShardReport { weight: 1.0, loss: value, scores, labels, layers }, gradients))
 }
 
 /// The loss of a batch; where samples are mixed, that of both labels by their shares.
@@ -192,6 +258,7 @@ mod tests {
             labels: labels([1, 2])?,
             indices: vec![0, 1],
             mixed: None,
+            total: 2,
         };
         let methods = Methods::new().with(Labels);
         let outputs = Outputs { logits: batch.input.clone(), side: Vec::new() };

@@ -3,11 +3,13 @@
 mod epochs;
 mod record;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use candlewick_core::Key;
 use candlewick_methods::Methods;
+use candlewick_ranks::{Alone, Communicator, Shards};
 use candlewick_run::{RunDirectory, Summary};
 
 use crate::data::{Data, Loaders};
@@ -17,6 +19,7 @@ use crate::model::Model;
 use crate::optimizer::{AnyOptimizer, Optimizer};
 use crate::place::Place;
 use crate::progress::{Progress, Silent};
+use crate::reduction::Reduction;
 use crate::settings::{Settings, Stage};
 use crate::speed::Speed;
 use epochs::Training;
@@ -59,6 +62,7 @@ pub struct Trainer<'a> {
     cadence: Cadence,
     progress: Option<&'a mut dyn Progress>,
     stop: Option<&'a AtomicBool>,
+    communicator: Arc<dyn Communicator>,
 }
 
 /// How often checkpoints are written within an epoch; it changes no result.
@@ -113,6 +117,7 @@ impl<'a> Trainer<'a> {
             cadence: Cadence::default(),
             progress: None,
             stop: None,
+            communicator: Arc::new(Alone),
         }
     }
 
@@ -175,6 +180,15 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// The connection to the other ranks, where several train the network together: each calls
+    /// [`fit`](Self::fit) with equal settings, data and initial parameters, and one of the settings is the
+    /// number of [`shards`](Settings::shards), which all ranks divide evenly. Rank 0 has the run directory.
+    #[must_use]
+    pub fn communicator(mut self, communicator: Arc<dyn Communicator>) -> Self {
+        self.communicator = communicator;
+        self
+    }
+
     /// Trains and tests on `data`, resuming from the run's last checkpoint if there is one.
     ///
     /// # Errors
@@ -188,13 +202,16 @@ impl<'a> Trainer<'a> {
         }
         let time_steps: Vec<usize> =
             self.settings.stages.iter().map(|stage| stage.time_steps).collect();
+        let shards = Shards::new(self.settings.shards, self.communicator.clone())?;
+        let data = data.clone().settings(|settings| settings.shards = shards);
         self.fit_loaders(&data.loaders(&time_steps)?)
     }
 
-    /// As [`fit`](Self::fit), on any loaders; the settings must have stages.
+    /// As [`fit`](Self::fit), on any loaders; the settings must have stages. The loaders know the shards and
+    /// the other ranks.
     ///
     /// # Errors
-    /// As [`fit`](Self::fit).
+    /// As [`fit`](Self::fit), and if a loader divides batches into another number of shards than the settings.
     pub fn fit_loaders(self, loaders: &Loaders) -> Result<Ended> {
         let Self { model, methods, settings, key, run, cadence, progress, stop, .. } = self;
         let (mut silent, never) = (Silent, AtomicBool::new(false));
@@ -211,6 +228,7 @@ impl<'a> Trainer<'a> {
             progress: progress.unwrap_or(&mut silent),
             stop: stop.unwrap_or(&never),
             optimizer,
+            reduction: Reduction::default(),
             place: Place::default(),
             history: History::default(),
             speed: Speed::default(),

@@ -7,10 +7,12 @@ use candlewick_core::parameters::Parameters;
 use candlewick_encode::Batch;
 use candlewick_methods::{Methods, Moment, Trials};
 use candlewick_network::Context;
+use candlewick_ranks::Shards;
 
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::optimizer::Optimizer;
+use crate::reduction::{Part, Reduction, halves};
 use crate::step::{StepSettings, mixed_loss, update};
 
 /// Trials with the halves of a batch: a step on the first, the loss of the second.
@@ -19,7 +21,8 @@ pub(crate) struct Halves<'a> {
     methods: &'a Methods,
     optimizer: &'a mut Optimizer,
     settings: StepSettings,
-    batches: Option<[Batch; 2]>,
+    reduction: Reduction,
+    halves: Option<[Vec<Part>; 2]>,
 }
 
 impl<'a> Halves<'a> {
@@ -30,30 +33,41 @@ impl<'a> Halves<'a> {
         optimizer: &'a mut Optimizer,
         batch: &Batch,
         settings: &StepSettings,
+        shards: &Shards,
     ) -> Result<Self> {
-        let samples = batch.indices.len();
-        let batches = (samples >= 2)
-            .then(|| -> CandleResult<_> {
-                Ok([batch.part(0, samples / 2)?, batch.part(samples / 2, samples)?])
-            })
-            .transpose()?;
+        let (halves, reduction) = (halves(batch, shards)?, Reduction::new(shards.clone()));
         let context = Context { key: settings.context.key.named("search"), ..settings.context };
         let settings = StepSettings { context, ..*settings };
-        Ok(Self { model, methods, optimizer, settings, batches })
+        Ok(Self { model, methods, optimizer, settings, reduction, halves })
+    }
+
+    /// The loss of a part without a step.
+    fn loss_of(&self, part: &Part) -> Result<f64> {
+        let Some(batch) = &part.batch else { return Ok(0.0) };
+        let context = Context::evaluation(self.settings.context.time_steps);
+        let outputs = self.model.forward(&batch.input, &context)?;
+        let moment = Moment { training: false, ..self.settings.moment };
+        let loss = mixed_loss(self.methods, &outputs, batch, &moment)?;
+        Ok(f64::from(loss.to_scalar::<f32>()?))
     }
 
     fn try_step(&mut self) -> Result<Option<f64>> {
-        let Some([first, second]) = &self.batches else { return Ok(None) };
+        let Some([first, second]) = &self.halves else { return Ok(None) };
         let parameters = self.model.parameters();
         let before = Before::new(parameters, self.optimizer)?;
-        let outcome = update(self.model, self.methods, self.optimizer, first, &self.settings);
+        let outcome = update(
+            self.model,
+            self.methods,
+            self.optimizer,
+            first,
+            &self.settings,
+            &mut self.reduction,
+        );
         let loss = match outcome {
             Ok(_) => {
-                let context = Context::evaluation(self.settings.context.time_steps);
-                let outputs = self.model.forward(&second.input, &context)?;
-                let moment = Moment { training: false, ..self.settings.moment };
-                let loss = mixed_loss(self.methods, &outputs, second, &moment)?;
-                f64::from(loss.to_scalar::<f32>()?)
+                let losses = second.iter().map(|part| Ok(vec![part.weight * self.loss_of(part)?]));
+                let losses = losses.collect::<Result<_>>()?;
+                self.reduction.shards().gather(losses)?.iter().flatten().sum()
             }
             Err(Error::Diverged { .. }) => f64::INFINITY,
             Err(error) => return Err(error),

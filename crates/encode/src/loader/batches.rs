@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 
+use super::order::Chosen;
 use super::plan::{Plan, Prepared, Scratch};
 use crate::{Error, Result};
 
@@ -25,6 +26,8 @@ pub struct Batch {
     pub indices: Vec<usize>,
     /// The second labels, where the samples are mixed.
     pub mixed: Option<Mixed>,
+    /// The number of samples over all ranks; those here are of the rank's own shards.
+    pub total: usize,
 }
 
 impl Batch {
@@ -42,6 +45,7 @@ impl Batch {
             labels: labels(&self.labels)?,
             indices: self.indices[from..to].to_vec(),
             mixed: self.mixed.as_ref().map(mixed).transpose()?,
+            total: self.total,
         })
     }
 }
@@ -59,7 +63,7 @@ pub struct Mixed {
 impl Batch {
     /// Moves a batch to `device`; the memory comes back where it was copied and not taken over.
     fn new(prepared: Prepared, plan: &Plan, device: &Device) -> Result<(Self, Option<Vec<f32>>)> {
-        let Prepared { values, labels, indices, partners } = prepared;
+        let Prepared { values, labels, indices, partners, total } = prepared;
         let mut dims = vec![plan.steps(), indices.len()];
         dims.extend_from_slice(plan.dims());
         let (input, used) = if device.is_cpu() {
@@ -76,7 +80,7 @@ impl Batch {
             }
         };
         let labels = Tensor::from_vec(labels, indices.len(), device)?;
-        let batch = Self { input, labels, indices, mixed };
+        let batch = Self { input, labels, indices, mixed, total };
         Ok((batch, used))
     }
 }
@@ -86,7 +90,7 @@ pub(super) struct Work {
     pub(super) plan: Arc<Plan>,
     pub(super) epoch: u64,
     pub(super) first: usize,
-    pub(super) batches: Vec<Vec<usize>>,
+    pub(super) batches: Vec<Chosen>,
 }
 
 impl Work {
@@ -108,7 +112,7 @@ impl Work {
 struct Share {
     plan: Arc<Plan>,
     epoch: u64,
-    batches: Vec<(usize, Vec<usize>)>,
+    batches: Vec<(usize, Chosen)>,
 }
 
 impl Share {

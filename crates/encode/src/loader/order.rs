@@ -1,32 +1,18 @@
 //! Which samples make up which batch of an epoch.
 
 use candlewick_core::Key;
+use candlewick_ranks::Shards;
 
 use super::Settings;
 use crate::{Error, Result};
 
-/// The part of each batch that one of several processes gets.
-///
-/// Batch k of `world` shards together holds the samples of batch k of a single process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shard {
-    /// Number of this process, below `world`.
-    pub rank: usize,
-    /// The number of processes.
-    pub world: usize,
-}
-
-impl Default for Shard {
-    fn default() -> Self {
-        Self { rank: 0, world: 1 }
-    }
-}
-
-impl Shard {
-    /// The part of `count` samples: contiguous, and as even as can be.
-    fn range(self, count: usize) -> std::ops::Range<usize> {
-        self.rank * count / self.world..(self.rank + 1) * count / self.world
-    }
+/// The samples of a batch.
+#[derive(Clone, Debug)]
+pub(super) struct Chosen {
+    /// Those that this rank prepares.
+    pub(super) own: Vec<usize>,
+    /// How many it has over all ranks.
+    pub(super) total: usize,
 }
 
 /// The order of the samples.
@@ -36,16 +22,11 @@ pub(super) struct Order {
     batch_size: usize,
     shuffle: bool,
     drop_last: bool,
-    shard: Shard,
+    shards: Shards,
 }
 
 impl Order {
     pub(super) fn new(len: usize, settings: &Settings) -> Result<Self> {
-        let Shard { rank, world } = settings.shard;
-        if rank >= world {
-            let expected = format!("below the {world} processes");
-            return Err(Error::setting("rank", expected, rank));
-        }
         let samples = match &settings.subset {
             None => (0..len).collect(),
             Some(subset) => {
@@ -61,18 +42,17 @@ impl Order {
             batch_size: settings.batch_size,
             shuffle: settings.shuffle,
             drop_last: settings.drop_last,
-            shard: settings.shard,
+            shards: settings.shards.clone(),
         };
         if order.batches() == 0 {
             let got = format!("{} samples", order.samples.len());
             return Err(Error::setting("data set", "at least one batch", got));
         }
-        let last = order.samples() - (order.batches() - 1) * order.batch_size;
-        if last < world {
-            let expected = format!("at least {world} samples, one for each process");
-            return Err(Error::setting("last batch", expected, last));
-        }
         Ok(order)
+    }
+
+    pub(super) fn shards(&self) -> &Shards {
+        &self.shards
     }
 
     pub(super) fn batches(&self) -> usize {
@@ -85,8 +65,8 @@ impl Order {
         len.min(self.batches() * self.batch_size)
     }
 
-    /// The samples of this shard of each batch of `epoch`, from batch `first` on.
-    pub(super) fn epoch(&self, key: Key, epoch: u64, first: usize) -> Vec<Vec<usize>> {
+    /// The samples of each batch of `epoch`, from batch `first` on.
+    pub(super) fn epoch(&self, key: Key, epoch: u64, first: usize) -> Vec<Chosen> {
         let mut samples = self.samples.clone();
         if self.shuffle {
             key.named("shuffle").at(epoch).stream().shuffle(&mut samples);
@@ -95,7 +75,10 @@ impl Order {
             .chunks(self.batch_size)
             .take(self.batches())
             .skip(first)
-            .map(|batch| batch[self.shard.range(batch.len())].to_vec())
+            .map(|batch| {
+                let total = batch.len();
+                Chosen { own: batch[self.shards.own_samples(total)].to_vec(), total }
+            })
             .collect()
     }
 }

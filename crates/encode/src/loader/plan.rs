@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use candlewick_core::Key;
 use candlewick_datasets::Dataset;
+use candlewick_ranks::Shards;
 
+use super::order::Chosen;
 use super::{Settings, Source};
 use crate::cache::Cache;
 use crate::{AnyAugment, AnyEncoder, AnyMix, Augmentation, Error, FrameShape, Frames, Result};
@@ -20,8 +22,8 @@ pub(super) struct Plan {
     augmentation: Augmentation,
     mix: Option<AnyMix>,
     key: Key,
-    /// Number of the process; partners for mixing are found among its own samples.
-    rank: usize,
+    /// Partners for mixing are found among the samples of a shard.
+    shards: Shards,
     /// Size of the frames that are encoded.
     shape: FrameShape,
     /// Steps of the input.
@@ -39,6 +41,8 @@ pub(super) struct Prepared {
     pub(super) indices: Vec<usize>,
     /// Places of the partners in the batch, and the share of the samples themselves.
     pub(super) partners: Option<(Vec<usize>, f32)>,
+    /// Samples of the batch over all ranks.
+    pub(super) total: usize,
 }
 
 /// Working memory of a thread.
@@ -60,7 +64,7 @@ impl Plan {
             mix,
             time_steps,
             key,
-            shard,
+            shards,
             workers,
             ..
         } = settings;
@@ -98,7 +102,7 @@ impl Plan {
             source,
             cache,
             mix,
-            rank: shard.rank,
+            shards,
             shape,
             steps: encoder.steps(shape.time, time_steps),
             dims,
@@ -128,15 +132,16 @@ impl Plan {
         &self.dims
     }
 
-    /// Prepares batch `number` of `epoch`, which is made of `indices`, in the memory of `values`.
+    /// Prepares batch `number` of `epoch`, which is made of `chosen`, in the memory of `values`.
     pub(super) fn prepare(
         &self,
         epoch: u64,
         number: usize,
-        indices: Vec<usize>,
+        chosen: Chosen,
         mut values: Vec<f32>,
         scratch: &mut Scratch,
     ) -> Result<Prepared> {
+        let Chosen { own: indices, total } = chosen;
         let size = self.shape.frame();
         let count = self.steps * indices.len() * size;
         if values.capacity() < count {
@@ -161,10 +166,13 @@ impl Plan {
             let mut steps = values.chunks_exact_mut(size).skip(place).step_by(indices.len());
             self.encoder.encode(frames, key.named("encode"), &mut steps);
         }
-        let partners = self.mix.as_ref().and_then(|mix| {
+        let mix = self.mix.as_ref().filter(|_| !indices.is_empty());
+        let partners = mix.and_then(|mix| {
             let key = self.key.named("mix").at(epoch).at(number as u64);
             let mut partners: Vec<usize> = (0..indices.len()).collect();
-            key.named("partners").at(self.rank as u64).stream().shuffle(&mut partners);
+            for (shard, range) in self.shards.own_parts(total) {
+                key.named("partners").at(shard as u64).stream().shuffle(&mut partners[range]);
+            }
             scratch.originals.clone_from(&values);
             let mut stream = key.stream();
             let share =
@@ -176,6 +184,7 @@ impl Plan {
             values,
             indices,
             partners,
+            total,
         })
     }
 }
@@ -195,7 +204,9 @@ mod tests {
             let settings = Settings { encoder, time_steps: 3, ..Settings::new(Key::new(4)) };
             let plan = Plan::new(Arc::from(open("digits", Split::Test, None)?), settings)?;
             let mut scratch = Scratch::default();
-            let mut prepare = |memory| plan.prepare(0, 0, vec![5, 6], memory, &mut scratch);
+            let mut prepare = |memory| {
+                plan.prepare(0, 0, Chosen { own: vec![5, 6], total: 2 }, memory, &mut scratch)
+            };
             let (fresh, used) = (prepare(Vec::new())?, prepare(vec![f32::NAN; 10_000])?);
             assert_eq!(fresh.values.len(), 3 * 2 * 64);
             assert_eq!(fresh.values, used.values);

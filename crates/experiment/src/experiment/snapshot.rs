@@ -57,7 +57,6 @@ impl Experiment {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
     use candlewick_train::checkpoint;
 
     use super::*;
@@ -68,7 +67,7 @@ mod tests {
             "[data]\nname = \"digits\"\n[network.spec]\nlayers = \"4C3-AP2-6C3-FC10\"\n\
              [train]\nstages = [{{ epochs = 1, time_steps = 3 }}]\n{extra}"
         );
-        let machine = Machine { device: Device::Cpu, data: None, cache: None, workers: 0 };
+        let machine = Machine { workers: 0, ..Machine::default() };
         let experiment = Experiment::prepare(Recipe::parse(&text, "test")?, "test", &machine)?;
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("checkpoint.safetensors");

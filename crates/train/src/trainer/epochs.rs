@@ -8,7 +8,10 @@ use candlewick_core::parameters::Parameters;
 use candlewick_encode::Batch;
 use candlewick_methods::{Methods, Moment};
 use candlewick_network::Context;
+use candlewick_ranks::Communicator;
 use candlewick_run::{EpochMetrics, Histogram, MethodValues, RunDirectory, Status, Timing};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::{Cadence, Ended, LAST, in_words};
 use crate::checkpoint::Checkpoint;
@@ -22,9 +25,10 @@ use crate::model::Model;
 use crate::optimizer::Optimizer;
 use crate::place::Place;
 use crate::progress::{Event, Progress};
+use crate::reduction::Reduction;
 use crate::settings::{Settings, Span};
 use crate::speed::{Speed, resident_bytes};
-use crate::step::{StepSettings, step};
+use crate::step::{StepSettings, step_in_shards};
 use crate::trial::Halves;
 
 pub(super) struct Training<'a> {
@@ -38,6 +42,7 @@ pub(super) struct Training<'a> {
     pub(super) progress: &'a mut dyn Progress,
     pub(super) stop: &'a AtomicBool,
     pub(super) optimizer: Optimizer,
+    pub(super) reduction: Reduction,
     pub(super) place: Place,
     pub(super) history: History,
     pub(super) speed: Speed,
@@ -45,8 +50,8 @@ pub(super) struct Training<'a> {
 }
 
 impl Training<'_> {
-    /// Checks that there are loaders for every stage.
-    pub(super) fn check_loaders(&self) -> Result<()> {
+    /// Checks that there are loaders for every stage, which divide batches as the settings say.
+    pub(super) fn check_loaders(&mut self) -> Result<()> {
         let Loaders { train, validation, test, .. } = self.loaders;
         for stage in &self.settings.stages {
             loaders::fitting(train, stage.time_steps)?;
@@ -55,24 +60,46 @@ impl Training<'_> {
                 loaders::fitting(validation, stage.time_steps)?;
             }
         }
+        for loader in train.iter().chain(validation).chain(test) {
+            let (found, expected) = (loader.shards().count(), self.settings.shards);
+            if found != expected {
+                return Err(Error::Core(candlewick_core::Error::Setting {
+                    field: "shards of the loaders".into(),
+                    expected: format!("{expected}, as in the settings"),
+                    got: found.to_string(),
+                }));
+            }
+        }
+        self.reduction = Reduction::new(train[0].shards().clone());
         Ok(())
     }
 
-    /// Resumes the run from its last checkpoint, if it has one.
+    /// Resumes the run from its last checkpoint, if it has one: all ranks from that of rank 0.
     pub(super) fn resume(&mut self) -> Result<()> {
-        let Some(run) = &mut self.run else { return Ok(()) };
-        if run.checkpoints().join(LAST).is_file() {
+        let found = match &self.run {
+            Some(run) if run.checkpoints().join(LAST).is_file() => {
+                Some(Checkpoint::open_in(run, LAST)?)
+            }
+            Some(run) => {
+                lost_checkpoint(run)?;
+                None
+            }
+            None => None,
+        };
+        let shards = self.reduction.shards().clone();
+        let ranks = shards.communicator();
+        if let Some(checkpoint) = Checkpoint::of_rank_0(found, ranks)? {
             let parameters = self.model.parameters();
-            let checkpoint = Checkpoint::open_in(run, LAST)?;
             self.place = checkpoint.place()?;
             checkpoint.load_parameters(parameters)?;
             checkpoint.load_optimizer(&mut self.optimizer, parameters)?;
             checkpoint.load_methods(self.methods)?;
-        } else {
-            lost_checkpoint(run)?;
         }
-        run.rewind(self.place.epoch)?;
-        self.history = History::read(run)?;
+        if let Some(run) = &mut self.run {
+            run.rewind(self.place.epoch)?;
+            self.history = History::read(run)?;
+        }
+        self.history = of_rank_0(&self.history, ranks)?;
         Ok(())
     }
 
@@ -133,7 +160,9 @@ impl Training<'_> {
             .epoch(u64::from(self.place.epoch), self.place.step as usize)
             .map_err(loaders::failed)?;
         while self.place.step < steps {
-            if self.stop.load(Ordering::Relaxed) {
+            let ranks = self.reduction.shards().communicator();
+            let [stopped] = ranks.any([self.stop.load(Ordering::Relaxed)])?;
+            if stopped {
                 return Ok(false);
             }
             let start = Instant::now();
@@ -178,15 +207,14 @@ impl Training<'_> {
             learning_rate_factor: factor,
             clip_norm: self.settings.clip_norm,
         };
-        let report = step(self.model, self.methods, &mut self.optimizer, batch, &settings)?;
-        let labels = loaders::main_labels(batch)?;
+        let (model, optimizer, reduction) = (self.model, &mut self.optimizer, &mut self.reduction);
+        let report = step_in_shards(model, self.methods, optimizer, batch, &settings, reduction)?;
         let weights = self.methods.output_weights(report.scores.time_steps());
         let learning_rate = self.settings.optimizer.learning_rate() * factor;
-        let layers = self.model.take_observations();
-        self.place.sums.add(&report, &labels, &weights, learning_rate, &layers);
+        self.place.sums.add(&report, &weights, learning_rate);
         if number + 1 == steps {
-            let (model, optimizer) = (self.model, &mut self.optimizer);
-            let mut halves = Halves::new(model, self.methods, optimizer, batch, &settings)?;
+            let (optimizer, shards) = (&mut self.optimizer, self.reduction.shards());
+            let mut halves = Halves::new(model, self.methods, optimizer, batch, &settings, shards)?;
             self.methods.search(&settings.moment, &mut halves)?;
         }
         Ok(())
@@ -287,6 +315,19 @@ impl Training<'_> {
         let progress = epochs / f64::from(self.settings.epochs());
         Moment { epoch, step, progress, training: true }
     }
+}
+
+/// What rank 0 has of a value that can be written.
+pub(super) fn of_rank_0<T: Clone + Serialize + DeserializeOwned>(
+    own: &T,
+    ranks: &dyn Communicator,
+) -> Result<T> {
+    if ranks.ranks() == 1 {
+        return Ok(own.clone());
+    }
+    let foreign = |error: serde_json::Error| candle_core::Error::wrap(error);
+    let bytes = ranks.broadcast(serde_json::to_vec(own).map_err(foreign)?)?;
+    Ok(serde_json::from_slice(&bytes).map_err(foreign)?)
 }
 
 /// Refuses to silently restart a run that must have had a checkpoint.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use candlewick_encode::Loader;
 use candlewick_run::{Origin, Status};
 
-use super::epochs::Training;
+use super::epochs::{Training, of_rank_0};
 use super::{BEST, Cadence, Ended, LAST};
 use crate::checkpoint;
 use crate::data::Loaders;
@@ -109,6 +109,7 @@ impl Training<'_> {
         if let Some(run) = &mut self.run {
             run.complete(&summary)?;
         }
+        let summary = of_rank_0(&summary, self.reduction.shards().communicator())?;
         Ok(Ended::Complete(Box::new(summary)))
     }
 }

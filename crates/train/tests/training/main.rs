@@ -9,4 +9,5 @@ mod divergence;
 mod killed;
 mod learning;
 mod methods;
+mod ranks;
 mod resume;

@@ -13,7 +13,7 @@ use candlewick_train::{Ended, Silent, Stage};
 use crate::bench::{Record, Result, StopAt, Training, run_directory, settings};
 
 /// A loss and methods with a name.
-type Case = (String, AnyLoss, MethodSettings);
+pub(crate) type Case = (String, AnyLoss, MethodSettings);
 
 /// Every registered method, changed where its defaults would not act in two epochs.
 fn registered() -> Vec<AnyMethod> {
@@ -29,7 +29,7 @@ fn registered() -> Vec<AnyMethod> {
 }
 
 /// Each loss and each method alone, those that have several forms in each, and all together.
-fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let search = ParameterUpdate::Search(ParameterSearch::default());
     let forms: [(_, AnyMethod); 4] = [
         ("statistics", by(ParameterUpdate::Statistics).into()),

@@ -1,0 +1,185 @@
+//! Ranks that train together write the bits of one process that computes all shards.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use candle_core::Device;
+use candlewick_core::Key;
+use candlewick_datasets::{Split, open};
+use candlewick_encode::augment::Crop;
+use candlewick_encode::mix::CutMix;
+use candlewick_encode::{Augmentation, Loader};
+use candlewick_ranks::{Alone, Communicator, Shards, ThreadRank};
+use candlewick_run::RunDirectory;
+use candlewick_train::{Cadence, Ended, Loaders, Progress, Settings, Silent, Stage};
+
+use crate::bench::{Record, Result, StopAt, Training, run_directory, settings};
+use crate::methods::cases;
+
+const SHARDS: usize = 4;
+
+/// Everything random, in a network with statistics of the batch; the last batch of an epoch has fewer samples
+/// than shards.
+fn training(settings: Settings, communicator: Arc<dyn Communicator>) -> Result<Training> {
+    let shards = Shards::new(settings.shards, communicator)?;
+    let loader = |split: Split, count: usize| -> Result<Vec<Loader>> {
+        let training = split == Split::Train;
+        let crop = Augmentation { steps: vec![Crop::default().into()] };
+        let settings = candlewick_encode::Settings {
+            batch_size: 20,
+            shuffle: training,
+            augmentation: if training { crop } else { Augmentation::default() },
+            mix: training.then(|| CutMix::default().into()),
+            subset: Some((0..count).collect()),
+            shards: shards.clone(),
+            ..candlewick_encode::Settings::new(Key::new(5).named(split.name()))
+        };
+        Ok(vec![Loader::new(Arc::from(open("digits", split, None)?), settings, Device::Cpu)?])
+    };
+    Ok(Training {
+        layers: "6C3-AP2-DP0.2-8C3-AP2-FC10",
+        settings,
+        methods: None,
+        loaders: Loaders {
+            name: "digits".into(),
+            train: loader(Split::Train, 63)?,
+            validation: loader(Split::Test, 23)?,
+            test: loader(Split::Test, 41)?,
+        },
+        cadence: Cadence { seconds: None, steps: None },
+    })
+}
+
+fn sharded() -> Settings {
+    Settings { shards: SHARDS, clip_norm: Some(1.0), ..settings(vec![Stage::new(2, 2)]) }
+}
+
+/// Runs a training on so many ranks, the first of which has the run directory and hears of the events; how
+/// it ended on each.
+fn run_on(
+    ranks: usize,
+    run: &mut RunDirectory,
+    progress: &mut (dyn Progress + Send),
+    stop: &AtomicBool,
+    make: impl Fn(Arc<dyn Communicator>) -> Result<Training> + Sync,
+) -> Result<Vec<Ended>> {
+    let group: Vec<Arc<dyn Communicator>> = match ranks {
+        1 => vec![Arc::new(Alone)],
+        _ => ThreadRank::group(ranks).into_iter().map(|rank| Arc::new(rank) as _).collect(),
+    };
+    let mut first = Some((run, progress, stop));
+    let outcomes: Vec<Result<Ended, String>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = group
+            .into_iter()
+            .map(|rank| {
+                let (make, first) = (&make, first.take());
+                scope.spawn(move || {
+                    let training = make(rank).map_err(|error| error.to_string())?;
+                    let ended = match first {
+                        Some((run, progress, stop)) => training.run(Some(run), progress, stop),
+                        None => training.run(None, &mut Silent, &AtomicBool::new(false)),
+                    };
+                    ended.map_err(|error| error.to_string())
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    Ok(outcomes.into_iter().collect::<Result<_, _>>()?)
+}
+
+fn record_on(
+    ranks: usize,
+    path: &Path,
+    make: impl Fn(Arc<dyn Communicator>) -> Result<Training> + Sync,
+) -> Result<Record> {
+    let mut run = run_directory(path)?;
+    let ended = run_on(ranks, &mut run, &mut Silent, &AtomicBool::new(false), make)?;
+    assert!(ended.iter().all(|ended| matches!(ended, Ended::Complete(_))), "{ended:?}");
+    assert!(ended.windows(2).all(|pair| pair[0] == pair[1]));
+    Record::read(path)
+}
+
+#[test]
+fn every_method_writes_the_same_bits_on_any_number_of_ranks() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let mut visited = 0;
+    let cases = cases();
+    let count = cases.len();
+    for (number, (name, loss, methods)) in cases.into_iter().enumerate() {
+        let make = |rank| -> Result<Training> {
+            let methods = Some((loss.clone(), methods.clone()));
+            Ok(Training { methods, ..training(sharded(), rank)? })
+        };
+        let path = |ranks| directory.path().join(format!("{number}-{ranks}"));
+        let alone = record_on(1, &path(1), make)?;
+        for ranks in [2, 4] {
+            record_on(ranks, &path(ranks), make)?
+                .assert_equals(&alone, &format!("{name} on {ranks} ranks"));
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 2 * count);
+    Ok(())
+}
+
+/// Shards change the batch statistics, the masks and the order of sums: it is another training.
+#[test]
+fn another_number_of_shards_is_another_training() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let mut records = Vec::new();
+    for shards in [1, 2, 4] {
+        let make = |rank| training(Settings { shards, ..sharded() }, rank);
+        records.push(record_on(1, &directory.path().join(shards.to_string()), make)?.last);
+    }
+    assert!(records[0] != records[1] && records[1] != records[2] && records[0] != records[2]);
+    Ok(())
+}
+
+#[test]
+fn a_training_resumes_on_another_number_of_ranks() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let make = |rank| training(sharded(), rank);
+    let whole = record_on(1, &directory.path().join("whole"), make)?;
+    let mut visited = 0;
+    for (before, after) in [(4, 1), (1, 2), (2, 4)] {
+        for in_evaluation in [false, true] {
+            let path = directory.path().join(format!("{before}-{after}-{in_evaluation}"));
+            let mut run = run_directory(&path)?;
+            let stop = AtomicBool::new(false);
+            let moment = if in_evaluation { (1, 2) } else { (2, 2) };
+            let mut listener = StopAt { stop: &stop, moment, in_evaluation, epoch: 0 };
+            let ended = run_on(before, &mut run, &mut listener, &stop, make)?;
+            let expected = Ended::Interrupted {
+                epoch: if in_evaluation { 0 } else { 1 },
+                step: if in_evaluation { 4 } else { 2 },
+            };
+            assert!(ended.iter().all(|ended| *ended == expected), "{ended:?}");
+            drop(run);
+            let mut run = RunDirectory::resume(&path)?;
+            run_on(after, &mut run, &mut Silent, &AtomicBool::new(false), make)?;
+            Record::read(&path)?.assert_equals(&whole, &format!("{before}, then {after} ranks"));
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, 6);
+    Ok(())
+}
+
+/// A rank whose data cannot be read ends the others with a sentence, instead of leaving them waiting.
+#[test]
+fn ranks_are_told_when_one_ends() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let mut run = run_directory(&directory.path().join("run"))?;
+    let make = |rank: Arc<dyn Communicator>| match rank.rank() {
+        1 => Err("its data cannot be read".into()),
+        _ => training(sharded(), rank),
+    };
+    let ended = run_on(2, &mut run, &mut Silent, &AtomicBool::new(false), make);
+    assert_eq!(ended.unwrap_err().to_string(), "rank 1 has ended");
+    let shards = Shards::new(3, Arc::new(ThreadRank::group(2).swap_remove(0)));
+    let message = "train.shards: expected a multiple of the 2 ranks, got 3";
+    assert_eq!(shards.unwrap_err().to_string(), message);
+    Ok(())
+}
