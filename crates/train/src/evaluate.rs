@@ -85,11 +85,9 @@ pub fn evaluate(
         }
         on_batch(number as u64 + 1, batches);
     }
-    let mut activity =
-        Activity { layers: model.take_observations(), operations: model.take_operations() };
-    activity.add_other_ranks(shards.communicator())?;
-    let sums = Sums::over_shards(sums, shards)?;
-    Ok(Some(sums.evaluation(time_steps, activity)))
+    let mut layers = model.take_observations();
+    add_other_ranks(&mut layers, shards.communicator())?;
+    Ok(Some(Sums::over_shards(sums, shards)?.evaluation(time_steps, layers)))
 }
 
 /// Loads the weights of a checkpoint and evaluates them at each of `time_steps` (the time
@@ -121,6 +119,7 @@ struct Sums {
     samples: u64,
     loss: f64,
     cross_entropy: f64,
+    operations: Operations,
     right: Vec<u64>,
     confusion: Vec<Vec<u32>>,
 }
@@ -144,6 +143,9 @@ impl Sums {
         let scores = Scores::new(&outputs.logits)?;
         loaders::same_time_steps(scores.time_steps(), time_steps)?;
         let loss = methods.loss(&outputs, &batch.labels, &moment)?.to_scalar::<f32>()?;
+        let operations = model.take_operations().unwrap_or_default();
+        self.operations.additions += operations.additions;
+        self.operations.multiply_adds += operations.multiply_adds;
         self.samples += labels.len() as u64;
         self.loss += f64::from(loss) * labels.len() as f64;
         self.cross_entropy += scores.cross_entropy(&weights, &labels) * labels.len() as f64;
@@ -160,11 +162,13 @@ impl Sums {
         let steps = own[0].right.len();
         let mut total = Self { right: vec![0; steps], ..Self::default() };
         for values in all {
-            let (sums, rest) = values.split_at(3);
+            let (sums, rest) = values.split_at(5);
             let (right, confusion) = rest.split_at(steps);
             total.samples += sums[0] as u64;
             total.loss += sums[1];
             total.cross_entropy += sums[2];
+            total.operations.additions += sums[3];
+            total.operations.multiply_adds += sums[4];
             total.right.iter_mut().zip(right).for_each(|(sum, right)| *sum += *right as u64);
             let classes = confusion.len().isqrt();
             total.confusion.resize(total.confusion.len().max(classes), vec![0; classes]);
@@ -176,7 +180,9 @@ impl Sums {
     }
 
     fn encode(&self) -> Vec<f64> {
-        let mut all = vec![self.samples as f64, self.loss, self.cross_entropy];
+        let Operations { additions, multiply_adds } = self.operations;
+        let samples = self.samples as f64;
+        let mut all = vec![samples, self.loss, self.cross_entropy, additions, multiply_adds];
         all.extend(self.right.iter().map(|&right| right as f64));
         all.extend(self.confusion.iter().flatten().map(|&count| f64::from(count)));
         all
@@ -193,9 +199,10 @@ impl Sums {
         }
     }
 
-    fn evaluation(self, time_steps: usize, activity: Activity) -> Evaluation {
+    fn evaluation(self, time_steps: usize, layers: Vec<LayerObservation>) -> Evaluation {
         let samples = self.samples.max(1) as f64;
-        let operations = activity.operations.map(|sum| SynapticOperations {
+        let operations = Some(self.operations).filter(|sum| *sum != Operations::default());
+        let operations = operations.map(|sum| SynapticOperations {
             additions: sum.additions / samples,
             multiply_adds: sum.multiply_adds / samples,
         });
@@ -211,50 +218,38 @@ impl Sums {
                 synaptic_operations: operations,
                 confusion: self.confusion,
             },
-            layers: activity.layers.into_iter().map(health).collect(),
+            layers: layers.into_iter().map(health).collect(),
         }
     }
 }
 
-/// What a network has counted in an evaluation.
-struct Activity {
-    layers: Vec<LayerObservation>,
-    operations: Option<Operations>,
-}
-
-impl Activity {
-    /// Adds what the other ranks have counted; whole numbers, so that the order does not matter.
-    fn add_other_ranks(&mut self, ranks: &dyn Communicator) -> Result<()> {
-        if ranks.ranks() == 1 {
-            return Ok(());
-        }
-        let own = self.operations.unwrap_or_default();
-        let mut values = vec![own.additions, own.multiply_adds];
-        for layer in &self.layers {
-            let census = layer.census.clone().unwrap_or_default();
-            let Counts { spikes, elements, .. } = layer.counts;
-            let counts = [spikes, elements, census.steps, census.spikes.len() as u64];
-            values.extend(counts.iter().chain(&census.spikes).map(|&count| count as f64));
-        }
-        let all = ranks.gather(bytemuck::cast_slice(&values))?;
-        for (_, bytes) in all.iter().enumerate().filter(|(rank, _)| *rank != ranks.rank()) {
-            let mut values = numbers(bytes).into_iter();
-            let mut next = || values.next().unwrap_or(0.0);
-            let sum = self.operations.get_or_insert_default();
-            sum.additions += next();
-            sum.multiply_adds += next();
-            for layer in &mut self.layers {
-                layer.counts.spikes += next() as u64;
-                layer.counts.elements += next() as u64;
-                let (steps, neurons) = (next() as u64, next() as usize);
-                let spikes = (0..neurons).map(|_| next() as u64).collect();
-                if steps > 0 {
-                    layer.census.get_or_insert_default().add(&Census { spikes, steps });
-                }
+/// Adds the spikes that the other ranks have counted; whole numbers, so that the order does not matter.
+fn add_other_ranks(layers: &mut [LayerObservation], ranks: &dyn Communicator) -> Result<()> {
+    if ranks.ranks() == 1 {
+        return Ok(());
+    }
+    let mut values = Vec::new();
+    for layer in &*layers {
+        let census = layer.census.clone().unwrap_or_default();
+        let Counts { spikes, elements, .. } = layer.counts;
+        let counts = [spikes, elements, census.steps, census.spikes.len() as u64];
+        values.extend(counts.iter().chain(&census.spikes).map(|&count| count as f64));
+    }
+    let all = ranks.gather(bytemuck::cast_slice(&values))?;
+    for (_, bytes) in all.iter().enumerate().filter(|(rank, _)| *rank != ranks.rank()) {
+        let mut counts = numbers(bytes).into_iter().map(|count| count as u64);
+        let mut next = || counts.next().unwrap_or(0);
+        for layer in &mut *layers {
+            layer.counts.spikes += next();
+            layer.counts.elements += next();
+            let (steps, neurons) = (next(), next());
+            let spikes = (0..neurons).map(|_| next()).collect();
+            if steps > 0 {
+                layer.census.get_or_insert_default().add(&Census { spikes, steps });
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// The health of a layer, without what only a backward pass measures.
