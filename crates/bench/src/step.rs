@@ -4,6 +4,7 @@
 //! 0.9, weight decay 5e-4), in f32, for LIF neurons with `v ← 0.5 v + x`, threshold 1, hard reset that
 //! is not detached, and the triangular surrogate. The batch is made beforehand.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -14,7 +15,8 @@ use candlewick_encode::Batch;
 use candlewick_experiment::{Error, Experiment, Machine, RawRecipe, Recipe, Result, parts};
 use candlewick_methods::Methods;
 use candlewick_network::{Algorithms, Context, Features, Network};
-use candlewick_train::{Checkpoint, Optimizer, Settings, StepSettings, step};
+use candlewick_ranks::Shards;
+use candlewick_train::{Checkpoint, Optimizer, Reduction, Settings, StepSettings, step_in_shards};
 use serde::Serialize;
 
 use crate::timing::{memory, summary};
@@ -48,6 +50,8 @@ pub struct StepBench {
     /// Real images instead of random numbers: the folder of the data sets (`vggsnn` uses an embedded
     /// one).
     pub data: Option<PathBuf>,
+    /// How the batches of the training steps are divided, and the ranks that share them.
+    pub shards: Shards,
 }
 
 /// What was measured. Times are in seconds, sizes in MiB.
@@ -59,7 +63,11 @@ pub struct StepReport {
     pub batch: usize,
     /// Number of time steps.
     pub time_steps: usize,
-    /// Compute threads.
+    /// Shards of a batch.
+    pub shards: usize,
+    /// Ranks that share them.
+    pub ranks: usize,
+    /// Compute threads of each rank.
     pub threads: usize,
     /// Parameters that are learned.
     pub parameters: usize,
@@ -190,6 +198,8 @@ pub fn measure(bench: &StepBench) -> Result<StepReport> {
         net: bench.net.clone(),
         batch: batch_size,
         time_steps,
+        shards: bench.shards.count(),
+        ranks: bench.shards.communicator().ranks(),
         threads: rayon::current_num_threads(),
         parameters: network.parameters().count(),
         train_s: None,
@@ -213,7 +223,9 @@ pub fn measure(bench: &StepBench) -> Result<StepReport> {
             seconds.extend(timed.then(|| start.elapsed().as_secs_f64()));
         }
         (report.infer_s, report.infer_min_s) = summary(seconds).unzip();
-        report.layers = layers(network);
+        let activity = network.take_observations().into_iter();
+        let activity = activity.map(|layer| (layer.counts.spikes, layer.counts.elements));
+        report.layers = layers(network, &activity.collect::<Vec<_>>());
         let frame = batch
             .part(0, 1)
             .and_then(|one| one.input.get(0))
@@ -229,18 +241,24 @@ pub fn measure(bench: &StepBench) -> Result<StepReport> {
     if bench.train {
         let Settings { optimizer, groups, recompute, .. } = &recipe.train;
         let mut optimizer = Optimizer::new(optimizer, *groups, network.parameters())?;
-        let mut seconds = Vec::new();
+        let mut reduction = Reduction::new(bench.shards.clone());
+        let Range { start, end } = bench.shards.own_samples(batch_size);
+        let own = batch.part(start, end).map_err(|error| failed(error.into()))?;
+        let (mut seconds, mut activity) = (Vec::new(), Vec::new());
         for (number, timed) in repetitions().enumerate() {
             let key = Key::new(recipe.seed).named("step").at(number as u64);
             let mut settings = StepSettings::new(time_steps, key);
             settings.context.recompute = *recompute;
             let start = Instant::now();
-            let made = step(network, methods, &mut optimizer, &batch, &settings)?;
+            let optimizer = &mut optimizer;
+            let made =
+                step_in_shards(network, methods, optimizer, &own, &settings, &mut reduction)?;
             seconds.extend(timed.then(|| start.elapsed().as_secs_f64()));
             report.loss = report.loss.or(Some(made.loss));
+            activity = made.layers.iter().map(|layer| (layer.spikes, layer.elements)).collect();
         }
         (report.train_s, report.train_min_s) = summary(seconds).unzip();
-        report.layers = layers(network);
+        report.layers = layers(network, &activity);
     }
     let median = report.train_s.or(report.infer_s).unwrap_or(f64::INFINITY);
     report.images_per_s = batch_size as f64 / median;
@@ -267,12 +285,11 @@ fn infer(network: &Network, input: &Tensor, time_steps: usize) -> CoreResult<Ten
 /// Repetitions that are not timed.
 const WARM_UP: usize = 2;
 
-fn layers(network: &Network) -> Vec<StepLayer> {
-    let rates: Vec<(String, f64)> = network
-        .take_observations()
-        .into_iter()
-        .map(|layer| (layer.name, layer.counts.spikes as f64 / layer.counts.elements.max(1) as f64))
-        .collect();
+/// The synaptic layers, where the spiking layers had so many spikes among so many elements.
+fn layers(network: &Network, activity: &[(u64, u64)]) -> Vec<StepLayer> {
+    let rate = |&(spikes, elements): &(u64, u64)| spikes as f64 / elements.max(1) as f64;
+    let rates: Vec<(String, f64)> =
+        network.layer_names().into_iter().zip(activity.iter().map(rate)).collect();
     network
         .synapses()
         .into_iter()
@@ -303,6 +320,7 @@ mod tests {
             recompute: false,
             weights: None,
             data: None,
+            shards: Shards::default(),
         }
     }
 

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use candlewick::ranks::Shards;
 use candlewick_bench::{self as bench, LayerTimes, StepBench, StepReport};
 
 use crate::arguments::{Format, Phase, StepArguments};
-use crate::{exit, machine};
+use crate::{exit, machine, ranks};
 
 /// Times a step and prints what was found.
 pub(crate) fn step(arguments: &StepArguments) -> Result<ExitCode> {
@@ -27,6 +28,7 @@ fn measured(arguments: &StepArguments) -> Result<String> {
         recompute: arguments.recompute,
         weights: arguments.weights.clone(),
         data: arguments.data.clone(),
+        shards: Shards::new(arguments.shards as usize, ranks::communicator())?,
     };
     if let Some(density) = arguments.density {
         if !(0.0..=1.0).contains(&density) {
@@ -47,12 +49,15 @@ fn measured(arguments: &StepArguments) -> Result<String> {
 }
 
 fn report_text(report: &StepReport) -> Result<String, std::fmt::Error> {
-    let StepReport { net, batch, time_steps, threads, parameters, .. } = report;
+    let StepReport { net, batch, time_steps, shards, ranks, threads, parameters, .. } = report;
     let mut text = String::new();
     writeln!(
         text,
         "{net}: {parameters} parameters, batch {batch}, T = {time_steps}, {threads} threads"
     )?;
+    if *shards > 1 {
+        writeln!(text, "{shards} shards on {ranks} ranks")?;
+    }
     for (name, median, least) in [
         ("training step", report.train_s, report.train_min_s),
         ("inference", report.infer_s, report.infer_min_s),

@@ -93,17 +93,19 @@ impl Fold {
         self.sums.iter().map(|sum| &sum.values[..])
     }
 
-    /// The sum of all.
-    ///
-    /// # Panics
-    /// If nothing was added.
-    pub fn total(&mut self) -> &[f32] {
+    /// The sum of all; nothing is left.
+    pub fn take(&mut self) -> Vec<f32> {
         while let [.., left, right] = &mut self.sums[..] {
             combine(&mut left.values, &right.values, |sum, value| *sum += value);
             left.shards += right.shards;
             self.free.extend(self.sums.pop().map(|sum| sum.values));
         }
-        &self.sums[0].values
+        self.sums.pop().map(|sum| sum.values).unwrap_or_default()
+    }
+
+    /// Gives memory back to be used again.
+    pub fn reuse(&mut self, values: Vec<f32>) {
+        self.free.push(values);
     }
 
     /// How many shards each of the [`sums`](Self::sums) covers when those of `shards` have been added.
@@ -137,7 +139,7 @@ mod tests {
     fn the_sum_is_that_of_the_tree() {
         let mut fold = Fold::new(0);
         (0..6).for_each(|shard| fold.add(0.5, [&values(shard)[..7], &values(shard)[7..]]));
-        let found = fold.total();
+        let found = fold.take();
         let mut differs = 0;
         for i in 0..40 {
             let [a, b, c, d, e, f] = std::array::from_fn(|shard| 0.5 * values(shard)[i]);
@@ -154,7 +156,7 @@ mod tests {
         for shards in 1..=24 {
             let mut all = Fold::new(0);
             (0..shards).for_each(|shard| all.add(1.0 / 3.0, [&values(shard)[..]]));
-            let expected = all.total().to_vec();
+            let expected = all.take();
             for ranks in (1..=shards).filter(|&ranks| shards % ranks == 0) {
                 let mut together = Fold::new(0);
                 let own = shards / ranks;
@@ -173,7 +175,7 @@ mod tests {
                         together.add_sum(shards, sum);
                     }
                 }
-                assert_eq!(together.total(), expected, "{shards} shards on {ranks} ranks");
+                assert_eq!(together.take(), expected, "{shards} shards on {ranks} ranks");
                 visited += 1;
             }
         }

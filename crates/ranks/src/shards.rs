@@ -99,20 +99,18 @@ impl Shards {
     }
 
     /// The sum over the shards of all ranks, from that over the [`own`](Self::own) ones, on every rank: each
-    /// adds up a part of the elements, in the order of the shards, and sends it to all others.
+    /// adds up a part of the elements, in the order of the shards, and sends it to all others. All ranks have
+    /// as many elements.
     ///
     /// # Errors
     /// If a rank has ended.
-    ///
-    /// # Panics
-    /// If the elements are not as many as `total` has room for.
-    pub fn sum(&self, own: &mut Fold, total: &mut [f32]) -> Result<()> {
+    pub fn sum(&self, own: &mut Fold) -> Result<Vec<f32>> {
         let ranks = self.communicator.ranks();
         if ranks == 1 {
-            total.copy_from_slice(own.total());
-            return Ok(());
+            return Ok(own.take());
         }
-        let part = |rank: usize| rank * total.len() / ranks..(rank + 1) * total.len() / ranks;
+        let length = own.sums().next().map_or(0, <[f32]>::len);
+        let part = |rank: usize| rank * length / ranks..(rank + 1) * length / ranks;
         let width = part(self.communicator.rank()).len();
         let nodes: Vec<Vec<usize>> =
             (0..ranks).map(|rank| Fold::nodes(self.of_rank(rank))).collect();
@@ -121,10 +119,9 @@ impl Shards {
             nodes.iter().map(|nodes| vec![vec![0.0; width]; nodes.len()]).collect();
         let most = nodes.iter().map(Vec::len).max().unwrap_or(0);
         for node in 0..most {
-            let sum = own.sums().nth(node).unwrap_or(&[]);
-            let send = |rank| if sum.is_empty() { sum } else { &sum[part(rank)] };
-            let send: Vec<&[u8]> =
-                (0..ranks).map(|rank| bytemuck::cast_slice(send(rank))).collect();
+            let sum = own.sums().nth(node);
+            let send = |rank| sum.map_or(&[][..], |sum| bytemuck::cast_slice(&sum[part(rank)]));
+            let send: Vec<&[u8]> = (0..ranks).map(send).collect();
             let mut receive: Vec<&mut [u8]> = Vec::with_capacity(ranks);
             for sums in &mut received {
                 let sum = sums.get_mut(node).map_or(&mut [][..], |sum| &mut sum[..]);
@@ -136,17 +133,17 @@ impl Shards {
         for (shards, values) in nodes.iter().flatten().zip(received.iter().flatten()) {
             sum.add_sum(*shards, values);
         }
-        let send = vec![bytemuck::cast_slice(sum.total()); ranks];
-        let mut receive = Vec::with_capacity(ranks);
-        let mut rest = total;
-        let mut taken = 0;
+        let sum = sum.take();
+        let mut total = own.take();
+        let mut receive: Vec<&mut [u8]> = Vec::with_capacity(ranks);
+        let mut rest = &mut total[..];
         for rank in 0..ranks {
-            let end = (rank + 1) * (taken + rest.len()) / ranks;
-            let (part, after) = rest.split_at_mut(end - taken);
+            let (part, after) = rest.split_at_mut(part(rank).len());
             receive.push(bytemuck::cast_slice_mut(part));
-            (rest, taken) = (after, end);
+            rest = after;
         }
-        self.communicator.exchange(&send, &mut receive)
+        self.communicator.exchange(&vec![bytemuck::cast_slice(&sum); ranks], &mut receive)?;
+        Ok(total)
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) struct ShardReport {
     pub(crate) scores: Scores,
     /// By which accuracy is counted.
     pub(crate) labels: Vec<u32>,
-    /// Penalty, zero derivatives and visited elements of each spiking layer.
+    /// Of each spiking layer, from input to output.
     pub(crate) layers: Vec<LayerActivity>,
 }
 
@@ -71,6 +71,10 @@ pub(crate) struct ShardReport {
 pub struct LayerActivity {
     /// The penalty on its activity, as part of the loss.
     pub penalty: f64,
+    /// Number of spikes.
+    pub spikes: u64,
+    /// Elements T·B·N that could have spiked.
+    pub elements: u64,
     /// Elements T·B·N whose surrogate derivative was 0.
     pub zero_derivatives: u64,
     /// Elements T·B·N that the backward pass visited.
@@ -82,6 +86,8 @@ impl LayerActivity {
         let counts = &layer.counts;
         Self {
             penalty: counts.penalty,
+            spikes: counts.spikes,
+            elements: counts.elements,
             zero_derivatives: counts.zero_derivatives,
             backward_elements: counts.backward_elements,
         }
@@ -96,6 +102,8 @@ impl LayerActivity {
         for report in reports {
             for (sum, layer) in all.iter_mut().zip(&report.layers) {
                 sum.penalty += report.weight * layer.penalty;
+                sum.spikes += layer.spikes;
+                sum.elements += layer.elements;
                 sum.zero_derivatives += layer.zero_derivatives;
                 sum.backward_elements += layer.backward_elements;
             }
@@ -112,8 +120,10 @@ impl ShardReport {
         let mut all = vec![*weight, *loss];
         all.extend(dims.map(|dim| dim as f64));
         for layer in layers {
-            let counts = [layer.zero_derivatives, layer.backward_elements];
-            all.push(layer.penalty);
+            let LayerActivity { penalty, spikes, elements, zero_derivatives, backward_elements } =
+                *layer;
+            all.push(penalty);
+            let counts = [spikes, elements, zero_derivatives, backward_elements];
             all.extend(counts.map(|count| count as f64));
         }
         all.extend(labels.iter().map(|&label| f64::from(label)));
@@ -125,12 +135,14 @@ impl ShardReport {
     fn decode(values: &[f64]) -> Option<Self> {
         let (&[weight, loss, time_steps, samples, classes, layers], rest) =
             values.split_first_chunk()?;
-        let (of_layers, rest) = rest.split_at(3 * layers as usize);
+        let (of_layers, rest) = rest.split_at(5 * layers as usize);
         let (labels, scores) = rest.split_at(samples as usize);
-        let layers = of_layers.chunks_exact(3).map(|layer| LayerActivity {
+        let layers = of_layers.chunks_exact(5).map(|layer| LayerActivity {
             penalty: layer[0],
-            zero_derivatives: layer[1] as u64,
-            backward_elements: layer[2] as u64,
+            spikes: layer[1] as u64,
+            elements: layer[2] as u64,
+            zero_derivatives: layer[3] as u64,
+            backward_elements: layer[4] as u64,
         });
         let dims = [time_steps, samples, classes].map(|dim| dim as usize);
         let scores = scores.iter().map(|&score| score as f32).collect();
@@ -154,7 +166,6 @@ pub struct Reduction {
     buffers: Fold,
     /// The buffers before the step.
     before: Vec<Vec<f32>>,
-    total: Vec<f32>,
     /// Whether any own shard has a gradient with respect to each parameter.
     present: Vec<bool>,
     /// The gradients of a batch that is not divided.
@@ -169,7 +180,7 @@ struct Bucket {
     fold: Fold,
 }
 
-/// Elements from which on a bucket takes no further parameter: 1 MiB.
+/// Elements from which on a bucket takes no further parameter, and a parameter has one of its own: 1 MiB.
 const BUCKET: usize = 1 << 18;
 
 impl Reduction {
@@ -254,10 +265,14 @@ impl Reduction {
         let mut gradients = vec![None; learned.len()];
         // The backward pass has found the last ones first.
         for bucket in self.buckets.iter_mut().rev() {
-            let length = bucket.parameters.iter().map(|(_, length)| length).sum();
-            self.total.resize(length, 0.0);
-            self.shards.sum(&mut bucket.fold, &mut self.total)?;
-            let mut rest = &self.total[..];
+            let total = self.shards.sum(&mut bucket.fold)?;
+            if let [(index, _)] = bucket.parameters[..] {
+                let shape = learned[index].variable.shape();
+                let gradient = present(index).then(|| Tensor::from_vec(total, shape, device));
+                gradients[index] = gradient.transpose()?;
+                continue;
+            }
+            let mut rest = &total[..];
             for &(index, length) in &bucket.parameters {
                 let (own, after) = rest.split_at(length);
                 rest = after;
@@ -266,11 +281,10 @@ impl Reduction {
                     gradients[index] = Some(Tensor::from_slice(own, shape, device)?);
                 }
             }
+            bucket.fold.reuse(total);
         }
-        let length = self.before.iter().map(Vec::len).sum();
-        self.total.resize(length, 0.0);
-        self.shards.sum(&mut self.buffers, &mut self.total)?;
-        let mut changes = &self.total[..];
+        let total = self.shards.sum(&mut self.buffers)?;
+        let mut changes = &total[..];
         for (buffer, before) in buffers(parameters).zip(&self.before) {
             let (own, after) = changes.split_at(before.len());
             changes = after;
@@ -278,6 +292,7 @@ impl Reduction {
                 before.iter().zip(own).map(|(before, change)| before + change).collect();
             buffer.variable.set(&Tensor::from_vec(values, buffer.variable.shape(), device)?)?;
         }
+        self.buffers.reuse(total);
         Ok(Gradients::new(gradients))
     }
 
@@ -300,7 +315,7 @@ fn buckets(parameters: &Parameters) -> Vec<Bucket> {
     let mut room = 0;
     for (index, parameter) in parameters.learned().enumerate() {
         let length = parameter.variable.elem_count();
-        match buckets.last_mut().filter(|_| room > 0) {
+        match buckets.last_mut().filter(|_| length < room) {
             Some(bucket) => bucket.parameters.push((index, length)),
             None => {
                 let parameters = vec![(index, length)];

@@ -33,6 +33,9 @@ pub(crate) struct StepArguments {
     /// Time steps T [default: 4, 4, 10]
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) time_steps: Option<u32>,
+    /// Shards of a training batch, which the ranks of `mpirun` divide among themselves
+    #[arg(long, default_value_t = 1, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) shards: u32,
     /// Compute threads, at most one per core [default: all]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,

@@ -40,6 +40,9 @@ impl Batch {
         let mixed = |mixed: &Mixed| -> candle_core::Result<Mixed> {
             Ok(Mixed { labels: labels(&mixed.labels)?, share: mixed.share })
         };
+        if (from, to) == (0, self.indices.len()) {
+            return Ok(self.clone());
+        }
         Ok(Self {
             input: self.input.narrow(1, from, to - from)?.contiguous()?,
             labels: labels(&self.labels)?,
