@@ -137,6 +137,11 @@ impl Loader {
         self.order.batches()
     }
 
+    /// The number of samples of the smallest batch, which is the last one.
+    pub fn smallest_batch(&self) -> usize {
+        self.order.smallest_batch()
+    }
+
     /// The number of samples of an epoch, over all ranks.
     pub fn samples(&self) -> usize {
         self.order.samples()

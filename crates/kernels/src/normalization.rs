@@ -69,6 +69,28 @@ impl Statistics<'_> {
     }
 }
 
+/// What mean and variance depend on.
+pub enum Through<'a> {
+    /// On nothing, as in evaluation.
+    Constants,
+    /// On the rows of the input.
+    Rows,
+    /// On these rows and on others: given the sums of this input's rows, per channel that of the gradients and
+    /// then that of their products with the centered input, it makes those of all rows, scaled by the share
+    /// that these rows have among them.
+    AlsoOthers(&'a mut dyn FnMut(&mut [f64])),
+}
+
+impl std::fmt::Debug for Through<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Constants => "Constants",
+            Self::Rows => "Rows",
+            Self::AlsoOthers(_) => "AlsoOthers",
+        })
+    }
+}
+
 /// What [`normalize_gradient`] changes.
 #[derive(Debug)]
 pub struct Gradients<'a> {
@@ -82,8 +104,8 @@ pub struct Gradients<'a> {
 
 /// The gradient of normalization, which [`PerChannel`](crate::neuron::current::PerChannel) applies.
 ///
-/// With `through_statistics` the mean and variance are those of `input` itself, as in training, and
-/// the gradient goes through them as well; without, they are constants, as in evaluation.
+/// With [`Through::Rows`] the mean and variance are those of `input` itself, as in training, and the gradient
+/// goes through them as well.
 ///
 /// # Panics
 /// If the slices disagree about the number of channels or elements.
@@ -91,7 +113,7 @@ pub fn normalize_gradient(
     input: &[f32],
     statistics: Statistics<'_>,
     gamma: &[f32],
-    through_statistics: bool,
+    through: Through<'_>,
     gradients: Gradients<'_>,
 ) {
     let Gradients { activation, gamma: grad_gamma, beta: grad_beta } = gradients;
@@ -115,6 +137,15 @@ pub fn normalize_gradient(
         .collect();
     let mut total = vec![0.0; 2 * channels];
     add_in_order(&parts, &mut total);
+    for (channel, grad_gamma) in grad_gamma.iter_mut().enumerate() {
+        let inverse = statistics.inverse_deviation(channel);
+        *grad_gamma = (total[channels + channel] * inverse) as f32;
+        grad_beta[channel] = total[channel] as f32;
+    }
+    let through_statistics = !matches!(through, Through::Constants);
+    if let Through::AlsoOthers(share) = through {
+        share(&mut total);
+    }
     let (plain, centered) = total.split_at(channels);
     // grad_input = scale · (grad − mean(grad) − x̂ · mean(grad · x̂)), and x̂ = (x − mean) / deviation:
     // scale · grad − slope · (x − mean) − offset.
@@ -122,10 +153,8 @@ pub fn normalize_gradient(
     let mut slope = vec![0.0_f32; channels];
     let mut offset = vec![0.0_f32; channels];
     for channel in 0..channels {
-        let inverse = statistics.inverse_deviation(channel);
-        grad_gamma[channel] = (centered[channel] * inverse) as f32;
-        grad_beta[channel] = plain[channel] as f32;
         if through_statistics {
+            let inverse = statistics.inverse_deviation(channel);
             let factor = f64::from(gamma[channel]) * inverse / rows as f64;
             slope[channel] = (factor * centered[channel] * inverse * inverse) as f32;
             offset[channel] = (factor * plain[channel]) as f32;

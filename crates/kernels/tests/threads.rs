@@ -2,7 +2,9 @@
 
 use candlewick_kernels::convolution::Conv2d;
 use candlewick_kernels::linear::Linear;
-use candlewick_kernels::normalization::{Gradients, Statistics, normalize_gradient, statistics};
+use candlewick_kernels::normalization::{
+    Gradients, Statistics, Through, normalize_gradient, statistics,
+};
 use candlewick_kernels::optimizer::sum_of_squares;
 use candlewick_kernels::pool::Pool2d;
 use candlewick_kernels::random::Key;
@@ -191,7 +193,7 @@ fn pooling_normalization_and_norms() {
         let (mut grad_gamma, mut grad_beta) = (vec![0.0; 20], vec![0.0; 20]);
         let to =
             Gradients { activation: &mut activation, gamma: &mut grad_gamma, beta: &mut grad_beta };
-        normalize_gradient(&values, given, &gamma, true, to);
+        normalize_gradient(&values, given, &gamma, Through::Rows, to);
         [activation, grad_gamma, grad_beta, mean, variance].concat()
     });
     assert_same_bits("norm", || vec![sum_of_squares(&values) as f32]);

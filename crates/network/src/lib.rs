@@ -49,6 +49,7 @@ mod spec;
 mod spiking;
 mod stream;
 mod synapse;
+mod synchronization;
 mod vgg;
 mod width;
 
@@ -82,6 +83,7 @@ pub use spec::Spec;
 pub use spiking::{Census, Spiking};
 pub use stream::Stream;
 pub use synapse::Algorithms;
+pub use synchronization::synchronized;
 pub use vgg::{CifarNet, Vgg, VggSnn};
 
 #[cfg(test)]

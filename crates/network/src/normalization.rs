@@ -5,9 +5,12 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor, Var};
 use candlewick_core::initializer::Initializer;
 use candlewick_core::parameters::{Role, Scope};
-use candlewick_core::{Result, host};
+use candlewick_core::{Error, Result, host};
 use candlewick_kernels::neuron::current::PerChannel;
-use candlewick_kernels::normalization::{Gradients, Statistics, normalize_gradient, statistics};
+use candlewick_kernels::normalization::{
+    Gradients, Statistics, Through, normalize_gradient, statistics,
+};
+use candlewick_ranks::Seat;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +19,7 @@ use crate::gradients::ParameterGradients;
 use crate::kept::Kept;
 use crate::layer::Backward;
 use crate::signal::Values;
-use crate::{Array, Element, Features, Layer, Pass, Signal};
+use crate::{Array, Element, Features, Layer, Pass, Signal, synchronization};
 
 /// Settings of [`Normalization`], as a recipe holds them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -165,14 +168,20 @@ impl Normalization {
         let channels = self.features.channels();
         let epsilon = self.settings.epsilon;
         let of_the_batch = pass.context.training;
+        let seat = synchronization::seat().filter(|_| of_the_batch);
         let (mean, variance) = if of_the_batch {
             let (mut mean, mut variance) = (vec![0.0; channels], vec![0.0; channels]);
             let x = x.values()?;
             statistics(&x, &mut mean, &mut variance);
-            let count = x.len() / channels * Self::repeats(time, pass);
-            let [of_mean, of_variance] =
-                [&mean, &variance].map(|values| Tensor::new(&values[..], &Device::Cpu));
-            self.track(&of_mean?, &of_variance?, count)?;
+            let mut rows = x.len() / channels;
+            if let Some(seat) = &seat {
+                rows = over_shards(seat, rows, &mut mean, &mut variance)?;
+            }
+            if seat.as_ref().is_none_or(|seat| seat.is_first()) {
+                let [of_mean, of_variance] =
+                    [&mean, &variance].map(|values| Tensor::new(&values[..], &Device::Cpu));
+                self.track(&of_mean?, &of_variance?, rows * Self::repeats(time, pass))?;
+            }
             (mean, variance)
         } else {
             (self.running_mean.to_vec1()?, self.running_variance.to_vec1()?)
@@ -191,7 +200,20 @@ impl Normalization {
             let gradients =
                 Gradients { activation: gradient, gamma: &mut of_gamma, beta: &mut of_beta };
             let given = Statistics { mean: &mean, variance: &variance, epsilon };
-            normalize_gradient(&x.values()?, given, &gamma, of_the_batch, gradients);
+            let x = x.values()?;
+            let mut outcome = Ok(());
+            let mut sums_of_all = |sums: &mut [f64]| {
+                if let Some(seat) = &seat {
+                    outcome = sums_over_shards(seat, x.len() / channels, sums);
+                }
+            };
+            let through = match (of_the_batch, &seat) {
+                (false, _) => Through::Constants,
+                (true, None) => Through::Rows,
+                (true, Some(_)) => Through::AlsoOthers(&mut sums_of_all),
+            };
+            normalize_gradient(&x, given, &gamma, through, gradients);
+            outcome?;
             for gradient in &mut of_gamma {
                 *gradient *= factor;
             }
@@ -232,6 +254,13 @@ impl Normalization {
     ) -> Result<(Signal, Option<Backward>)> {
         let channels = self.features.channels();
         let of_the_batch = pass.context.training;
+        if of_the_batch && synchronization::seat().is_some() {
+            return Err(Error::Setting {
+                field: "synchronize_normalization".into(),
+                expected: "false on devices other than the CPU".into(),
+                got: "true".into(),
+            });
+        }
         let moments = |rows: &Tensor| -> Result<[Tensor; 2]> {
             let mean = rows.mean_keepdim(0)?;
             let variance = rows.broadcast_sub(&mean)?.sqr()?.mean_keepdim(0)?;
@@ -258,6 +287,38 @@ impl Normalization {
             Ok(out.reshape(x.shape())?)
         })
     }
+}
+
+/// Makes mean and variance those of all shards; the number of rows that they are of comes back.
+fn over_shards(seat: &Seat, rows: usize, mean: &mut [f32], variance: &mut [f32]) -> Result<usize> {
+    let channels = mean.len();
+    let own = mean.iter().chain(&*variance).map(|&value| f64::from(value));
+    let all = synchronization::gather(seat, std::iter::once(rows as f64).chain(own).collect())?;
+    let count: f64 = all.iter().map(|shard| shard[0]).sum();
+    for channel in 0..channels {
+        let moments = |shard: &Vec<f64>| {
+            (shard[0] / count, shard[1 + channel], shard[1 + channels + channel])
+        };
+        let all_mean: f64 = all.iter().map(moments).map(|(share, mean, _)| share * mean).sum();
+        let spread = |(share, mean, variance): (f64, f64, f64)| {
+            share * (variance + (mean - all_mean).powi(2))
+        };
+        mean[channel] = all_mean as f32;
+        variance[channel] = all.iter().map(moments).map(spread).sum::<f64>() as f32;
+    }
+    Ok(count as usize)
+}
+
+/// Makes `sums` of the gradients of a shard those of the gradients of all shards, as they act on the mean of
+/// its own: the loss of a shard counts by its share of the rows.
+fn sums_over_shards(seat: &Seat, rows: usize, sums: &mut [f64]) -> Result<()> {
+    let own = std::iter::once(rows as f64).chain(sums.iter().copied()).collect();
+    let all = synchronization::gather(seat, own)?;
+    let count: f64 = all.iter().map(|shard| shard[0]).sum();
+    for (index, sum) in sums.iter_mut().enumerate() {
+        *sum = all.iter().map(|shard| shard[0] / count * shard[1 + index]).sum();
+    }
+    Ok(())
 }
 
 /// A backward pass through a normalization, in place.
@@ -291,10 +352,11 @@ mod tests {
     use candle_core::Device;
     use candlewick_core::Key;
     use candlewick_core::parameters::seeded;
+    use candlewick_ranks::{Alone, Shards};
 
     use super::*;
-    use crate::Context;
     use crate::module::apply;
+    use crate::{Context, synchronized};
 
     /// An input given once, for four steps, moves the statistics as if it had been given four times.
     #[test]
@@ -363,6 +425,90 @@ mod tests {
             }
         }
         assert_eq!(visited, 12);
+        Ok(())
+    }
+
+    /// Shards of different sizes, each on a thread of its own, compute what the whole batch computes: outputs,
+    /// running statistics, and the gradients of a loss that is the mean over the batch.
+    #[test]
+    fn synchronized_shards_are_the_whole_batch() -> Result<()> {
+        let (steps, features) = (3, Features::Map { height: 2, width: 3, channels: 4 });
+        let sizes = [1, 2, 2, 2];
+        let mut stream = Key::new(3).stream();
+        let mut values = |count: usize| -> Vec<f32> {
+            (0..count).map(|_| 0.5 + 2.0 * stream.normal()).collect()
+        };
+        let shape = (steps, 7, 2, 3, 4);
+        let [x, weight] = [values(steps * 7 * 24), values(steps * 7 * 24)]
+            .map(|values| Tensor::from_vec(values, shape, &Device::Cpu));
+        let (x, weight) = (Var::from_tensor(&x?)?, weight?);
+        let scope = || Scope::from(seeded(&Device::Cpu, Key::new(1)));
+        let make = |scope: &Scope<'_>| {
+            Normalization::new(features, ThresholdBatchNorm::default(), false, scope.clone())
+        };
+        let context = Context::training(steps, Key::new(1));
+        // Output and gradients with respect to input, gamma and beta of the mean of weighted outputs.
+        let run = |layer: &Normalization, x: &Tensor, weight: &Tensor| -> Result<[Tensor; 4]> {
+            let x = Var::from_tensor(x)?;
+            let out = apply(layer, &x, context)?;
+            let gradients = (&out * weight)?.mean_all()?.backward()?;
+            let of = |tensor: &Tensor| gradients.get(tensor).expect("a gradient").clone();
+            Ok([out.detach(), of(&x), of(&layer.gamma), of(&layer.beta)])
+        };
+        let whole = make(&scope())?;
+        let expected = run(&whole, &x, &weight)?;
+
+        let shards = Shards::new(4, Arc::new(Alone)).expect("4 shards of one rank");
+        let layer = make(&scope())?;
+        let mut first = 0;
+        let found = std::thread::scope(|scope| {
+            let threads: Vec<_> = Seat::all(&shards)
+                .into_iter()
+                .zip(sizes)
+                .map(|(seat, size)| {
+                    let (layer, run) = (&layer, &run);
+                    let part = |of: &Tensor| of.narrow(1, first, size)?.contiguous();
+                    let (x, weight) = (part(&x), part(&weight));
+                    first += size;
+                    scope.spawn(move || synchronized(seat, || run(layer, &x?, &weight?)))
+                })
+                .collect();
+            let joined = threads.into_iter().map(|thread| thread.join().expect("no panic"));
+            joined.collect::<Result<Vec<_>>>()
+        })?;
+        let shares = sizes.map(|size| f64::from(size as u32) / 7.0);
+        let of_samples = |index: usize, scaled: bool| -> Result<Tensor> {
+            let parts = found
+                .iter()
+                .zip(shares)
+                .map(|(found, share)| found[index].affine(if scaled { share } else { 1.0 }, 0.0));
+            Ok(Tensor::cat(&parts.collect::<candle_core::Result<Vec<_>>>()?, 1)?)
+        };
+        let of_parameter = |index: usize| -> Result<Tensor> {
+            let sum = found
+                .iter()
+                .zip(shares)
+                .try_fold(found[0][index].zeros_like()?, |sum, (found, share)| {
+                    sum + (&found[index] * share)?
+                });
+            Ok(sum?)
+        };
+        let found =
+            [of_samples(0, false)?, of_samples(1, true)?, of_parameter(2)?, of_parameter(3)?];
+        let mut visited = 0;
+        let mut close = |found: &Tensor, expected: &Tensor| -> Result<()> {
+            let distance = (found - expected)?.abs()?.max_all()?.to_scalar::<f32>()?;
+            assert!(distance < 1e-6, "{visited}: {distance}");
+            assert!(expected.abs()?.max_all()?.to_scalar::<f32>()? > 0.005);
+            visited += 1;
+            Ok(())
+        };
+        for (found, expected) in found.iter().zip(&expected) {
+            close(found, expected)?;
+        }
+        close(&layer.running_mean, &whole.running_mean)?;
+        close(&layer.running_variance, &whole.running_variance)?;
+        assert_eq!(visited, 6);
         Ok(())
     }
 }

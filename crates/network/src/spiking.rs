@@ -4,6 +4,7 @@ mod composed;
 mod currents;
 mod kernels;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +19,7 @@ use rayon::prelude::*;
 use crate::gradients::ParameterGradients;
 use crate::layer::Backward;
 use crate::pass::lock;
-use crate::{Array, Context, Element, Features, Layer, Pass, Signal};
+use crate::{Array, Context, Element, Features, Layer, Pass, Signal, synchronization};
 pub(crate) use currents::Summand;
 
 /// The spikes of every single neuron of a layer.
@@ -83,7 +84,8 @@ pub struct Spiking {
     penalties: Vec<Arc<dyn ActivityPenalty>>,
     /// Number of spiking layers of the network: penalties are means over the layers.
     layers: Arc<AtomicUsize>,
-    probe: Arc<Probe>,
+    /// The activity of each shard that runs on a thread of its own.
+    probes: Mutex<BTreeMap<usize, Arc<Probe>>>,
     census: Mutex<Census>,
 }
 
@@ -115,7 +117,7 @@ impl Spiking {
             parameters,
             penalties: Vec::new(),
             layers: Arc::new(AtomicUsize::new(1)),
-            probe: Arc::default(),
+            probes: Mutex::default(),
             census: Mutex::default(),
         })
     }
@@ -162,10 +164,15 @@ impl Spiking {
         &*self.surrogate
     }
 
+    /// Counts the activity of the shard that runs on this thread.
+    fn probe(&self) -> Arc<Probe> {
+        lock(&self.probes).entry(synchronization::shard()).or_default().clone()
+    }
+
     /// Activity since the last call.
     pub(crate) fn take_counts(&self) -> (Counts, Option<Census>) {
         let census = std::mem::take(&mut *lock(&self.census));
-        (self.probe.take(), Some(census).filter(|census| census.steps > 0))
+        (self.probe().take(), Some(census).filter(|census| census.steps > 0))
     }
 
     /// Runs the neurons on the sum of `currents`, of which there is at least one.

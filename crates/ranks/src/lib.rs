@@ -8,11 +8,13 @@
 mod communicator;
 mod error;
 mod fold;
+mod meeting;
 mod shards;
 mod threads;
 
 pub use communicator::{Alone, Communicator};
 pub use error::{Error, Result};
 pub use fold::Fold;
+pub use meeting::Seat;
 pub use shards::{Shards, numbers};
 pub use threads::ThreadRank;

@@ -7,7 +7,7 @@ use candlewick_methods::Outputs;
 use candlewick_network::{Context, LayerObservation, Network, Operations};
 
 /// A network that the loop can train: [`Network`], or a user's own.
-pub trait Model {
+pub trait Model: Sync {
     /// Its parameters and buffers.
     fn parameters(&self) -> &Parameters;
 

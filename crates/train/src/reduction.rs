@@ -6,7 +6,7 @@ use candlewick_core::parameters::{Parameter, Parameters, Role};
 use candlewick_encode::Batch;
 use candlewick_methods::Scores;
 use candlewick_network::LayerObservation;
-use candlewick_ranks::{Fold, Shards};
+use candlewick_ranks::{Fold, Seat, Shards};
 
 use crate::error::Result;
 use crate::gradients::Gradients;
@@ -160,6 +160,8 @@ impl ShardReport {
 #[derive(Debug, Default)]
 pub struct Reduction {
     shards: Shards,
+    /// Whether normalizations have the statistics of all shards.
+    synchronized: bool,
     /// The gradients of each bucket of parameters, one behind the other.
     buckets: Vec<Bucket>,
     /// How each shard has changed the buffers.
@@ -189,6 +191,22 @@ impl Reduction {
         Self { shards, ..Self::default() }
     }
 
+    /// The same, where the shards run at the same time and normalizations have the statistics of all of them.
+    #[must_use]
+    pub fn synchronized(self, synchronized: bool) -> Self {
+        Self { synchronized, ..self }
+    }
+
+    /// One like this, with memory of its own.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.shards.clone()).synchronized(self.synchronized)
+    }
+
+    /// The seats at which the own shards exchange statistics, if they do.
+    pub(crate) fn seats(&self) -> Option<Vec<Seat>> {
+        (self.synchronized && self.shards.count() > 1).then(|| Seat::all(&self.shards))
+    }
+
     /// The shards of every batch.
     pub fn shards(&self) -> &Shards {
         &self.shards
@@ -206,18 +224,26 @@ impl Reduction {
         self.buckets.iter_mut().for_each(|bucket| bucket.fold.restart(first));
         self.buffers.restart(first);
         self.present = vec![false; parameters.learned().count()];
-        self.before = buffers(parameters).map(values).collect::<Result<_>>()?;
+        if !self.synchronized {
+            self.before = buffers(parameters).map(values).collect::<Result<_>>()?;
+        }
         Ok(())
     }
 
-    /// Adds what a shard of that weight found: its gradients, if it has some, and what its forward pass made of
-    /// the buffers, which are then as they were before the step.
+    /// Adds what a shard found, unless it has no samples: its gradients, if it has some, and what its forward
+    /// pass made of the buffers, which are then as they were before the step. Its report goes to `reports`.
     pub(crate) fn add(
         &mut self,
         parameters: &Parameters,
-        weight: f64,
-        gradients: Option<Gradients>,
+        part: &Part,
+        found: Option<(ShardReport, Option<Gradients>)>,
+        reports: &mut Vec<(usize, ShardReport)>,
     ) -> Result<()> {
+        let (report, gradients) = found.unzip();
+        reports.extend(
+            report.map(|report| (part.shard, ShardReport { weight: part.weight, ..report })),
+        );
+        let (weight, gradients) = (part.weight, gradients.flatten());
         if self.shards.count() == 1 {
             self.undivided = gradients;
             return Ok(());

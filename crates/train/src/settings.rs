@@ -97,6 +97,11 @@ pub struct Settings {
     /// themselves; in one process, they lower the memory. Default 1.
     #[serde(skip_serializing_if = "is_one")]
     pub shards: usize,
+    /// Whether normalizations have the statistics of the whole batch instead of those of each shard; the own
+    /// shards of a process then run at the same time, so that they save no memory. On the CPU only. Default
+    /// false.
+    #[serde(skip_serializing_if = "is_no")]
+    pub synchronize_normalization: bool,
     /// Whether the training ends, as diverged, with an epoch whose mean cross-entropy is over 100 times that
     /// of a constant answer, or whose gradients are all 0. A number that is not finite always ends it.
     /// Default true.
@@ -115,6 +120,7 @@ impl Default for Settings {
             evaluate_every: 1,
             recompute: false,
             shards: 1,
+            synchronize_normalization: false,
             stop_when_diverged: true,
         }
     }
@@ -268,6 +274,7 @@ mod tests {
                     clip_norm,
                     recompute: visited % 2 == 0,
                     shards: 1 + visited % 3,
+                    synchronize_normalization: visited % 2 == 1,
                     stop_when_diverged: visited % 2 == 0,
                     ..settings(false)
                 };

@@ -4,7 +4,8 @@ use candle_core::Tensor;
 use candlewick_core::Key;
 use candlewick_encode::Batch;
 use candlewick_methods::{Methods, Moment, Outputs, Scores};
-use candlewick_network::Context;
+use candlewick_network::{Context, synchronized};
+use candlewick_ranks::Seat;
 
 use crate::divergence::Symptom;
 use crate::error::{Error, Result};
@@ -135,20 +136,25 @@ pub(crate) fn update(
         Error::Diverged { symptom, epoch: epoch + 1, step: step + 1 }
     };
     reduction.start(parameters)?;
-    let mut own = Vec::with_capacity(parts.len());
-    for part in parts {
-        let Some(batch) = &part.batch else {
-            reduction.add(parameters, 0.0, None)?;
-            continue;
-        };
+    let divided = reduction.shards().count() > 1;
+    let run = |part: &Part| {
         let mut context = settings.context;
-        if reduction.shards().count() > 1 {
+        if divided {
             context.key = context.key.named("shard").at(part.shard as u64);
         }
-        let (mut report, gradients) = differentiate(model, methods, batch, &context, moment)?;
-        report.weight = part.weight;
-        reduction.add(parameters, part.weight, gradients)?;
-        own.push((part.shard, report));
+        let batch = part.batch.as_ref();
+        batch.map(|batch| differentiate(model, methods, batch, &context, moment)).transpose()
+    };
+    let mut own = Vec::with_capacity(parts.len());
+    if let Some(seats) = reduction.seats() {
+        for (part, found) in parts.iter().zip(at_once(parts, seats, run)) {
+            reduction.add(parameters, part, found?, &mut own)?;
+        }
+    } else {
+        for part in parts {
+            let found = run(part)?;
+            reduction.add(parameters, part, found, &mut own)?;
+        }
     }
     let reports = reduction.gather(own)?;
     let loss = reports.iter().map(|report| report.weight * report.loss).sum::<f64>();
@@ -174,6 +180,27 @@ pub(crate) fn update(
         labels: reports.iter().flat_map(|report| &report.labels).copied().collect(),
         layers: LayerActivity::mean(&reports),
         squared_norms,
+    })
+}
+
+/// Runs the own shards of a batch, each on a thread of its own.
+fn at_once<T: Send>(
+    parts: &[Part],
+    seats: Vec<Seat>,
+    run: impl Fn(&Part) -> Result<T> + Sync,
+) -> Vec<Result<T>> {
+    let run = &run;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = parts
+            .iter()
+            .zip(seats)
+            .map(|(part, seat)| scope.spawn(move || synchronized(seat, || run(part))))
+            .collect();
+        let outcome = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
+            Ok(outcome) => outcome,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        threads.into_iter().map(outcome).collect()
     })
 }
 

@@ -7,7 +7,6 @@ use candlewick_core::parameters::Parameters;
 use candlewick_encode::Batch;
 use candlewick_methods::{Methods, Moment, Trials};
 use candlewick_network::Context;
-use candlewick_ranks::Shards;
 
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -33,9 +32,9 @@ impl<'a> Halves<'a> {
         optimizer: &'a mut Optimizer,
         batch: &Batch,
         settings: &StepSettings,
-        shards: &Shards,
+        reduction: &Reduction,
     ) -> Result<Self> {
-        let (halves, reduction) = (halves(batch, shards)?, Reduction::new(shards.clone()));
+        let (halves, reduction) = (halves(batch, reduction.shards())?, reduction.another());
         let context = Context { key: settings.context.key.named("search"), ..settings.context };
         let settings = StepSettings { context, ..*settings };
         Ok(Self { model, methods, optimizer, settings, reduction, halves })

@@ -60,6 +60,10 @@ impl Order {
         if self.drop_last { len / self.batch_size } else { len.div_ceil(self.batch_size) }
     }
 
+    pub(super) fn smallest_batch(&self) -> usize {
+        self.samples() - (self.batches() - 1) * self.batch_size.min(self.samples())
+    }
+
     pub(super) fn samples(&self) -> usize {
         let len = self.samples.len();
         len.min(self.batches() * self.batch_size)

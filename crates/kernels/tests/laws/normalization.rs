@@ -2,7 +2,9 @@
 
 use super::{assert_close, normal};
 use candlewick_kernels::neuron::current::PerChannel;
-use candlewick_kernels::normalization::{Gradients, Statistics, normalize_gradient, statistics};
+use candlewick_kernels::normalization::{
+    Gradients, Statistics, Through, normalize_gradient, statistics,
+};
 
 const EPSILON: f32 = 1e-5;
 
@@ -117,7 +119,7 @@ pub(crate) fn gradients_match_finite_differences() {
                 &input,
                 Statistics { mean: &mean, variance: &variance, epsilon: EPSILON },
                 &gamma,
-                through_statistics,
+                if through_statistics { Through::Rows } else { Through::Constants },
                 Gradients { activation, gamma: grad_gamma, beta: grad_beta },
             );
             for (argument, found) in found.iter().enumerate() {

@@ -53,7 +53,7 @@ impl Spiking {
         let penalties = self.active_penalties(context);
         let sums = self.sums(&trace, &input)?;
         let activity =
-            measure(penalties, self.penalty_scale(), sums, elements as u64, Some(&self.probe));
+            measure(penalties, self.penalty_scale(), sums, elements as u64, Some(&self.probe()));
         let features = self.features;
         let values = Values::Tensor(trace.output.detach());
         let signal = Signal { time: steps, batch, features, values, support: None, gradient: true };
@@ -65,7 +65,7 @@ impl Spiking {
             .zip(self.parameters.iter().chain(&parameter))
             .filter_map(|(leaf, scalar)| Some((pass.learn(scalar)?, leaf)))
             .collect();
-        let (probe, fires) = (self.probe.clone(), self.model.fires());
+        let (probe, fires) = (self.probe(), self.model.fires());
         let backward: NeuronBackward = Box::new(move |gradient, found| {
             let Trace { output, potentials, distances, .. } = trace;
             let mut loss =

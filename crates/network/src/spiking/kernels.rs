@@ -82,7 +82,8 @@ impl Spiking {
             lock(all).insert(self.name.clone(), after);
         }
         let elements = (steps * neurons) as u64;
-        let activity = measure(penalties, self.penalty_scale(), sums, elements, Some(&self.probe));
+        let activity =
+            measure(penalties, self.penalty_scale(), sums, elements, Some(&self.probe()));
         let features = self.features;
         let signal = Signal { time: steps, batch, features, values, support, gradient: true };
         if !pass.is_kept() {
@@ -90,7 +91,7 @@ impl Spiking {
         }
         let slots: Vec<_> = self.parameters.iter().map(|scalar| pass.learn(scalar)).collect();
         let width = parameter.as_ref().and_then(|width| pass.learn(width));
-        let (model, probe, pool) = (self.model.clone(), self.probe.clone(), pass.pool.clone());
+        let (model, probe, pool) = (self.model.clone(), self.probe(), pass.pool.clone());
         let backward: NeuronBackward = Box::new(move |gradient, found| {
             let mut gradient = gradient.into_host(&pool)?;
             let derivative: &dyn Surrogate = &*surrogate;

@@ -70,7 +70,19 @@ impl Training<'_> {
                 }));
             }
         }
-        self.reduction = Reduction::new(train[0].shards().clone());
+        let synchronized = self.settings.synchronize_normalization;
+        for loader in train.iter().filter(|_| synchronized) {
+            let smallest = loader.smallest_batch();
+            if smallest < self.settings.shards {
+                return Err(Error::Core(candlewick_core::Error::Setting {
+                    field: "synchronize_normalization".into(),
+                    expected: "batches of at least one sample per shard".into(),
+                    got: format!("a last batch of {smallest}"),
+                }));
+            }
+        }
+        let shards = train[0].shards().clone();
+        self.reduction = Reduction::new(shards).synchronized(synchronized);
         Ok(())
     }
 
@@ -213,8 +225,9 @@ impl Training<'_> {
         let learning_rate = self.settings.optimizer.learning_rate() * factor;
         self.place.sums.add(&report, &weights, learning_rate);
         if number + 1 == steps {
-            let (optimizer, shards) = (&mut self.optimizer, self.reduction.shards());
-            let mut halves = Halves::new(model, self.methods, optimizer, batch, &settings, shards)?;
+            let (optimizer, reduction) = (&mut self.optimizer, &self.reduction);
+            let mut halves =
+                Halves::new(model, self.methods, optimizer, batch, &settings, reduction)?;
             self.methods.search(&settings.moment, &mut halves)?;
         }
         Ok(())

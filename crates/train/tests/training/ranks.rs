@@ -19,33 +19,35 @@ use crate::methods::cases;
 
 const SHARDS: usize = 4;
 
+/// The first samples of a split, in batches of 20 samples.
+fn loader(shards: &Shards, split: Split, count: usize) -> Result<Vec<Loader>> {
+    let training = split == Split::Train;
+    let crop = Augmentation { steps: vec![Crop::default().into()] };
+    let settings = candlewick_encode::Settings {
+        batch_size: 20,
+        shuffle: training,
+        augmentation: if training { crop } else { Augmentation::default() },
+        mix: training.then(|| CutMix::default().into()),
+        subset: Some((0..count).collect()),
+        shards: shards.clone(),
+        ..candlewick_encode::Settings::new(Key::new(5).named(split.name()))
+    };
+    Ok(vec![Loader::new(Arc::from(open("digits", split, None)?), settings, Device::Cpu)?])
+}
+
 /// Everything random, in a network with statistics of the batch; the last batch of an epoch has fewer samples
 /// than shards.
 fn training(settings: Settings, communicator: Arc<dyn Communicator>) -> Result<Training> {
     let shards = Shards::new(settings.shards, communicator)?;
-    let loader = |split: Split, count: usize| -> Result<Vec<Loader>> {
-        let training = split == Split::Train;
-        let crop = Augmentation { steps: vec![Crop::default().into()] };
-        let settings = candlewick_encode::Settings {
-            batch_size: 20,
-            shuffle: training,
-            augmentation: if training { crop } else { Augmentation::default() },
-            mix: training.then(|| CutMix::default().into()),
-            subset: Some((0..count).collect()),
-            shards: shards.clone(),
-            ..candlewick_encode::Settings::new(Key::new(5).named(split.name()))
-        };
-        Ok(vec![Loader::new(Arc::from(open("digits", split, None)?), settings, Device::Cpu)?])
-    };
     Ok(Training {
         layers: "6C3-AP2-DP0.2-8C3-AP2-FC10",
         settings,
         methods: None,
         loaders: Loaders {
             name: "digits".into(),
-            train: loader(Split::Train, 63)?,
-            validation: loader(Split::Test, 23)?,
-            test: loader(Split::Test, 41)?,
+            train: loader(&shards, Split::Train, 63)?,
+            validation: loader(&shards, Split::Test, 23)?,
+            test: loader(&shards, Split::Test, 41)?,
         },
         cadence: Cadence { seconds: None, steps: None },
     })
@@ -121,6 +123,45 @@ fn every_method_writes_the_same_bits_on_any_number_of_ranks() -> Result<()> {
         }
     }
     assert_eq!(visited, 2 * count);
+    Ok(())
+}
+
+/// With synchronized normalizations every batch needs a sample for each shard.
+fn synchronized(rank: Arc<dyn Communicator>) -> Result<Training> {
+    let settings = Settings { synchronize_normalization: true, ..sharded() };
+    let mut training = training(settings, rank)?;
+    training.loaders.train = loader(&training.loaders.train[0].shards().clone(), Split::Train, 64)?;
+    Ok(training)
+}
+
+#[test]
+fn synchronized_normalizations_have_the_same_bits_on_any_number_of_ranks() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let all = cases().pop().ok_or("no case")?;
+    let mut visited = 0;
+    for (name, case) in [("none", None), ("all", Some((all.1, all.2)))] {
+        let make = |rank| Ok(Training { methods: case.clone(), ..synchronized(rank)? });
+        let path = |ranks| directory.path().join(format!("{name}-{ranks}"));
+        let alone = record_on(1, &path(1), make)?;
+        for ranks in [2, 4] {
+            record_on(ranks, &path(ranks), make)?
+                .assert_equals(&alone, &format!("{name} on {ranks} ranks"));
+            visited += 1;
+        }
+        let apart = |rank| {
+            let mut training = Training { methods: case.clone(), ..synchronized(rank)? };
+            training.settings.synchronize_normalization = false;
+            Ok(training)
+        };
+        assert!(record_on(1, &path(0), apart)?.last != alone.last);
+    }
+    assert_eq!(visited, 4);
+    let mut short = synchronized(Arc::new(Alone))?;
+    short.loaders = training(short.settings.clone(), Arc::new(Alone))?.loaders;
+    let message = short.run(None, &mut Silent, &AtomicBool::new(false)).unwrap_err().to_string();
+    let expected = "synchronize_normalization: expected batches of at least one sample per shard, got a last \
+                    batch of 3";
+    assert_eq!(message, expected);
     Ok(())
 }
 
