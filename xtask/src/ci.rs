@@ -4,6 +4,7 @@ mod anew;
 mod committed;
 mod docs;
 mod outside;
+mod ranks;
 mod stub_compiler;
 mod twice;
 
@@ -22,7 +23,7 @@ type Step = (&'static str, fn(&Workspace) -> Result<()>);
 /// The feature that is pure Rust and has tests of its own; the step `reproduce` builds without it.
 const HDF5: &str = "candlewick-cli/hdf5";
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("format", |workspace| cargo_step(workspace, &["fmt", "--all", "--check"])),
     ("clippy", |workspace| {
         let all = ["clippy", "--workspace", "--all-targets", "--features", HDF5];
@@ -40,6 +41,7 @@ const STEPS: [Step; 10] = [
     ("outside", outside::run),
     ("reproduce", twice::run),
     ("committed", committed::run),
+    ("ranks", ranks::run),
     ("cuda", stub_compiler::check_cuda),
 ];
 
