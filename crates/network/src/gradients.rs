@@ -1,7 +1,36 @@
 //! Gradients with respect to parameters, as the backward passes of layers find them.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use candle_core::Tensor;
 use candlewick_core::Result;
+
+/// Sees a parameter and the gradient with respect to it.
+type Watcher = Rc<dyn Fn(&Tensor, &Tensor)>;
+
+thread_local! {
+    static WATCHER: RefCell<Option<Watcher>> = const { RefCell::new(None) };
+}
+
+/// Runs `backward`, and shows to `watcher` each parameter of a network with its gradient as soon as the layer has
+/// found it, before the layers in front of it run. A parameter that several layers share is shown once, with
+/// what the first of them has found.
+pub fn watch_gradients<R>(
+    watcher: impl Fn(&Tensor, &Tensor) + 'static,
+    backward: impl FnOnce() -> R,
+) -> R {
+    /// Ends the watch, also after a panic.
+    struct End;
+    impl Drop for End {
+        fn drop(&mut self) {
+            WATCHER.take();
+        }
+    }
+    WATCHER.set(Some(Rc::new(watcher)));
+    let _end = End;
+    backward()
+}
 
 /// The place of a parameter among those that a pass has met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,7 +38,11 @@ pub struct Slot(pub(crate) usize);
 
 /// The gradients with respect to the parameters that a pass has met.
 #[derive(Debug, Default)]
-pub struct ParameterGradients(Vec<Option<Tensor>>);
+pub struct ParameterGradients {
+    found: Vec<Option<Tensor>>,
+    /// Whether each was shown to the watcher.
+    shown: Vec<bool>,
+}
 
 impl ParameterGradients {
     /// Adds a gradient with respect to the parameter of `slot`, of its shape.
@@ -27,14 +60,78 @@ impl ParameterGradients {
 
     /// Replaces what was added for `slot`.
     pub(crate) fn set(&mut self, slot: Slot, gradient: Tensor) {
-        if self.0.len() <= slot.0 {
-            self.0.resize(slot.0 + 1, None);
+        if self.found.len() <= slot.0 {
+            self.found.resize(slot.0 + 1, None);
         }
-        self.0[slot.0] = Some(gradient);
+        self.found[slot.0] = Some(gradient);
+    }
+
+    /// Shows what is new to the watcher, if there is one; `parameters` are those of the slots.
+    pub(crate) fn show(&mut self, parameters: &[Tensor]) {
+        let Some(watcher) = WATCHER.with_borrow(Clone::clone) else { return };
+        self.shown.resize(self.found.len(), false);
+        let found = self.found.iter().zip(&mut self.shown).zip(parameters);
+        for ((gradient, shown), parameter) in found {
+            if let Some(gradient) = gradient.as_ref().filter(|_| !*shown) {
+                watcher(parameter, gradient);
+                *shown = true;
+            }
+        }
     }
 
     /// Takes out what was added for `slot`.
     pub(crate) fn take(&mut self, slot: Slot) -> Option<Tensor> {
-        self.0.get_mut(slot.0)?.take()
+        self.found.get_mut(slot.0)?.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candlewick_core::Key;
+
+    use super::*;
+    use crate::Context;
+    use crate::laws::normal;
+    use crate::network_laws::{all_reduced, build, parts, side_heads};
+
+    /// In every registered network, side heads included, each gradient is shown once, as it is in the end.
+    #[test]
+    fn every_gradient_is_shown_once_and_complete() -> Result<()> {
+        let all = all_reduced();
+        let mut visited = 0;
+        for (architecture, input) in &all {
+            let methods = side_heads(architecture);
+            let network = build(&**architecture, &parts()?, &methods, *input)?;
+            let x = normal("x", &[&[1, 2], &input[..]].concat())?;
+            let out = network.forward(&x, &Context::training(2, Key::new(1)))?;
+            let mut loss = out.logits.sqr()?.sum_all()?;
+            for side in &out.side {
+                loss = (loss + side.sqr()?.sum_all()?)?;
+            }
+            let shown = Rc::new(RefCell::new(Vec::new()));
+            let seen = shown.clone();
+            let watcher = move |parameter: &Tensor, gradient: &Tensor| {
+                seen.borrow_mut().push((parameter.id(), gradient.clone()));
+            };
+            let gradients = watch_gradients(watcher, || loss.backward())?;
+            let shown = shown.borrow();
+            assert_eq!(shown.len(), network.parameters().learned().count(), "{architecture:?}");
+            for parameter in network.parameters().learned() {
+                let id = parameter.variable.as_tensor().id();
+                let (_, early) = shown.iter().find(|(shown, _)| *shown == id).expect("shown");
+                let last = gradients.get(&parameter.variable).expect("a gradient");
+                let distance = (early - last)?.abs()?.max_all()?.to_scalar::<f32>()?;
+                assert_eq!(distance, 0.0, "{}", parameter.name);
+            }
+            visited += 1;
+        }
+        assert_eq!(visited, all.len());
+        Ok(())
+    }
+
+    #[test]
+    fn nobody_watches_after_the_backward_pass() {
+        watch_gradients(|_, _| (), || assert!(WATCHER.with_borrow(Option::is_some)));
+        assert!(WATCHER.with_borrow(Option::is_none));
     }
 }

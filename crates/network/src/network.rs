@@ -18,7 +18,7 @@ use crate::pass::lock;
 use crate::side_head::SideHead;
 use crate::{
     Architecture, Array, Census, Context, Element, Features, Layer, Linear, NetworkBuilder,
-    Operations, Parts, Pass, Signal, Spiking, SynapseObservation,
+    Operations, ParameterGradients, Parts, Pass, Signal, Spiking, SynapseObservation,
 };
 
 /// A spiking network: one operation of candle's graph, from the input and the parameters to the
@@ -193,13 +193,18 @@ impl Network {
         if !pass.is_kept() {
             return Ok((outputs, None));
         }
+        let parameters = pass.learned();
         let backward: BackwardOfHeads = Box::new(move |mut gradients, found| {
             let of_sides = gradients.split_off(1);
-            let back = |gradient: Option<Array>, backward: Option<Backward>, found: &mut _| match (
-                gradient, backward,
-            ) {
-                (Some(gradient), Some(backward)) => backward(gradient, found),
-                _ => Ok(None),
+            let back = |gradient: Option<Array>,
+                        backward: Option<Backward>,
+                        found: &mut ParameterGradients| {
+                let (Some(gradient), Some(backward)) = (gradient, backward) else {
+                    return Ok(None);
+                };
+                let of_input = backward(gradient, found)?;
+                found.show(&parameters);
+                Ok::<_, Error>(of_input)
             };
             let mut gradient = back(gradients.pop(), classifier, found)?;
             let mut at_layers = Vec::with_capacity(heads.len());
@@ -290,7 +295,7 @@ impl Network {
 /// Takes the gradients with respect to the logits and to those of the side heads; gives that with
 /// respect to the input.
 type BackwardOfHeads =
-    Box<dyn FnOnce(Vec<Array>, &mut crate::ParameterGradients) -> Result<Option<Array>> + Send>;
+    Box<dyn FnOnce(Vec<Array>, &mut ParameterGradients) -> Result<Option<Array>> + Send>;
 
 /// The backward pass of the one result for `heads` heads, from an input of the shape `dims`.
 fn of_result(

@@ -120,7 +120,7 @@ fn has_stages(network: &AnyNetwork) -> bool {
 }
 
 /// Side heads, where there may be some.
-fn side_heads(network: &AnyNetwork) -> Methods {
+pub(crate) fn side_heads(network: &AnyNetwork) -> Methods {
     let methods = Methods::new();
     if has_stages(network) { methods.with(Shortcut::default()) } else { methods }
 }

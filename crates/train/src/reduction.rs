@@ -1,14 +1,17 @@
 //! What the shards of a batch compute, summed over all ranks in an order that depends on their number alone.
 
-use candle_core::Tensor;
+use std::sync::mpsc::{Receiver, channel};
+
+use candle_core::{Result as CandleResult, Tensor, TensorId};
 use candlewick_core::host::{self, Read};
 use candlewick_core::parameters::{Parameter, Parameters, Role};
 use candlewick_encode::Batch;
 use candlewick_methods::Scores;
-use candlewick_network::LayerObservation;
+use candlewick_network::{LayerObservation, watch_gradients};
 use candlewick_ranks::{Fold, Seat, Shards};
+use rayon::prelude::*;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gradients::Gradients;
 
 /// A shard of a batch.
@@ -172,6 +175,9 @@ pub struct Reduction {
     present: Vec<bool>,
     /// The gradients of a batch that is not divided.
     undivided: Option<Gradients>,
+    /// Whether gradients travel while the backward pass runs; `None` before the first step has shown that they
+    /// are complete when the network shows them.
+    travels: Option<bool>,
 }
 
 /// Parameters whose gradients travel together.
@@ -180,6 +186,25 @@ struct Bucket {
     /// Number and elements of each learned parameter.
     parameters: Vec<(usize, usize)>,
     fold: Fold,
+    /// The sum over all ranks, once it is known.
+    total: Option<Vec<f32>>,
+}
+
+impl Bucket {
+    /// Adds the next shard, of the gradients that are there.
+    fn add<'a>(
+        &mut self,
+        weight: f64,
+        gradient: impl Fn(usize) -> Option<&'a Tensor>,
+    ) -> Result<()> {
+        let piece = |&(index, length): &(usize, usize)| match gradient(index) {
+            Some(gradient) => host::read(gradient),
+            None => Ok(Read::Copied(vec![0.0; length])),
+        };
+        let pieces = self.parameters.iter().map(piece).collect::<CandleResult<Vec<_>>>()?;
+        self.fold.add(weight as f32, pieces.iter().map(|piece| &piece[..]));
+        Ok(())
+    }
 }
 
 /// Elements from which on a bucket takes no further parameter, and a parameter has one of its own: 1 MiB.
@@ -248,18 +273,12 @@ impl Reduction {
             self.undivided = gradients;
             return Ok(());
         }
-        let gradients = gradients.as_ref();
-        for bucket in &mut self.buckets {
-            let mut pieces = Vec::with_capacity(bucket.parameters.len());
-            for &(index, length) in &bucket.parameters {
-                let gradient = gradients.and_then(|gradients| gradients.get(index));
-                self.present[index] |= gradient.is_some();
-                pieces.push(match gradient {
-                    Some(gradient) => host::read(gradient)?,
-                    None => Read::Copied(vec![0.0; length]),
-                });
-            }
-            bucket.fold.add(weight as f32, pieces.iter().map(|piece| &piece[..]));
+        let gradient = |index: usize| gradients.as_ref().and_then(|all| all.get(index));
+        for (index, present) in self.present.iter_mut().enumerate() {
+            *present |= gradient(index).is_some();
+        }
+        for bucket in self.buckets.iter_mut().filter(|bucket| bucket.total.is_none()) {
+            bucket.add(weight, gradient)?;
         }
         let mut changes = Vec::with_capacity(self.before.len());
         for (buffer, before) in buffers(parameters).zip(&self.before) {
@@ -277,6 +296,66 @@ impl Reduction {
         Ok(())
     }
 
+    /// Whether the gradients of the last own shard may travel while its backward pass runs.
+    pub(crate) fn may_travel(&self) -> bool {
+        let several = self.shards.communicator().ranks() > 1;
+        several && !self.synchronized && self.travels != Some(false)
+    }
+
+    /// Runs the last own shard, of that weight, and sends its gradients to the other ranks as soon as they are
+    /// complete, bucket by bucket. In the first step they are only compared.
+    pub(crate) fn while_running<T>(
+        &mut self,
+        parameters: &Parameters,
+        weight: f64,
+        run: impl FnOnce() -> Result<T>,
+        gradients_of: impl Fn(&T) -> Option<&Gradients>,
+    ) -> Result<T> {
+        let variables: Vec<TensorId> =
+            parameters.learned().map(|parameter| parameter.variable.as_tensor().id()).collect();
+        let learned = variables.len();
+        let (shown, arrives) = channel();
+        let rest = shown.clone();
+        let watcher = move |parameter: &Tensor, gradient: &Tensor| {
+            if let Some(index) = variables.iter().position(|id| *id == parameter.id()) {
+                // Who does not receive has failed, and says so itself.
+                let _ = shown.send((index, Some(gradient.detach())));
+            }
+        };
+        let (travels, shards, buckets) = (self.travels, &self.shards, &mut self.buckets);
+        let (found, early) = std::thread::scope(|scope| {
+            let exchange = scope.spawn(move || match travels {
+                Some(true) => travel(buckets, shards, weight, learned, &arrives),
+                _ => Ok(arrives.iter().collect()),
+            });
+            let found = watch_gradients(watcher, run)?;
+            // What was not shown follows; what was stays as it was.
+            for index in 0..learned {
+                let gradient = gradients_of(&found).and_then(|gradients| gradients.get(index));
+                let _ = rest.send((index, gradient.cloned()));
+            }
+            drop(rest);
+            let early = exchange.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok::<_, Error>((found, early?))
+        })?;
+        let mut complete = true;
+        for (index, gradient) in early {
+            let last = gradients_of(&found).and_then(|gradients| gradients.get(index));
+            complete &= same(gradient.as_ref(), last)?;
+        }
+        if self.travels.is_none() {
+            let [incomplete] = self.shards.communicator().any([!complete])?;
+            self.travels = Some(!incomplete);
+        } else if !complete {
+            return Err(Error::Core(candlewick_core::Error::Setting {
+                field: "gradient".into(),
+                expected: "the one that the network has shown".into(),
+                got: "another one".into(),
+            }));
+        }
+        Ok(found)
+    }
+
     /// The sums over all shards: the gradients come back, and the buffers are changed.
     pub(crate) fn finish(&mut self, parameters: &Parameters) -> Result<Gradients> {
         if let Some(gradients) = self.undivided.take() {
@@ -291,7 +370,10 @@ impl Reduction {
         let mut gradients = vec![None; learned.len()];
         // The backward pass has found the last ones first.
         for bucket in self.buckets.iter_mut().rev() {
-            let total = self.shards.sum(&mut bucket.fold)?;
+            let total = match bucket.total.take() {
+                Some(total) => total,
+                None => self.shards.sum(&mut bucket.fold)?,
+            };
             if let [(index, _)] = bucket.parameters[..] {
                 let shape = learned[index].variable.shape();
                 let gradient = present(index).then(|| Tensor::from_vec(total, shape, device));
@@ -336,6 +418,44 @@ impl Reduction {
     }
 }
 
+/// Adds the gradients of the last own shard to the buckets as they arrive, and sums each bucket over all ranks as
+/// soon as it is complete, from the last one on. What arrived first of each parameter comes back.
+fn travel(
+    buckets: &mut [Bucket],
+    shards: &Shards,
+    weight: f64,
+    learned: usize,
+    arrives: &Receiver<Arrival>,
+) -> Result<Vec<Arrival>> {
+    let mut found: Vec<Option<Option<Tensor>>> = vec![None; learned];
+    let mut open = buckets.iter_mut().rev().peekable();
+    for (index, gradient) in arrives {
+        found[index].get_or_insert(gradient);
+        let is_complete = |bucket: &&mut Bucket| {
+            bucket.parameters.iter().all(|(index, _)| found[*index].is_some())
+        };
+        while let Some(bucket) = open.next_if(is_complete) {
+            bucket.add(weight, |index| found[index].as_ref()?.as_ref())?;
+            bucket.total = Some(shards.sum(&mut bucket.fold)?);
+        }
+    }
+    let found = found.into_iter().enumerate();
+    Ok(found.filter_map(|(index, gradient)| Some((index, gradient?))).collect())
+}
+
+/// Number of a learned parameter, and the gradient with respect to it, if there is one.
+type Arrival = (usize, Option<Tensor>);
+
+/// Whether two gradients are equal; one that is not a number equals another.
+fn same(one: Option<&Tensor>, other: Option<&Tensor>) -> Result<bool> {
+    let (Some(one), Some(other)) = (one, other) else {
+        return Ok(one.is_some() == other.is_some());
+    };
+    let (one, other) = (host::read(one)?, host::read(other)?);
+    let equal = |(one, other): (&f32, &f32)| one == other || (one.is_nan() && other.is_nan());
+    Ok(one.len() == other.len() && one.par_iter().zip(&other[..]).all(equal))
+}
+
 fn buckets(parameters: &Parameters) -> Vec<Bucket> {
     let mut buckets: Vec<Bucket> = Vec::new();
     let mut room = 0;
@@ -345,7 +465,7 @@ fn buckets(parameters: &Parameters) -> Vec<Bucket> {
             Some(bucket) => bucket.parameters.push((index, length)),
             None => {
                 let parameters = vec![(index, length)];
-                buckets.push(Bucket { parameters, fold: Fold::default() });
+                buckets.push(Bucket { parameters, fold: Fold::default(), total: None });
                 room = BUCKET;
             }
         }

@@ -151,8 +151,13 @@ pub(crate) fn update(
             reduction.add(parameters, part, found?, &mut own)?;
         }
     } else {
-        for part in parts {
-            let found = run(part)?;
+        for (number, part) in parts.iter().enumerate() {
+            let last = number + 1 == parts.len();
+            let found = if last && reduction.may_travel() {
+                reduction.while_running(parameters, part.weight, || run(part), gradients_of)?
+            } else {
+                run(part)?
+            };
             reduction.add(parameters, part, found, &mut own)?;
         }
     }
@@ -181,6 +186,11 @@ pub(crate) fn update(
         layers: LayerActivity::mean(&reports),
         squared_norms,
     })
+}
+
+/// The gradients among what a shard has found.
+fn gradients_of(found: &Option<(ShardReport, Option<Gradients>)>) -> Option<&Gradients> {
+    found.as_ref()?.1.as_ref()
 }
 
 /// Runs the own shards of a batch, each on a thread of its own.

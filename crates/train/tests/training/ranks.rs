@@ -4,17 +4,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use candlewick_core::Key;
+use candlewick_core::parameters::Parameters;
 use candlewick_datasets::{Split, open};
 use candlewick_encode::augment::Crop;
 use candlewick_encode::mix::CutMix;
 use candlewick_encode::{Augmentation, Loader};
+use candlewick_methods::{Methods, Outputs};
+use candlewick_network::{Context, Network};
 use candlewick_ranks::{Alone, Communicator, Shards, ThreadRank};
 use candlewick_run::RunDirectory;
-use candlewick_train::{Cadence, Ended, Loaders, Progress, Settings, Silent, Stage};
+use candlewick_train::optimizer::Sgd;
+use candlewick_train::{
+    AnyOptimizer, Cadence, Ended, Groups, Loaders, Model, Optimizer, Progress, Reduction, Settings,
+    Silent, Stage, StepSettings, step, step_in_shards,
+};
 
-use crate::bench::{Record, Result, StopAt, Training, run_directory, settings};
+use crate::bench::{Record, Result, StopAt, Training, network, run_directory, settings};
 use crate::methods::cases;
 
 const SHARDS: usize = 4;
@@ -222,5 +229,105 @@ fn ranks_are_told_when_one_ends() -> Result<()> {
     let shards = Shards::new(3, Arc::new(ThreadRank::group(2).swap_remove(0)));
     let message = "train.shards: expected a multiple of the 2 ranks, got 3";
     assert_eq!(shards.unwrap_err().to_string(), message);
+    Ok(())
+}
+
+/// A model whose gradients are not complete when its network shows them: it runs it twice.
+struct Twice(Network);
+
+impl Model for Twice {
+    fn parameters(&self) -> &Parameters {
+        self.0.parameters()
+    }
+
+    fn forward(&self, input: &Tensor, context: &Context) -> candlewick_core::Result<Outputs> {
+        let [one, other] = [0.0, 0.5].map(|shift| self.0.forward(&(input + shift)?, context));
+        Ok(Outputs { logits: (one?.logits + other?.logits)?, side: Vec::new() })
+    }
+}
+
+/// Models outside of candlewick's networks train on ranks, too; and S shards are S small batches, whose steps
+/// are averaged.
+#[test]
+fn a_sharded_step_is_the_mean_of_the_steps_of_its_shards() -> Result<()> {
+    let key = Key::new(3);
+    let rule = AnyOptimizer::from(Sgd { learning_rate: 0.5, momentum: 0.0, ..Sgd::default() });
+    let model = || -> Result<Twice> { Ok(Twice(network("6C3-AP2-8C3-FC10", 5)?)) };
+    let values = |model: &Twice| -> Result<Vec<f32>> {
+        let entries = model.parameters().iter();
+        let values = entries.map(|entry| entry.variable.flatten_all()?.to_vec1::<f32>());
+        Ok(values.collect::<candle_core::Result<Vec<_>>>()?.concat())
+    };
+    let steps = 3;
+    // Values after so many steps with these shards, of the model that starts from `start`.
+    let trained = |shards: Shards| -> Result<Vec<f32>> {
+        let (model, mut methods) = (model()?, Methods::new());
+        let mut optimizer = Optimizer::new(&rule, Groups::default(), model.parameters())?;
+        let batches = loader(&shards, Split::Train, 60)?.remove(0).epoch(0, 0)?;
+        let mut reduction = Reduction::new(shards);
+        for (number, batch) in batches.take(steps).enumerate() {
+            let settings = StepSettings::new(2, key.at(number as u64));
+            let optimizer = &mut optimizer;
+            step_in_shards(&model, &mut methods, optimizer, &batch?, &settings, &mut reduction)?;
+        }
+        values(&model)
+    };
+    let found = trained(Shards::new(SHARDS, Arc::new(Alone))?)?;
+    let on_ranks: Vec<Result<Vec<f32>, String>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = ThreadRank::group(2)
+            .into_iter()
+            .map(|rank| {
+                let trained = &trained;
+                scope.spawn(move || {
+                    let shards = Shards::new(SHARDS, Arc::new(rank)).map_err(|e| e.to_string())?;
+                    trained(shards).map_err(|error| error.to_string())
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert!(on_ranks.into_iter().all(|values| values.as_ref() == Ok(&found)));
+
+    // The same by hand: each shard takes a step from where all are, and the mean goes on.
+    let shards = Shards::new(SHARDS, Arc::new(Alone))?;
+    let whole = model()?;
+    let start = values(&whole)?;
+    for (number, batch) in
+        loader(&shards, Split::Train, 60)?.remove(0).epoch(0, 0)?.take(steps).enumerate()
+    {
+        let batch = batch?;
+        let before: Vec<Tensor> = whole
+            .parameters()
+            .iter()
+            .map(|entry| entry.variable.as_detached_tensor().copy())
+            .collect::<candle_core::Result<_>>()?;
+        let mut mean = vec![0.0_f32; start.len()];
+        for shard in 0..SHARDS {
+            let range = shards.samples(shard, batch.total);
+            let part = batch.part(range.start, range.end)?;
+            let key = key.at(number as u64).named("shard").at(shard as u64);
+            let mut optimizer = Optimizer::new(&rule, Groups::default(), whole.parameters())?;
+            let settings = StepSettings::new(2, key);
+            step(&whole, &mut Methods::new(), &mut optimizer, &part, &settings)?;
+            for (sum, value) in mean.iter_mut().zip(values(&whole)?) {
+                *sum += value * range.len() as f32 / batch.total as f32;
+            }
+            for (entry, before) in whole.parameters().iter().zip(&before) {
+                entry.variable.set(before)?;
+            }
+        }
+        let mut rest = &mean[..];
+        for entry in whole.parameters().iter() {
+            let (own, after) = rest.split_at(entry.variable.elem_count());
+            entry.variable.set(&Tensor::from_slice(own, entry.variable.shape(), &Device::Cpu)?)?;
+            rest = after;
+        }
+    }
+    let by_hand = values(&whole)?;
+    let distance = |one: &[f32], other: &[f32]| {
+        one.iter().zip(other).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max)
+    };
+    assert!(distance(&found, &start) > 0.01);
+    assert!(distance(&found, &by_hand) < 1e-5, "{}", distance(&found, &by_hand));
     Ok(())
 }
