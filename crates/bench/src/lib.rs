@@ -1,9 +1,11 @@
 //! The measurements behind `candlewick bench`: a training step and an inference of three networks, as
-//! other libraries are compared by them, and single layers.
+//! other libraries are compared by them, single layers, and the sum of gradients over ranks.
 
+mod exchange;
 mod layers;
 mod step;
 mod timing;
 
+pub use exchange::{ExchangeTime, measure_exchange};
 pub use layers::{LayerTimes, measure_layers};
 pub use step::{StepBench, StepLayer, StepReport, measure};

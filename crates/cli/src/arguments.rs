@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::machine;
 
-pub(crate) use bench::{BenchCommand, Phase, StepArguments};
+pub(crate) use bench::{BenchCommand, ExchangeArguments, Phase, StepArguments};
 pub(crate) use predict::{PredictArguments, PredictFormat};
 pub(crate) use recipe::{Kind, ListArguments, RecipeCommand};
 pub(crate) use shared::{CheckpointChoice, Format, Instructions, MachineArguments};

@@ -5,15 +5,37 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use candlewick::ranks::Shards;
-use candlewick_bench::{self as bench, LayerTimes, StepBench, StepReport};
+use candlewick_bench::{self as bench, ExchangeTime, LayerTimes, StepBench, StepReport};
 
-use crate::arguments::{Format, Phase, StepArguments};
+use crate::arguments::{ExchangeArguments, Format, Phase, StepArguments};
 use crate::{exit, machine, ranks};
 
 /// Times a step and prints what was found.
 pub(crate) fn step(arguments: &StepArguments) -> Result<ExitCode> {
     outln!("{}", measured(arguments)?.trim_end());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Times sums over all ranks and prints what was found.
+pub(crate) fn exchange(arguments: &ExchangeArguments) -> Result<ExitCode> {
+    machine::limit(machine::threads(None))?;
+    let own = ranks::communicator();
+    let shards = Shards::new(own.ranks(), own.clone())?;
+    let times = bench::measure_exchange(&shards, arguments.repetitions as usize)?;
+    match arguments.format {
+        Format::Json => outln!("{}", serde_json::to_string(&times)?),
+        Format::Text => outln!("{}", exchange_text(own.ranks(), &times)?.trim_end()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn exchange_text(ranks: usize, times: &[ExchangeTime]) -> Result<String, std::fmt::Error> {
+    let mut text = format!("{ranks} ranks\n gradients, KiB   sum, ms   sent by each rank, GB/s\n");
+    for ExchangeTime { bytes, travels, seconds } in times {
+        let rate = *travels as f64 / seconds / 1e9;
+        writeln!(text, "{:>15} {:>9.3} {rate:>25.2}", bytes / 1024, 1e3 * seconds)?;
+    }
+    Ok(text)
 }
 
 fn measured(arguments: &StepArguments) -> Result<String> {

@@ -69,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Data(command) => data::run(&command),
         Command::Events(command) => events::run(&command),
         Command::Bench(BenchCommand::Step(arguments)) => bench::step(&arguments),
+        Command::Bench(BenchCommand::Exchange(arguments)) => bench::exchange(&arguments),
     };
     ranks::finish(match (outcome, output::failure()) {
         (Ok(code), Some(lost)) if code == ExitCode::SUCCESS => {

@@ -10,6 +10,18 @@ use super::shared::Format;
 pub(crate) enum BenchCommand {
     /// Times one training step and one inference of a network
     Step(StepArguments),
+    /// Times the sum of gradients over the ranks of `mpirun`
+    Exchange(ExchangeArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExchangeArguments {
+    /// Timed repetitions
+    #[arg(long, default_value_t = 21, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repetitions: u32,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
