@@ -69,8 +69,8 @@ pub(crate) fn announce(
     let budget = BUDGET / open.len().max(1) as u32;
     let mut all = 0.0;
     for (run, runs) in open {
-        let seconds =
-            pool.install(|| anyhow::Ok(estimator.seconds(&run.recipe, &run.name, budget)?))?;
+        let cost = pool.install(|| anyhow::Ok(estimator.cost(&run.recipe, &run.name, budget)?))?;
+        let seconds = cost.seconds;
         all += seconds * runs as f64;
         bars.say(&format!("  {}: {runs} × {}", run.row, about(seconds)));
     }
