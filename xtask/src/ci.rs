@@ -1,9 +1,13 @@
 //! `cargo xtask ci`: every check, step by step, with the time each took.
 
 mod anew;
+#[cfg(unix)]
+mod cluster;
 mod committed;
 mod docs;
 mod outside;
+#[cfg(unix)]
+mod slurm;
 mod stub_compiler;
 mod twice;
 
@@ -22,7 +26,7 @@ type Step = (&'static str, fn(&Workspace) -> Result<()>);
 /// The feature that is pure Rust and has tests of its own; the step `reproduce` builds without it.
 const HDF5: &str = "candlewick-cli/hdf5";
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("format", |workspace| cargo_step(workspace, &["fmt", "--all", "--check"])),
     ("clippy", |workspace| {
         let all = ["clippy", "--workspace", "--all-targets", "--features", HDF5];
@@ -40,6 +44,10 @@ const STEPS: [Step; 10] = [
     ("outside", outside::run),
     ("reproduce", twice::run),
     ("committed", committed::run),
+    #[cfg(unix)]
+    ("slurm", slurm::run),
+    #[cfg(not(unix))]
+    ("slurm", |_| bail!("Slurm runs on Unix: leave the step out with `--skip slurm`")),
     ("cuda", stub_compiler::check_cuda),
 ];
 
