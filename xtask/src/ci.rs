@@ -1,10 +1,14 @@
 //! `cargo xtask ci`: every check, step by step, with the time each took.
 
 mod anew;
+#[cfg(unix)]
+mod cluster;
 mod committed;
 mod docs;
 mod outside;
 mod ranks;
+#[cfg(unix)]
+mod slurm;
 mod stub_compiler;
 mod twice;
 
@@ -23,7 +27,7 @@ type Step = (&'static str, fn(&Workspace) -> Result<()>);
 /// The feature that is pure Rust and has tests of its own; the step `reproduce` builds without it.
 const HDF5: &str = "candlewick-cli/hdf5";
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     ("format", |workspace| cargo_step(workspace, &["fmt", "--all", "--check"])),
     ("clippy", |workspace| {
         let all = ["clippy", "--workspace", "--all-targets", "--features", HDF5];
@@ -42,6 +46,10 @@ const STEPS: [Step; 11] = [
     ("reproduce", twice::run),
     ("committed", committed::run),
     ("ranks", ranks::run),
+    #[cfg(unix)]
+    ("slurm", slurm::run),
+    #[cfg(not(unix))]
+    ("slurm", |_| bail!("Slurm runs on Unix: leave the step out with `--skip slurm`")),
     ("cuda", stub_compiler::check_cuda),
 ];
 

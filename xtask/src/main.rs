@@ -39,7 +39,7 @@ cargo xtask tidy
 
 cargo xtask ci [--only STEP]... [--skip STEP]...
     Runs every check, step by step. Steps: format, clippy, docs, tidy, test, new, outside,
-    reproduce, committed, cuda.
+    reproduce, committed, slurm (which needs an installed Slurm), cuda.
 
 cargo xtask golden [--python PATH] [--run] [NAME]...
     Lists the scripts that make golden values; with --run, runs those whose path contains a NAME.

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod launch;
 mod predict;
 mod recipe;
 mod shared;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::machine;
 
 pub(crate) use bench::{BenchCommand, ExchangeArguments, Phase, StepArguments};
+pub(crate) use launch::{Launch, LaunchArguments};
 pub(crate) use predict::{PredictArguments, PredictFormat};
 pub(crate) use recipe::{Kind, ListArguments, RecipeCommand};
 pub(crate) use shared::{CheckpointChoice, Format, Instructions, MachineArguments};
@@ -253,9 +255,12 @@ pub(crate) struct ReproduceArguments {
     /// Trains only N epochs, for a quick look; the table says so
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) epochs: Option<u32>,
-    /// Runs that are trained in parallel [default: one per thread at the demo scale on the CPU, else 1]
+    /// Runs that are trained in parallel [default: one per thread at the demo scale on the CPU, else 1; with
+    /// --launch slurm as many as the cluster takes]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
+    #[command(flatten)]
+    pub(crate) launch: LaunchArguments,
     /// Starts long scales without asking
     #[arg(long)]
     pub(crate) yes: bool,

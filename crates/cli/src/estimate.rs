@@ -1,9 +1,9 @@
-//! What a long table needs before it starts: its data, its runs, its time.
+//! What a long table needs before it starts: its data, its runs, its time and memory.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use candlewick::experiment::estimate::{Estimator, MEASURED_STEPS};
+use candlewick::experiment::estimate::{Cost, Estimator, MEASURED_STEPS};
 use candlewick::experiment::{Machine, Table};
 
 use crate::bars::Bars;
@@ -22,27 +22,53 @@ pub(crate) struct Sharing {
     pub(crate) threads: usize,
 }
 
+/// The runs of a row, and what each takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measured {
+    pub(crate) runs: usize,
+    pub(crate) cost: Cost,
+}
+
 /// Says which data the open runs need, and about how long they take.
 ///
 /// Interrupted runs count as whole ones.
 pub(crate) fn announce(
     table: &Table,
-    runs: &[&Planned],
+    open: &[&Planned],
     machine: &Machine,
     sharing: Sharing,
     bars: &Bars,
 ) -> Result<()> {
-    let mut open: Vec<(&Planned, usize)> = Vec::new();
-    for run in runs.iter().filter(|run| !run.is_complete()) {
+    let measured = measure(table, open, machine, sharing.threads, bars)?;
+    let seconds = |row: &Measured| row.cost.seconds * row.runs as f64;
+    let all: f64 = measured.iter().map(seconds).sum();
+    let threads = sharing.jobs * sharing.threads;
+    bars.say(&format!(
+        "all of it takes about {} on {threads} threads, as far as {MEASURED_STEPS} measured steps per row can tell",
+        about(all / sharing.jobs as f64)
+    ));
+    Ok(())
+}
+
+/// Measures a few training steps of each row of which runs are open, on so many threads.
+pub(crate) fn measure(
+    table: &Table,
+    open: &[&Planned],
+    machine: &Machine,
+    threads: usize,
+    bars: &Bars,
+) -> Result<Vec<Measured>> {
+    let mut rows: Vec<(&Planned, usize)> = Vec::new();
+    for run in open {
         // Runs of a row differ in their seed.
-        match open.iter_mut().find(|(known, _)| known.name == run.name) {
+        match rows.iter_mut().find(|(known, _)| known.name == run.name) {
             Some((_, count)) => *count += 1,
-            None => open.push((run, 1)),
+            None => rows.push((run, 1)),
         }
     }
     let mut estimator = Estimator::new(machine);
     let mut named: Vec<&str> = Vec::new();
-    for (run, _) in &open {
+    for (run, _) in &rows {
         let name = run.recipe.data.name.as_str();
         if named.contains(&name) {
             continue;
@@ -62,24 +88,19 @@ pub(crate) fn announce(
         sets.with_context(|| format!("{} at the {} scale", table.id, table.scale))?;
     }
     bars.say(&format!(
-        "time: measuring {MEASURED_STEPS} training steps of each row, for about {} s",
+        "time: measuring {MEASURED_STEPS} training steps of each row, for at most about {} s",
         BUDGET.as_secs()
     ));
-    let pool = machine::pool(sharing.threads)?;
-    let budget = BUDGET / open.len().max(1) as u32;
-    let mut all = 0.0;
-    for (run, runs) in open {
-        let seconds =
-            pool.install(|| anyhow::Ok(estimator.seconds(&run.recipe, &run.name, budget)?))?;
-        all += seconds * runs as f64;
-        bars.say(&format!("  {}: {runs} × {}", run.row, about(seconds)));
+    let pool = machine::pool(threads)?;
+    let budget = BUDGET / rows.len().max(1) as u32;
+    let mut measured = Vec::with_capacity(rows.len());
+    for (run, runs) in rows {
+        let cost =
+            pool.install(|| anyhow::Ok(estimator.cost(&run.recipe, &run.name, budget)?))?;
+        bars.say(&format!("  {}: {runs} × {}", run.row, about(cost.seconds)));
+        measured.push(Measured { runs, cost });
     }
-    let threads = sharing.jobs * sharing.threads;
-    bars.say(&format!(
-        "all of it takes about {} on {threads} threads, as far as {MEASURED_STEPS} measured steps per row can tell",
-        about(all / sharing.jobs as f64)
-    ));
-    Ok(())
+    Ok(measured)
 }
 
 /// A span of time in words, no finer than it can be known.

@@ -9,7 +9,7 @@ use candlewick::core::simd::{self, Level};
 use candlewick::experiment::{Experiment, Machine, processor};
 use candlewick::run::{Manifest, Status, manifest};
 
-use crate::arguments::Instructions;
+use crate::arguments::{Instructions, MachineArguments};
 use crate::{exit, ranks};
 
 /// Threads that prepare the batches of one run.
@@ -23,6 +23,12 @@ pub(crate) fn named(
 ) -> Result<Machine> {
     let device = candlewick::core::device::parse(device)?;
     Ok(Machine { device, data, cache, workers: WORKERS, communicator: ranks::communicator() })
+}
+
+/// The machine of runs by the arguments that they share.
+pub(crate) fn wanted(arguments: &MachineArguments) -> Result<Machine> {
+    let MachineArguments { device, data_dir, cache_dir, .. } = arguments;
+    named(device, data_dir.clone(), cache_dir.clone())
 }
 
 /// The number of compute threads: as many as the machine has cores for each of its ranks, or fewer if that is wanted, since

@@ -22,8 +22,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     let recipe = RawRecipe::parse(&text, &name)?.resolve(&name)?;
     let row = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("recipe").to_owned();
     let wanted = &arguments.machine;
-    let machine =
-        machine::named(&wanted.device, wanted.data_dir.clone(), wanted.cache_dir.clone())?;
+    let machine = machine::wanted(wanted)?;
     let seeds = match arguments.seeds {
         Some(seeds) => (1..=seeds).collect(),
         None => vec![arguments.seed.unwrap_or(recipe.seed)],

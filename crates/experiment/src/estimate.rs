@@ -1,4 +1,4 @@
-//! How long trainings take on this machine, from a few steps of each.
+//! How long trainings take on this machine, and how much memory, from a few steps of each.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,13 +10,23 @@ use candlewick_network::Context;
 use candlewick_train::{Optimizer, Settings, StepSettings, step};
 
 use crate::experiment::open;
-use crate::{Error, Experiment, Machine, Recipe, Result};
+use crate::{Error, Experiment, Machine, Recipe, Result, memory};
 
 /// Timed training steps per number of time steps, after one that is not.
 pub const MEASURED_STEPS: usize = 2;
 
 /// Samples of the step before the measured ones, from which their size is chosen.
 const FIRST_SAMPLES: usize = 2;
+
+/// What a training takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    /// Seconds, evaluations included.
+    pub seconds: f64,
+    /// Bytes of memory of a process that trains it, where the system tells: the most that this one ever
+    /// had, and what whole batches need beyond those that were measured.
+    pub bytes: Option<u64>,
+}
 
 /// Measures trainings; data sets are opened once.
 #[derive(Debug)]
@@ -45,13 +55,13 @@ impl<'a> Estimator<'a> {
         Ok(&self.sets[index].1)
     }
 
-    /// Seconds that the training of `recipe` takes, evaluations included: a few steps on its first
-    /// batch, times the number of steps. The measuring itself takes about `budget`, at least a few
-    /// steps on single samples; where whole batches take longer, parts of one stand for it.
+    /// What the training of `recipe` takes: a few steps on its first batch, times the number of
+    /// steps. The measuring itself takes about `budget`, at least a few steps on single samples; where
+    /// whole batches take longer, parts of one stand for it.
     ///
     /// # Errors
     /// As [`Experiment::prepare`] and [`Experiment::train`].
-    pub fn seconds(&mut self, recipe: &Recipe, name: &str, budget: Duration) -> Result<f64> {
+    pub fn cost(&mut self, recipe: &Recipe, name: &str, budget: Duration) -> Result<Cost> {
         let machine = self.machine;
         let sets = self.open(recipe)?.clone();
         let mut experiment = Experiment::assemble(recipe.clone(), name, machine, &sets)?;
@@ -59,6 +69,7 @@ impl<'a> Estimator<'a> {
         let settings = &recipe.train;
         let mut known: Vec<(usize, [f64; 2])> = Vec::new();
         let mut all = 0.0;
+        let mut unmeasured = 0;
         let mut epoch = 0;
         for stage in &settings.stages {
             let time_steps = stage.time_steps;
@@ -67,7 +78,8 @@ impl<'a> Estimator<'a> {
                 seconds
             } else {
                 let share = budget / distinct(settings);
-                let seconds = per_sample(&mut experiment, time_steps, share)?;
+                let (samples, seconds) = per_sample(&mut experiment, time_steps, share)?;
+                unmeasured = unmeasured.max(experiment.memory_beyond(time_steps, samples));
                 known.push((time_steps, seconds));
                 seconds
             };
@@ -80,7 +92,8 @@ impl<'a> Estimator<'a> {
             all += f64::from(stage.epochs) * trained as f64 * train;
             all += f64::from(evaluations) * tested as f64 * evaluation;
         }
-        Ok(all)
+        let bytes = memory::peak().map(|peak| peak.saturating_add(unmeasured));
+        Ok(Cost { seconds: all, bytes })
     }
 }
 
@@ -109,15 +122,15 @@ fn samples(loaders: &[Loader], time_steps: usize) -> usize {
     loader(loaders, time_steps).map_or(0, Loader::samples)
 }
 
-/// Seconds per sample of a training step and of an evaluation.
+/// How many samples were measured, and the seconds per sample of a training step and of an evaluation.
 fn per_sample(
     experiment: &mut Experiment,
     time_steps: usize,
     budget: Duration,
-) -> Result<[f64; 2]> {
+) -> Result<(usize, [f64; 2])> {
     let first = loader(&experiment.loaders().train, time_steps).map(|loader| loader.epoch(0, 0));
     let Some(batch) = first.transpose()?.and_then(|mut batches| batches.next()).transpose()? else {
-        return Ok([0.0; 2]);
+        return Ok((0, [0.0; 2]));
     };
     let train = experiment.recipe().train.clone();
     let name = experiment.recipe().data.name.clone();
@@ -155,7 +168,8 @@ fn per_sample(
     let logits = outputs.map_err(named)?.logits.sum_all().and_then(|sum| sum.to_scalar::<f32>());
     logits.map_err(|error| named(error.into()))?;
     let evaluated = start.elapsed().as_secs_f64();
-    Ok([seconds / MEASURED_STEPS as f64 / samples as f64, evaluated / samples as f64])
+    let trained = seconds / MEASURED_STEPS as f64;
+    Ok((samples, [trained, evaluated].map(|seconds| seconds / samples as f64)))
 }
 
 #[cfg(test)]
@@ -185,17 +199,19 @@ mod tests {
 
     /// No clock is compared with another: a training of no time would be a step that was not made.
     #[test]
-    fn a_training_takes_time_and_nothing_of_the_measuring_stays() -> Result<()> {
+    fn a_training_takes_time_and_memory_and_nothing_of_the_measuring_stays() -> Result<()> {
         let machine = Machine::default();
         let mut estimator = Estimator::new(&machine);
         let budget = Duration::from_millis(20);
         for epochs in [1, 1000] {
-            assert!(estimator.seconds(&recipe(epochs)?, "test", budget)? > 0.0);
+            let cost = estimator.cost(&recipe(epochs)?, "test", budget)?;
+            assert!(cost.seconds > 0.0);
+            assert_eq!(cost.bytes.is_some(), cfg!(target_os = "linux"));
         }
         assert_eq!(estimator.sets.len(), 1);
         let mut absent = recipe(1)?;
         absent.data.name = "cifar10".into();
-        let error = estimator.seconds(&absent, "test", budget).unwrap_err();
+        let error = estimator.cost(&absent, "test", budget).unwrap_err();
         assert!(matches!(error, Error::Data(_)), "{error}");
         Ok(())
     }

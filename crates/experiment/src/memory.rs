@@ -9,6 +9,9 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 use crate::experiment::parts;
 use crate::{Error, Experiment, Recipe, Result};
 
+/// The most times that a pass takes what is counted of it; a test below holds the kernels to it.
+const MOST: u64 = 4;
+
 /// Bytes of a scalar.
 const SCALAR: u64 = size_of::<f32>() as u64;
 
@@ -149,6 +152,22 @@ impl Experiment {
         check(&self.name, what, self.footprint.evaluated(batches, time_steps))
     }
 
+    /// Bytes that its training may take of this machine beyond those of a step on `samples` samples.
+    pub(crate) fn memory_beyond(&self, time_steps: usize, samples: usize) -> u64 {
+        if !self.is_on_host() {
+            return 0;
+        }
+        let Recipe { input, train, .. } = self.recipe();
+        let states = train.optimizer.state_names().len();
+        let trained = |samples| {
+            let batches = batches(&self.loaders().train, samples, time_steps);
+            self.footprint.trained(batches, time_steps, states, train.recompute)
+        };
+        let tested = batches(&self.loaders().test, input.evaluation_batch_size, time_steps);
+        let whole = trained(input.batch_size).max(self.footprint.evaluated(tested, time_steps));
+        whole.saturating_sub(trained(samples)).saturating_mul(MOST)
+    }
+
     /// Whether it is the machine's own memory that it needs.
     fn is_on_host(&self) -> bool {
         self.network().parameters().device().is_cpu()
@@ -190,6 +209,14 @@ fn free() -> Option<u64> {
         system.cgroup_limits().map(|limits| limits.total_memory.saturating_sub(limits.rss));
     let free = system.available_memory();
     (free > 0).then(|| free.min(of_container.unwrap_or(u64::MAX)))
+}
+
+/// The most bytes of memory that this process ever had, where the system tells.
+pub(crate) fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes << 10)
 }
 
 fn product<const N: usize>(factors: [u64; N]) -> u64 {
@@ -234,7 +261,7 @@ mod tests {
     }
 
     /// What a pass holds at once in fact, in networks of several kinds: the estimate is not above it,
-    /// and at most four times below.
+    /// and at most [`MOST`] times below.
     #[test]
     fn passes_take_what_was_counted() -> Result<(), Box<dyn std::error::Error>> {
         let networks = [
@@ -269,9 +296,15 @@ mod tests {
                         - 2 * batches.bytes(),
                 ];
                 for (counted, taken) in counted.into_iter().zip([evaluated, trained]) {
-                    assert!(counted <= taken && taken <= 4 * counted, "{text}: {counted} {taken}");
+                    assert!(
+                        counted <= taken && taken <= MOST * counted,
+                        "{text}: {counted} {taken}"
+                    );
                     visited += 1;
                 }
+                // A step on a whole batch leaves nothing, a part leaves something.
+                assert_eq!(experiment.memory_beyond(8, 9), 0);
+                assert!(experiment.memory_beyond(8, 1) > 0);
             }
         }
         assert_eq!(visited, 16);

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use candlewick::experiment::claims::RowOf;
 use candlewick::experiment::metric::{AnyMetric, Finished};
-use candlewick::experiment::{self, Machine, Tests};
+use candlewick::experiment::{self, Tests};
 use candlewick::run::{ClaimReport, MapReport};
 use rayon::prelude::*;
 
 use super::plan::Plan;
+use crate::arguments::ReproduceArguments;
 use crate::bars::Bars;
-use crate::estimate::Sharing;
 use crate::machine;
 
 /// A quantity of a run: table, row, seed, and the metric.
@@ -20,8 +20,7 @@ type Key = (String, String, u64, String);
 /// The reports of all claims and maps of the plan.
 pub(super) fn measure(
     plan: &Plan,
-    machine: &Machine,
-    sharing: Sharing,
+    arguments: &ReproduceArguments,
     bars: &Bars,
 ) -> Result<(Vec<ClaimReport>, Vec<MapReport>)> {
     let Tests { claims, maps } = &plan.tests;
@@ -41,6 +40,7 @@ pub(super) fn measure(
         return Ok(Default::default());
     }
     bars.say(&format!("measuring {} values", wanted.len()));
+    let machine = &machine::wanted(&arguments.machine)?;
     let value = |(key, metric): (Key, &AnyMetric)| -> Result<Option<(Key, f64)>> {
         let (table, row, seed, _) = &key;
         let Some(run) = plan.tested.get(&(table.clone(), row.clone(), *seed)) else {
@@ -52,7 +52,7 @@ pub(super) fn measure(
             .with_context(|| format!("{} of {table}, row {row}, seed {seed}", metric.name()))?;
         Ok(measured.map(|measured| (key, measured)))
     };
-    let pool = machine::pool(sharing.jobs * sharing.threads)?;
+    let pool = machine::pool(machine::threads(arguments.machine.threads))?;
     let wanted: Vec<_> = wanted.into_iter().collect();
     let values: Vec<Option<(Key, f64)>> =
         pool.install(|| wanted.into_par_iter().map(value).collect::<Result<_>>())?;

@@ -37,8 +37,8 @@ pub(super) struct Plan {
     pub(super) tests: Tests,
     /// The runs that decide the claims, by table, row and seed.
     pub(super) tested: BTreeMap<(String, String, u64), Planned>,
-    /// Whether this is less than the whole table.
-    partial: bool,
+    /// Whether less than the whole table was asked for.
+    part: bool,
 }
 
 impl Plan {
@@ -72,8 +72,8 @@ impl Plan {
                 tested.insert(key, planned(table, row, seed)?);
             }
         }
-        let partial = look || arguments.seeds.is_some() || !arguments.claims.is_empty();
-        Ok(Self { table, seeds, rows, tests, tested, partial })
+        let part = look || arguments.seeds.is_some() || !arguments.claims.is_empty();
+        Ok(Self { table, seeds, rows, tests, tested, part })
     }
 
     /// Every run once: seed by seed, so that every row has a run early on and method and baseline are trained in
@@ -112,10 +112,22 @@ impl Plan {
         format!("{id}: {title} ({what}, {scale} scale: {open} runs to train, {complete} complete)")
     }
 
-    /// Where the report is written: that of a part of the table never over that of the whole.
-    pub(super) fn folder(&self, arguments: &ReproduceArguments) -> PathBuf {
+    /// The run in that directory.
+    pub(super) fn run(&self, path: &Path) -> Result<&Planned> {
+        self.runs().into_iter().find(|run| run.path == path).ok_or_else(|| {
+            let (path, table) = (path.display(), &self.table.id);
+            exit::usage(format!(
+                "{path}: {table} as it is now has no run there; its recipes or its options are others than \
+                 those that were submitted"
+            ))
+        })
+    }
+
+    /// Where the report is written: that of a part of the table, or of some of its runs, never over that of the
+    /// whole.
+    pub(super) fn folder(&self, arguments: &ReproduceArguments, partial: bool) -> PathBuf {
         let whole = arguments.machine.runs_dir.join(&self.table.id).join(self.table.scale.name());
-        if self.partial { whole.join("partial") } else { whole }
+        if self.part || partial { whole.join("partial") } else { whole }
     }
 }
 

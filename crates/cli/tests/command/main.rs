@@ -13,6 +13,8 @@ mod recipes;
 mod reproduce;
 #[cfg(unix)]
 mod signals;
+#[cfg(unix)]
+mod slurm;
 
 use std::ffi::OsStr;
 use std::fs;
