@@ -255,6 +255,9 @@ pub(crate) struct ReproduceArguments {
     /// Trains only N epochs, for a quick look; the table says so
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) epochs: Option<u32>,
+    /// Divides every batch into S shards, each with batch statistics of its own; the table says so
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) shards: Option<u32>,
     /// Runs that are trained in parallel [default: one per thread at the demo scale on the CPU, else 1; with
     /// --launch slurm as many as the cluster takes]
     #[arg(long, value_name = "N")]
@@ -278,8 +281,10 @@ impl ReproduceArguments {
         let claims = self.claims.iter().map(|id| format!("--claim {id}"));
         let seeds = self.seeds.map(|seeds| format!("--seeds {seeds}"));
         let epochs = self.epochs.map(|epochs| format!("--epochs {epochs}"));
+        let shards = self.shards.map(|shards| format!("--shards {shards}"));
         let instructions = machine::instructions().map(|set| format!("--instructions {set}"));
-        rows.chain(claims).chain(seeds).chain(epochs).chain(instructions).collect()
+        let of_runs = seeds.into_iter().chain(epochs).chain(shards).chain(instructions);
+        rows.chain(claims).chain(of_runs).collect()
     }
 }
 

@@ -1,33 +1,53 @@
 //! This process as one of several ranks.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::{Arc, OnceLock};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use candlewick::core::simd;
 use candlewick::experiment::Experiment;
 use candlewick::ranks::{Alone, Communicator};
 
-use crate::{exit, machine};
+use crate::{exit, machine, stop};
 
-/// What tells a process which rank it is, by the launcher of OpenMPI and by that of MPICH.
-#[cfg(not(feature = "mpi"))]
+/// What tells a process how many ranks there are, by the launchers of OpenMPI and of MPICH.
 const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
 
 #[cfg(feature = "mpi")]
 static MPI: OnceLock<Arc<candlewick_mpi::Mpi>> = OnceLock::new();
 static OWN: OnceLock<Arc<dyn Communicator>> = OnceLock::new();
 
+/// Whether this process was started as one of several ranks, or as the only one of `mpirun -n 1`.
+pub(crate) fn is_started() -> bool {
+    SIZES.iter().any(|name| std::env::var_os(name).is_some())
+}
+
+/// Runs this command again, on so many ranks.
+pub(crate) fn start(ranks: u32) -> Result<ExitCode> {
+    if cfg!(not(feature = "mpi")) {
+        return Err(exit::usage("--launch mpi: this binary was built without the feature `mpi`"));
+    }
+    let program = std::env::current_exe().context("cannot find the path of this program")?;
+    let mut command = Command::new("mpirun");
+    command.args(["-n", &ranks.to_string()]).arg(program).args(std::env::args_os().skip(1));
+    // Signals of the terminal reach `mpirun` and all ranks, which end by themselves.
+    stop::listen()?;
+    let status = command.status().context(
+        "cannot start `mpirun`, which comes with OpenMPI and MPICH (Debian: openmpi-bin or mpich)",
+    )?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
 /// Connects this process to the others, if it was started as one of several.
 #[cfg(feature = "mpi")]
 pub(crate) fn connect() -> Result<()> {
     // MPI is not started for who is alone.
-    if ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"].iter().all(|name| std::env::var_os(name).is_none()) {
-        return Ok(());
+    if is_started() {
+        let mpi = Arc::new(candlewick_mpi::Mpi::start()?);
+        OWN.get_or_init(|| mpi.clone());
+        MPI.get_or_init(|| mpi);
     }
-    let mpi = Arc::new(candlewick_mpi::Mpi::start()?);
-    OWN.get_or_init(|| mpi.clone());
-    MPI.get_or_init(|| mpi);
     Ok(())
 }
 

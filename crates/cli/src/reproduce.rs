@@ -27,6 +27,9 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     };
     let how = &arguments.launch;
     how.check()?;
+    if let Some(ranks) = how.ranks.filter(|_| !ranks::is_started()) {
+        return ranks::start(ranks);
+    }
     let plan = Plan::new(id, arguments)?;
     let bars = Bars::new();
     machine::limit(threads(&plan.table, arguments).min(machine::threads(None)))?;
@@ -39,7 +42,7 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     }
     let open: Vec<&Planned> = planned.iter().copied().filter(|run| !run.is_complete()).collect();
     bars.say(&plan.words(open.len(), planned.len() - open.len()));
-    if how.launch == Launch::Local
+    if how.launch != Launch::Slurm
         && !how.collect
         && let Some(code) = train(&plan, &planned, &open, arguments, &bars)?
     {
@@ -88,7 +91,7 @@ fn train(
 /// Compute threads of this process, or CPUs of a task.
 fn threads(table: &Table, arguments: &ReproduceArguments) -> usize {
     match arguments.launch.launch {
-        Launch::Local => machine::threads(arguments.machine.threads),
+        Launch::Local | Launch::Mpi => machine::threads(arguments.machine.threads),
         Launch::Slurm => slurm::cpus(table, arguments.machine.threads),
     }
 }

@@ -122,7 +122,7 @@ pub(crate) fn train_all(
 ) -> Result<()> {
     // What is complete is for the first rank to say: the others may not see its files.
     let complete: Vec<u8> = runs.iter().map(|run| u8::from(run.is_complete())).collect();
-    let complete = ranks::communicator().broadcast(complete)?;
+    let complete = ranks::communicator().broadcast(&complete)?;
     let open = runs.iter().copied().zip(&complete).filter(|(_, complete)| **complete == 0);
     let open = open.map(|(run, _)| run);
     let queue: Mutex<VecDeque<&Planned>> = Mutex::new(open.collect());

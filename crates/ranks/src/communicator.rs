@@ -79,8 +79,8 @@ impl dyn Communicator + '_ {
     ///
     /// # Errors
     /// As [`exchange`](Communicator::exchange).
-    pub fn broadcast(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
-        let own = if self.rank() == 0 { &bytes[..] } else { &[] };
+    pub fn broadcast(&self, bytes: &[u8]) -> Result<Vec<u8>> {
+        let own = if self.rank() == 0 { bytes } else { &[] };
         Ok(self.gather(own)?.swap_remove(0))
     }
 

@@ -155,7 +155,7 @@ mod tests {
         assert!(
             outcomes.iter().all(|outcome| outcome.as_ref().unwrap_err().to_string() == message)
         );
-        let first = on_ranks(3, |own| own.broadcast(vec![7 + own.rank() as u8]));
+        let first = on_ranks(3, |own| own.broadcast(&[7 + own.rank() as u8]));
         assert!(first.iter().all(|bytes| *bytes == Ok(vec![7])));
     }
 }

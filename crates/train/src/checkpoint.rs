@@ -168,7 +168,7 @@ impl Checkpoint {
             return Ok(own);
         }
         let (path, bytes) = own.map(|own| (own.path, own.bytes)).unwrap_or_default();
-        let bytes = ranks.broadcast(bytes)?;
+        let bytes = ranks.broadcast(&bytes)?;
         (!bytes.is_empty()).then(|| Self::parse(&path, bytes)).transpose()
     }
 

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use candlewick_encode::{Batch, Loader};
 use candlewick_methods::{Methods, Moment, Outputs, Scores};
 use candlewick_network::{Census, Context, LayerObservation, Operations};
-use candlewick_neuron::Counts;
 use candlewick_ranks::{Communicator, Shards, numbers};
 use candlewick_run::{EvaluationMetrics, LayerMetrics, SynapticOperations};
 
@@ -14,7 +13,7 @@ use crate::divergence::Symptom;
 use crate::error::{Error, Result};
 use crate::loaders;
 use crate::model::Model;
-use crate::reduction::parts;
+use crate::shard::parts;
 
 /// The result of an evaluation.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +86,7 @@ pub fn evaluate(
     }
     let mut layers = model.take_observations();
     add_other_ranks(&mut layers, shards.communicator())?;
-    Ok(Some(Sums::over_shards(sums, shards)?.evaluation(time_steps, layers)))
+    Ok(Some(Sums::over_shards(&sums, shards)?.evaluation(time_steps, layers)))
 }
 
 /// Loads the weights of a checkpoint and evaluates them at each of `time_steps` (the time
@@ -157,7 +156,7 @@ impl Sums {
     }
 
     /// The sums over all shards, from those of the own ones.
-    fn over_shards(own: Vec<Self>, shards: &Shards) -> Result<Self> {
+    fn over_shards(own: &[Self], shards: &Shards) -> Result<Self> {
         let all = shards.gather(own.iter().map(Self::encode).collect())?;
         let steps = own[0].right.len();
         let mut total = Self { right: vec![0; steps], ..Self::default() };
@@ -231,8 +230,8 @@ fn add_other_ranks(layers: &mut [LayerObservation], ranks: &dyn Communicator) ->
     let mut values = Vec::new();
     for layer in &*layers {
         let census = layer.census.clone().unwrap_or_default();
-        let Counts { spikes, elements, .. } = layer.counts;
-        let counts = [spikes, elements, census.steps, census.spikes.len() as u64];
+        let counts = &layer.counts;
+        let counts = [counts.spikes, counts.elements, census.steps, census.spikes.len() as u64];
         values.extend(counts.iter().chain(&census.spikes).map(|&count| count as f64));
     }
     let all = ranks.gather(bytemuck::cast_slice(&values))?;

@@ -13,7 +13,8 @@ use crate::gradients::{Gradients, is_finite};
 use crate::loaders;
 use crate::model::Model;
 use crate::optimizer::Optimizer;
-use crate::reduction::{self, LayerActivity, Part, Reduction, ShardReport};
+use crate::reduction::Reduction;
+use crate::shard::{self, LayerActivity, Part, ShardReport};
 
 /// The settings of a step.
 #[derive(Clone, Copy, Debug)]
@@ -113,7 +114,7 @@ pub fn step_in_shards(
     settings: &StepSettings,
     reduction: &mut Reduction,
 ) -> Result<StepReport> {
-    let parts = reduction::parts(batch, reduction.shards())?;
+    let parts = shard::parts(batch, reduction.shards())?;
     let report = update(model, methods, optimizer, &parts, settings, reduction)?;
     methods.observe(&report.scores, &report.labels, &settings.moment);
     Ok(report)
@@ -154,7 +155,7 @@ pub(crate) fn update(
         for (number, part) in parts.iter().enumerate() {
             let last = number + 1 == parts.len();
             let found = if last && reduction.may_travel() {
-                reduction.while_running(parameters, part.weight, || run(part), gradients_of)?
+                reduction.while_running(parameters, part.weight, || run(part))?
             } else {
                 run(part)?
             };
@@ -186,11 +187,6 @@ pub(crate) fn update(
         layers: LayerActivity::mean(&reports),
         squared_norms,
     })
-}
-
-/// The gradients among what a shard has found.
-fn gradients_of(found: &Option<(ShardReport, Option<Gradients>)>) -> Option<&Gradients> {
-    found.as_ref()?.1.as_ref()
 }
 
 /// Runs the own shards of a batch, each on a thread of its own.

@@ -11,7 +11,8 @@ use candlewick_network::Context;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::optimizer::Optimizer;
-use crate::reduction::{Part, Reduction, halves};
+use crate::reduction::Reduction;
+use crate::shard::{Part, halves};
 use crate::step::{StepSettings, mixed_loss, update};
 
 /// Trials with the halves of a batch: a step on the first, the loss of the second.
@@ -21,7 +22,7 @@ pub(crate) struct Halves<'a> {
     optimizer: &'a mut Optimizer,
     settings: StepSettings,
     reduction: Reduction,
-    halves: Option<[Vec<Part>; 2]>,
+    parts: Option<[Vec<Part>; 2]>,
 }
 
 impl<'a> Halves<'a> {
@@ -34,10 +35,10 @@ impl<'a> Halves<'a> {
         settings: &StepSettings,
         reduction: &Reduction,
     ) -> Result<Self> {
-        let (halves, reduction) = (halves(batch, reduction.shards())?, reduction.another());
+        let (parts, reduction) = (halves(batch, reduction.shards())?, reduction.another());
         let context = Context { key: settings.context.key.named("search"), ..settings.context };
         let settings = StepSettings { context, ..*settings };
-        Ok(Self { model, methods, optimizer, settings, reduction, halves })
+        Ok(Self { model, methods, optimizer, settings, reduction, parts })
     }
 
     /// The loss of a part without a step.
@@ -51,7 +52,7 @@ impl<'a> Halves<'a> {
     }
 
     fn try_step(&mut self) -> Result<Option<f64>> {
-        let Some([first, second]) = &self.halves else { return Ok(None) };
+        let Some([first, second]) = &self.parts else { return Ok(None) };
         let parameters = self.model.parameters();
         let before = Before::new(parameters, self.optimizer)?;
         let outcome = update(

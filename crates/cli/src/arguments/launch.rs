@@ -12,6 +12,9 @@ pub(crate) struct LaunchArguments {
     /// Where the runs are trained
     #[arg(long, value_enum, default_value = "local")]
     pub(crate) launch: Launch,
+    /// With --launch mpi: the number of ranks, which divides that of the shards
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) ranks: Option<u32>,
     /// Trains and submits nothing: prints the table of the runs that are complete, and names the others
     #[arg(long)]
     pub(crate) collect: bool,
@@ -32,6 +35,11 @@ impl LaunchArguments {
     pub(crate) fn check(&self) -> Result<()> {
         let of_slurm =
             [("--dry-run", self.dry_run), ("--slurm-option", !self.slurm_options.is_empty())];
+        match (self.launch == Launch::Mpi, self.ranks) {
+            (true, None) => return Err(exit::usage("--launch mpi needs --ranks P")),
+            (false, Some(_)) => return Err(exit::usage("--ranks goes with --launch mpi")),
+            _ => {}
+        }
         match of_slurm.iter().find(|(_, given)| *given) {
             Some((name, _)) if self.launch != Launch::Slurm => {
                 Err(exit::usage(format!("{name} goes with --launch slurm")))
@@ -48,6 +56,9 @@ pub(crate) enum Launch {
     /// By a job array of Slurm: a task for each run that is neither complete nor in the queue, with
     /// --threads CPUs [default: 1 at the demo scale, else 8]; the same command submits again what was lost
     Slurm,
+    /// Here, each run by the ranks of MPI, which `mpirun` starts: they divide the shards of every batch among
+    /// themselves
+    Mpi,
 }
 
 /// An option of sbatch as it stands in a script, with its value.

@@ -49,7 +49,11 @@ impl Plan {
         if let Some(epochs) = arguments.epochs {
             shorten(&mut table, epochs);
         }
-        let look = !arguments.rows.is_empty() || arguments.epochs.is_some();
+        if let Some(shards) = arguments.shards {
+            divide(&mut table, shards);
+        }
+        let changed = arguments.epochs.is_some() || arguments.shards.is_some();
+        let look = !arguments.rows.is_empty() || changed;
         let tests = tests(&table, look, arguments)?;
         if !arguments.claims.is_empty() {
             table.rows.clear();
@@ -131,12 +135,13 @@ impl Plan {
     }
 }
 
-/// The claims that are tested with the table: none in a quick `look` at some rows or epochs.
+/// The claims that are tested with the table: none in a `look` at some rows, or at other trainings.
 fn tests(table: &Table, look: bool, arguments: &ReproduceArguments) -> Result<Tests> {
     if !table.tests_claims || look {
         if !arguments.claims.is_empty() {
-            let words =
-                format!("--claim goes with table-1 or {CLAIMS}, without --row and --epochs");
+            let words = format!(
+                "--claim goes with table-1 or {CLAIMS}, without --row, --epochs and --shards"
+            );
             return Err(exit::usage(words));
         }
         return Ok(Tests::default());
@@ -152,6 +157,16 @@ fn tests(table: &Table, look: bool, arguments: &ReproduceArguments) -> Result<Te
         tests.use_seeds(seeds);
     }
     Ok(tests)
+}
+
+/// Divides every batch into shards.
+fn divide(table: &mut Table, shards: u32) {
+    for row in &mut table.rows {
+        row.recipe.train.shards = shards as usize;
+    }
+    table.protocol.push(format!(
+        "Every batch is divided into {shards} shards on request: not the table's own protocol."
+    ));
 }
 
 /// Trains only `epochs` epochs, with the time steps of the last stage.

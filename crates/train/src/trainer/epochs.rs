@@ -339,7 +339,7 @@ pub(super) fn of_rank_0<T: Clone + Serialize + DeserializeOwned>(
         return Ok(own.clone());
     }
     let foreign = |error: serde_json::Error| candle_core::Error::wrap(error);
-    let bytes = ranks.broadcast(serde_json::to_vec(own).map_err(foreign)?)?;
+    let bytes = ranks.broadcast(&serde_json::to_vec(own).map_err(foreign)?)?;
     Ok(serde_json::from_slice(&bytes).map_err(foreign)?)
 }
 

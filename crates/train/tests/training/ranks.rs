@@ -200,7 +200,7 @@ fn a_training_resumes_on_another_number_of_ranks() -> Result<()> {
             let mut listener = StopAt { stop: &stop, moment, in_evaluation, epoch: 0 };
             let ended = run_on(before, &mut run, &mut listener, &stop, make)?;
             let expected = Ended::Interrupted {
-                epoch: if in_evaluation { 0 } else { 1 },
+                epoch: u32::from(!in_evaluation),
                 step: if in_evaluation { 4 } else { 2 },
             };
             assert!(ended.iter().all(|ended| *ended == expected), "{ended:?}");

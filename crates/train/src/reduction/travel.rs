@@ -1,0 +1,118 @@
+//! Gradients that travel to the other ranks while the backward pass still runs.
+
+use std::sync::mpsc::{Receiver, channel};
+
+use candle_core::{Tensor, TensorId};
+use candlewick_core::host;
+use candlewick_core::parameters::Parameters;
+use candlewick_network::watch_gradients;
+use candlewick_ranks::Shards;
+use rayon::prelude::*;
+
+use super::{Bucket, Reduction};
+use crate::error::{Error, Result};
+use crate::shard::Found;
+
+impl Reduction {
+    /// Whether the gradients of the last own shard may travel while its backward pass runs.
+    pub(crate) fn may_travel(&self) -> bool {
+        let several = self.shards.communicator().ranks() > 1;
+        several && !self.synchronized && self.travels != Some(false)
+    }
+
+    /// Runs the last own shard, of that weight, and sends its gradients to the other ranks as soon as they are
+    /// complete, bucket by bucket. In the first step they are only compared.
+    pub(crate) fn while_running(
+        &mut self,
+        parameters: &Parameters,
+        weight: f64,
+        run: impl FnOnce() -> Result<Found>,
+    ) -> Result<Found> {
+        let variables: Vec<TensorId> =
+            parameters.learned().map(|parameter| parameter.variable.as_tensor().id()).collect();
+        let learned = variables.len();
+        let (shown, arrives) = channel();
+        let rest = shown.clone();
+        let watcher = move |parameter: &Tensor, gradient: &Tensor| {
+            if let Some(index) = variables.iter().position(|id| *id == parameter.id()) {
+                // Who does not receive has failed, and says so itself.
+                let _ = shown.send((index, Some(gradient.detach())));
+            }
+        };
+        let (travels, shards, buckets) = (self.travels, &self.shards, &mut self.buckets);
+        let (found, early) = std::thread::scope(|scope| {
+            let exchange = scope.spawn(move || match travels {
+                Some(true) => travel(buckets, shards, weight, learned, &arrives),
+                _ => Ok(arrives.iter().collect()),
+            });
+            let found = watch_gradients(watcher, run)?;
+            // What was not shown follows; what was stays as it was.
+            for index in 0..learned {
+                let gradient = gradient_of(&found, index);
+                let _ = rest.send((index, gradient.cloned()));
+            }
+            drop(rest);
+            let early = exchange.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok::<_, Error>((found, early?))
+        })?;
+        let mut complete = true;
+        for (index, gradient) in early {
+            let last = gradient_of(&found, index);
+            complete &= same(gradient.as_ref(), last)?;
+        }
+        if self.travels.is_none() {
+            let [incomplete] = self.shards.communicator().any([!complete])?;
+            self.travels = Some(!incomplete);
+        } else if !complete {
+            return Err(Error::Core(candlewick_core::Error::Setting {
+                field: "gradient".into(),
+                expected: "the one that the network has shown".into(),
+                got: "another one".into(),
+            }));
+        }
+        Ok(found)
+    }
+}
+
+/// The gradient of learned parameter number `index`.
+fn gradient_of(found: &Found, index: usize) -> Option<&Tensor> {
+    found.as_ref()?.1.as_ref()?.get(index)
+}
+
+/// Adds the gradients of the last own shard to the buckets as they arrive, and sums each bucket over all ranks as
+/// soon as it is complete, from the last one on. What arrived first of each parameter comes back.
+fn travel(
+    buckets: &mut [Bucket],
+    shards: &Shards,
+    weight: f64,
+    learned: usize,
+    arrives: &Receiver<Arrival>,
+) -> Result<Vec<Arrival>> {
+    let mut found: Vec<Option<Option<Tensor>>> = vec![None; learned];
+    let mut open = buckets.iter_mut().rev().peekable();
+    for (index, gradient) in arrives {
+        found[index].get_or_insert(gradient);
+        let is_complete = |bucket: &&mut Bucket| {
+            bucket.parameters.iter().all(|(index, _)| found[*index].is_some())
+        };
+        while let Some(bucket) = open.next_if(is_complete) {
+            bucket.add(weight, |index| found[index].as_ref()?.as_ref())?;
+            bucket.total = Some(shards.sum(&mut bucket.fold)?);
+        }
+    }
+    let found = found.into_iter().enumerate();
+    Ok(found.filter_map(|(index, gradient)| Some((index, gradient?))).collect())
+}
+
+/// Number of a learned parameter, and the gradient with respect to it, if there is one.
+type Arrival = (usize, Option<Tensor>);
+
+/// Whether two gradients are equal; one that is not a number equals another.
+fn same(one: Option<&Tensor>, other: Option<&Tensor>) -> Result<bool> {
+    let (Some(one), Some(other)) = (one, other) else {
+        return Ok(one.is_some() == other.is_some());
+    };
+    let (one, other) = (host::read(one)?, host::read(other)?);
+    let equal = |(one, other): (&f32, &f32)| one == other || (one.is_nan() && other.is_nan());
+    Ok(one.len() == other.len() && one.par_iter().zip(&other[..]).all(equal))
+}
