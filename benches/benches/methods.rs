@@ -1,9 +1,15 @@
-//! What each training method costs: one training step of the convnet with the method against the
-//! plain step, measured alternately, as a ratio.
+//! What each training method costs: one training step with the method against the plain step, measured
+//! alternately, as a ratio.
 //!
-//! The network is 64C3-128C3-AP2-256C3-AP2-256C3-GAP-FC10 on 32×32 images, batch 32, T = 4. Weights are
-//! trained by SGD from the start on random images, so that firing rates are those of a young network.
-//! Arguments: names of methods to measure (default all), and `--rounds=N` (default 7).
+//! Weights are trained by SGD from the start on random images, so that firing rates are those of a young
+//! network. Arguments: names of methods to measure (default all), `--rounds=N` (default 7),
+//! `--net=NAME`, `--surrogate=rectangle`, and `--instructions=avx2` or `vectors`.
+//!
+//! | net | layers | input | batch | T |
+//! |---|---|---|---|---|
+//! | `convnet` (default) | 64C3-128C3-AP2-256C3-AP2-256C3-GAP-FC10 | 32×32 images | 32 | 4 |
+//! | `resnet-19` | ResNet-19 | 32×32 images | 8 | 4 |
+//! | `vggsnn` | VGGSNN | 48×48 frames of events | 8 | 10 |
 
 use std::error::Error;
 use std::time::Instant;
@@ -12,8 +18,10 @@ use candle_core::{Device, Tensor};
 use candlewick_core::Key;
 use candlewick_core::parameters::seeded;
 use candlewick_encode::Batch;
+use candlewick_kernels::simd::{self, Level};
 use candlewick_methods::{AnyMethod, Methods, Shortcut, ShortcutSchedule, Tet};
-use candlewick_network::{Features, Network, Spec};
+use candlewick_network::{Blueprint, Features, Network, ResNet19, Spec, VggSnn};
+use candlewick_surrogate::{Rectangle, Triangle};
 use candlewick_train::optimizer::Sgd;
 use candlewick_train::{Groups, Optimizer, StepSettings, step};
 
@@ -22,9 +30,59 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-const BATCH: usize = 32;
-const TIME_STEPS: usize = 4;
 const CLASSES: usize = 10;
+
+/// What is trained.
+#[derive(Clone, Debug)]
+struct Task {
+    net: String,
+    surrogate: String,
+}
+
+impl Task {
+    fn network(&self) -> Result<Blueprint<'static>> {
+        let network = match self.net.as_str() {
+            "convnet" => Network::of(Spec::default()),
+            "resnet-19" => Network::of(ResNet19::default()),
+            "vggsnn" => Network::of(VggSnn::default()),
+            other => return Err(format!("--net={other}: convnet, resnet-19 or vggsnn").into()),
+        };
+        match self.surrogate.as_str() {
+            "triangle" => Ok(network.surrogate(Triangle::default())),
+            "rectangle" => Ok(network.surrogate(Rectangle::default())),
+            other => Err(format!("--surrogate={other}: triangle or rectangle").into()),
+        }
+    }
+
+    /// Samples per batch and time steps.
+    fn size(&self) -> [usize; 2] {
+        match self.net.as_str() {
+            "convnet" => [32, 4],
+            "resnet-19" => [8, 4],
+            _ => [8, 10],
+        }
+    }
+
+    /// Random numbers: normal for images, counts of events for frames.
+    fn batch(&self) -> Result<(Features, Batch)> {
+        let [batch, time_steps] = self.size();
+        let events = self.net == "vggsnn";
+        let (time, side, channels) = if events { (time_steps, 48, 2) } else { (1, 32, 3) };
+        let mut stream = Key::new(2).stream();
+        let pixels = (0..time * batch * side * side * channels)
+            .map(|_| if events { stream.below(2) as f32 } else { stream.normal() })
+            .collect();
+        let labels: Vec<u32> = (0..batch).map(|_| stream.below(CLASSES as u32)).collect();
+        let batch = Batch {
+            input: Tensor::from_vec(pixels, (time, batch, side, side, channels), &Device::Cpu)?,
+            labels: Tensor::new(labels, &Device::Cpu)?,
+            indices: (0..batch).collect(),
+            mixed: None,
+            total: batch,
+        };
+        Ok((Features::Map { height: side, width: side, channels }, batch))
+    }
+}
 
 /// A network in training with its methods.
 struct Training {
@@ -33,37 +91,30 @@ struct Training {
     methods: Methods,
     optimizer: Optimizer,
     batch: Batch,
+    time_steps: usize,
     steps: u64,
 }
 
 impl Training {
-    fn new(name: &str, methods: Methods) -> Result<Self> {
-        let size = Features::Map { height: 32, width: 32, channels: 3 };
-        let network = Network::of(Spec::default()).methods(&methods).build(
+    fn new(task: &Task, name: &str, methods: Methods) -> Result<Self> {
+        let (size, batch) = task.batch()?;
+        let network = task.network()?.methods(&methods).build(
             size,
             CLASSES,
             seeded(&Device::Cpu, Key::new(1)),
         )?;
         let sgd = Sgd { learning_rate: 0.01, momentum: 0.9, weight_decay: 5e-4, ..Sgd::default() };
         let optimizer = Optimizer::new(&sgd.into(), Groups::default(), network.parameters())?;
-        let mut stream = Key::new(2).stream();
-        let pixels = (0..BATCH * 32 * 32 * 3).map(|_| stream.normal()).collect();
-        let labels: Vec<u32> = (0..BATCH).map(|_| stream.below(CLASSES as u32)).collect();
-        let batch = Batch {
-            input: Tensor::from_vec(pixels, (1, BATCH, 32, 32, 3), &Device::Cpu)?,
-            labels: Tensor::new(labels, &Device::Cpu)?,
-            indices: (0..BATCH).collect(),
-            mixed: None,
-            total: BATCH,
-        };
-        Ok(Self { name: name.to_owned(), network, methods, optimizer, batch, steps: 0 })
+        let [_, time_steps] = task.size();
+        let name = name.to_owned();
+        Ok(Self { name, network, methods, optimizer, batch, time_steps, steps: 0 })
     }
 
     /// One step as the training loop makes it, in seconds.
     fn step(&mut self) -> Result<f64> {
         let start = Instant::now();
         self.steps += 1;
-        let settings = StepSettings::new(TIME_STEPS, Key::new(3).at(self.steps));
+        let settings = StepSettings::new(self.time_steps, Key::new(3).at(self.steps));
         let Self { network, methods, optimizer, batch, .. } = self;
         step(network, methods, optimizer, batch, &settings)?;
         self.network.take_observations();
@@ -72,7 +123,7 @@ impl Training {
 }
 
 /// Each method alone, by its key in recipes, with the recipe's defaults.
-fn trainings(wanted: &[String]) -> Result<Vec<Training>> {
+fn trainings(task: &Task, wanted: &[String]) -> Result<Vec<Training>> {
     let evolutionary = Shortcut { schedule: ShortcutSchedule::Evolutionary, ..Shortcut::default() };
     let mut all = vec![
         ("tet".to_owned(), Methods::new().with(Tet::default())),
@@ -86,7 +137,7 @@ fn trainings(wanted: &[String]) -> Result<Vec<Training>> {
     }
     all.into_iter()
         .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name))
-        .map(|(name, methods)| Training::new(&name, methods))
+        .map(|(name, methods)| Training::new(task, &name, methods))
         .collect()
 }
 
@@ -99,17 +150,23 @@ fn median(values: &mut [f64]) -> f64 {
 fn main() -> Result<()> {
     let mut rounds = 7;
     let mut wanted = Vec::new();
+    let mut task = Task { net: "convnet".to_owned(), surrogate: "triangle".to_owned() };
     for argument in std::env::args().skip(1) {
-        match argument.strip_prefix("--rounds=") {
-            Some(number) => rounds = number.parse()?,
+        match argument.split_once('=') {
+            Some(("--rounds", number)) => rounds = number.parse()?,
+            Some(("--net", net)) => net.clone_into(&mut task.net),
+            Some(("--surrogate", surrogate)) => surrogate.clone_into(&mut task.surrogate),
+            Some(("--instructions", "avx2")) => simd::limit(Level::Avx2),
+            Some(("--instructions", "vectors")) => simd::limit(Level::Vectors),
             // cargo passes --bench to every bench.
-            None if argument.starts_with("--") => {}
-            None => wanted.push(argument),
+            _ if argument == "--bench" => {}
+            _ if argument.starts_with("--") => return Err(format!("{argument}?").into()),
+            _ => wanted.push(argument),
         }
     }
-    let mut baseline = Training::new("baseline", Methods::new())?;
+    let mut baseline = Training::new(&task, "baseline", Methods::new())?;
     println!("{:28} {:>9} {:>9} {:>9}  ratio to the plain step", "method", "ms", "plain ms", "");
-    for mut method in trainings(&wanted)? {
+    for mut method in trainings(&task, &wanted)? {
         // The first steps fill caches and give the memory allocator its sizes.
         baseline.step()?;
         method.step()?;

@@ -1,8 +1,10 @@
 //! Rules that change the weight gradient of a synaptic layer, such as scaling by local information.
 
 use std::fmt::{self, Debug};
+use std::ops::Range;
 
 use crate::Key;
+pub use candlewick_kernels::convolution::Shares;
 
 /// One of the two sides of a synaptic layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,15 +15,16 @@ pub enum Side {
     Post,
 }
 
-/// Correlates weighted sums of the input over time with sums of one side with the same weights:
-/// products summed over batch and space, in the shape of the layer's weight.
+/// Correlates traces of the input with traces of one side: products summed over batch and space, in the
+/// shape of the layer's weight. A trace is `r[t] = decay · r[t-1] + s[t]`.
 ///
-/// Takes the side, rows of one weight per time step, and the slice that receives the result,
-/// `[kernel_h, kernel_w, in, rows, out]`.
-pub type Coincide<'a> = &'a (dyn Fn(Side, &[Vec<f32>], &mut [f32]) + Sync);
+/// Takes the side, the decay, the steps whose traces are wanted, and what to call with the result,
+/// `[kernel_h, kernel_w, in, steps, out]`.
+pub type Coincide<'a> = &'a (dyn Fn(Side, f32, Range<usize>, &mut dyn FnMut(&[f32])) + Sync);
 
-/// Writes the gradient of one time step, given by its number, with respect to the weight.
-pub type OfStep<'a> = &'a (dyn Fn(usize, &mut [f32]) + Sync);
+/// Writes the gradient with respect to the weight in which each step counts by its shares; if there are
+/// those of one step only, they are the shares of all steps.
+pub type Shared<'a> = &'a (dyn Fn(Shares<'_>, &mut [f32]) + Sync);
 
 /// Writes the plain gradient with respect to the weight.
 pub type Plain<'a> = &'a (dyn Fn(&mut [f32]) + Sync);
@@ -37,8 +40,8 @@ pub struct WeightSite<'a> {
     pub same_shape: bool,
     /// How often both sides are active together.
     pub coincide: Coincide<'a>,
-    /// The gradient of each step, whose sum is the plain one.
-    pub of_step: OfStep<'a>,
+    /// The gradient in which each step counts by its shares.
+    pub shared: Shared<'a>,
     /// The plain gradient, which the rule changes.
     pub plain: Plain<'a>,
     /// The random stream of this training step and layer.

@@ -15,16 +15,20 @@
 //!
 //! In `dense/`, `sparse/` and `tiles/` there is a file for each pass. [`Conv2d::bias_gradient`] stands
 //! here, and [`Conv2d::coincidences`], which counts where inputs and outputs spike together, in
-//! `coincidences.rs`.
+//! `coincidences.rs`. [`Conv2d::shared_weight_gradient`] is the sparse gradient of the weight in which
+//! each step counts by [`Shares`].
 
 mod algorithm;
+mod axis;
 mod coincidences;
 mod dense;
+mod shares;
 mod sparse;
 mod tiles;
 mod winograd;
 
 pub use algorithm::{Activity, Algorithm};
+pub use shares::Shares;
 
 use crate::reduce::column_sums;
 use crate::spikes::Spikes;

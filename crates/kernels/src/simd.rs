@@ -87,21 +87,3 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
         _ => pulp::Arch::new().dispatch(kernel),
     }
 }
-
-/// As [`dispatch`], for kernels that count bits: an AVX-512 machine that can counts 512 at once.
-#[inline]
-pub fn dispatch_counting<K: Kernel>(kernel: K) -> K::Output {
-    #[cfg(target_arch = "x86_64")]
-    if matches!(limited_to(), Level::Vectors | Level::Best)
-        && pulp::x86::V4::is_available()
-        && is_x86_feature_detected!("avx512vpopcntdq")
-    {
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq")]
-        fn counting<K: Kernel>(kernel: K) -> K::Output {
-            kernel.call()
-        }
-        // SAFETY: the machine has these features, as was just asked.
-        return unsafe { counting(kernel) };
-    }
-    dispatch(kernel)
-}

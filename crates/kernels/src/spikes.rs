@@ -13,9 +13,9 @@ mod patterns;
 mod pool;
 
 pub use encode::SpikesError;
-pub(crate) use patterns::{PER_WORD, STEPS, for_each_pattern, pack_nibbles};
+pub(crate) use patterns::{LOWEST, PER_WORD, STEPS, for_each_pattern, pack_nibbles};
 
-use patterns::{LOWEST, any_of_four};
+use patterns::any_of_four;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -155,6 +155,11 @@ impl Spikes {
     /// Whether all values are 0 or 1 unit.
     pub fn is_binary(&self) -> bool {
         self.planes == 1
+    }
+
+    /// Bits that are 1.
+    pub(crate) fn bits(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
     /// Bytes of the bits.

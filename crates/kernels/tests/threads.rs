@@ -1,6 +1,6 @@
 //! The bits do not depend on the number of threads.
 
-use candlewick_kernels::convolution::Conv2d;
+use candlewick_kernels::convolution::{Conv2d, Shares};
 use candlewick_kernels::linear::Linear;
 use candlewick_kernels::normalization::{
     Gradients, Statistics, Through, normalize_gradient, statistics,
@@ -103,10 +103,14 @@ fn sparse_convolution() {
         });
         let fired: Vec<f32> = grad.iter().map(|&x| f32::from(x > 1.0)).collect();
         let fired = Spikes::binary([5, fired.len() / 5 / 70, 70], &fired).expect("spikes");
-        let weights = [vec![0.1, 0.2, 0.3, 0.4, 0.5], vec![1.0; 5]];
-        assert_same_bits("coincidences", || {
-            let size = weights.len() * shape.weight_len();
-            filled(size, |to| shape.coincidences(&spikes, &fired, &weights, to))
+        let coincide = |to: &mut [f32]| shape.coincidences(&spikes, &fired, 0.4, 0..5, to);
+        assert_same_bits("coincidences", || filled(5 * shape.weight_len(), coincide));
+        let values = normal("shares", 5 * shape.weight_len());
+        let shares = Shares { values: &values, scales: &[[0.9, 0.1]; 5] };
+        assert_same_bits("weight gradient of shares", || {
+            filled(shape.weight_len(), |to| {
+                shape.shared_weight_gradient(&spikes, &grad, shares, to);
+            })
         });
     }
 }

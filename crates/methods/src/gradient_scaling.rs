@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use candlewick_core::weight_rule::{Side, WeightGradientRule, WeightSite};
+use candlewick_core::weight_rule::{Shares, Side, WeightGradientRule, WeightSite};
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -88,17 +89,6 @@ impl Method for GradientScaling {
 /// e⁻¹: the traces' decay per step.
 const DECAY: f32 = 0.367_879_45;
 
-/// The weights with which the spikes of each step stand in the trace `r[t]`: e⁻⁽ᵗ⁻ᵏ⁾ for k ≤ t.
-fn weights_of_trace(t: usize, time_steps: usize) -> Vec<f32> {
-    let mut weights = vec![0.0; time_steps];
-    let mut weight = 1.0;
-    for slot in weights[..=t].iter_mut().rev() {
-        *slot = weight;
-        weight *= DECAY;
-    }
-    weights
-}
-
 impl WeightGradientRule for GradientScaling {
     fn weight_gradient(&self, site: WeightSite<'_>, gradient: &mut [f32]) {
         let side = match self.post_source {
@@ -109,40 +99,47 @@ impl WeightGradientRule for GradientScaling {
                 return;
             }
         };
-        let time_steps = site.time_steps;
-        let traces: Vec<Vec<f32>> = match self.trace_time {
-            TraceTime::Step => (0..time_steps).map(|t| weights_of_trace(t, time_steps)).collect(),
-            TraceTime::Final => vec![weights_of_trace(time_steps - 1, time_steps)],
+        let steps = match self.trace_time {
+            TraceTime::Step => 0..site.time_steps,
+            TraceTime::Final => site.time_steps - 1..site.time_steps,
         };
-        let mut coincidences = vec![0.0; gradient.len() * traces.len()];
-        (site.coincide)(side, &traces, &mut coincidences);
-        // What stands in the trace of number `row`, weight row by weight row.
-        let row_length = traces.len() * site.outputs;
-        let of_trace = |row: usize| {
-            let rows = coincidences.chunks_exact(row_length);
-            rows.map(move |rows| &rows[row * site.outputs..][..site.outputs])
-        };
-        gradient.fill(0.0);
-        let mut of_the_step = vec![0.0; gradient.len()];
-        for t in 0..time_steps {
-            (site.of_step)(t, &mut of_the_step);
-            let row = t.min(traces.len() - 1);
-            let largest = of_trace(row).flatten().fold(0.0, |most: f32, &h| most.max(h));
+        let row = steps.len() * site.outputs;
+        let scale = |most: f32| {
             // Traces that never meet leave the gradient as it is.
-            let (constant, factor) =
-                if largest > 0.0 { (1.0 - self.alpha, self.alpha / largest) } else { (1.0, 0.0) };
-            let rows = gradient.chunks_exact_mut(site.outputs).zip(of_trace(row));
-            for ((sums, h), parts) in rows.zip(of_the_step.chunks_exact(site.outputs)) {
-                for ((sum, part), h) in sums.iter_mut().zip(parts).zip(h) {
-                    *sum += part * (constant + factor * h);
-                }
-            }
-        }
+            if most > 0.0 { [1.0 - self.alpha, self.alpha / most] } else { [1.0, 0.0] }
+        };
+        (site.coincide)(side, DECAY, steps, &mut |values| {
+            let most = largest(values, row, site.outputs);
+            let scales: Vec<[f32; 2]> = most.into_iter().map(scale).collect();
+            (site.shared)(Shares { values, scales: &scales }, gradient);
+        });
     }
+}
+
+/// The largest value of each step, in rows of steps of `outputs` values that are not negative.
+fn largest(values: &[f32], row: usize, outputs: usize) -> Vec<f32> {
+    const ROWS: usize = 64;
+    let of_rows = |rows: &[f32]| {
+        let mut most = vec![0.0_f32; row];
+        for row in rows.chunks_exact(row) {
+            most.iter_mut().zip(row).for_each(|(most, value)| *most = most.max(*value));
+        }
+        most
+    };
+    let most = values.par_chunks(ROWS * row).map(of_rows).reduce(
+        || vec![0.0; row],
+        |mut most, other| {
+            most.iter_mut().zip(other).for_each(|(most, value)| *most = most.max(value));
+            most
+        },
+    );
+    most.chunks_exact(outputs).map(|most| most.iter().fold(0.0, |most, &h| h.max(most))).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use candlewick_core::Key;
 
     use super::*;
@@ -153,17 +150,27 @@ mod tests {
     #[test]
     fn a_synapse_that_caused_the_spike_keeps_its_gradient() {
         let (pre, post, grad) = ([1.0, 0.0, 0.0, 1.0], [0.0, 1.0], [2.0, 3.0]);
-        let coincide = |side: Side, weights: &[Vec<f32>], out: &mut [f32]| {
-            assert_eq!(side, Side::Post);
-            for (out, (input, weights)) in
-                out.iter_mut().zip((0..2).flat_map(|input| weights.iter().map(move |w| (input, w))))
-            {
-                let before = weights[0] * pre[input] + weights[1] * pre[2 + input];
-                *out = before * (weights[0] * post[0] + weights[1] * post[1]);
+        let coincide =
+            |side: Side, decay: f32, steps: Range<usize>, body: &mut dyn FnMut(&[f32])| {
+                assert_eq!(side, Side::Post);
+                let trace = |spikes: [f32; 2], t: usize| match t {
+                    0 => spikes[0],
+                    _ => decay * spikes[0] + spikes[1],
+                };
+                let inputs = (0..2).flat_map(|input| steps.clone().map(move |t| (input, t)));
+                let both = |(input, t)| trace([pre[input], pre[2 + input]], t) * trace(post, t);
+                body(&inputs.map(both).collect::<Vec<f32>>());
+            };
+        let shared = |shares: Shares<'_>, out: &mut [f32]| {
+            let rows = shares.scales.len();
+            for (input, out) in out.iter_mut().enumerate() {
+                let share = |t: usize| {
+                    let row = t.min(rows - 1);
+                    shares.scales[row][0]
+                        + shares.scales[row][1] * shares.values[input * rows + row]
+                };
+                *out = (0..2).map(|t| pre[2 * t + input] * grad[t] * share(t)).sum();
             }
-        };
-        let of_step = |t: usize, out: &mut [f32]| {
-            out.copy_from_slice(&[pre[2 * t] * grad[t], pre[2 * t + 1] * grad[t]]);
         };
         let plain = |out: &mut [f32]| out.copy_from_slice(&grad);
         let site = WeightSite {
@@ -171,7 +178,7 @@ mod tests {
             outputs: 1,
             same_shape: false,
             coincide: &coincide,
-            of_step: &of_step,
+            shared: &shared,
             plain: &plain,
             key: Key::new(0),
         };

@@ -1,11 +1,12 @@
 //! Laws of the mathematics of losses and methods, and the pitfalls of the papers.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor, Var};
 use candlewick_core::gradient_check::largest_difference;
 use candlewick_core::parameters::{Scope, seeded};
-use candlewick_core::weight_rule::{Side, WeightGradientRule, WeightSite};
+use candlewick_core::weight_rule::{Shares, Side, WeightGradientRule, WeightSite};
 use candlewick_core::{Key, Result};
 use candlewick_kernels::simd::{Level, limit};
 use candlewick_neuron::{Lif, Settings};
@@ -242,9 +243,16 @@ fn gradient_scaling_stays_in_its_range() {
     let (pre, post) = (spikes(inputs), spikes(outputs));
     let silent = vec![0.0; time_steps * outputs];
     // The gradient with respect to the output is 1 everywhere.
-    let of_step = |t: usize, out: &mut [f32]| {
-        for (out, pre) in out.chunks_mut(outputs).zip(&pre[t * inputs..]) {
-            out.fill(*pre);
+    let shared = |shares: Shares<'_>, out: &mut [f32]| {
+        let rows = shares.scales.len();
+        for (index, out) in out.iter_mut().enumerate() {
+            let (input, output) = (index / outputs, index % outputs);
+            let part = |t: usize| {
+                let row = t.min(rows - 1);
+                let value = shares.values[(input * rows + row) * outputs + output];
+                pre[t * inputs + input] * (shares.scales[row][0] + shares.scales[row][1] * value)
+            };
+            *out = (0..time_steps).map(part).sum();
         }
     };
     let plain = |out: &mut [f32]| {
@@ -258,27 +266,26 @@ fn gradient_scaling_stays_in_its_range() {
             let rule = GradientScaling { alpha: 0.3, post_source, trace_time };
             let run = |rule: &GradientScaling, post: &[f32]| {
                 let mut gradient = vec![0.0; inputs * outputs];
-                let coincide = |_: Side, weights: &[Vec<f32>], out: &mut [f32]| {
-                    let rows = weights.len();
-                    for (row, weights) in weights.iter().enumerate() {
-                        let sum = |spikes: &[f32], count: usize, neuron: usize| -> f32 {
-                            let steps = spikes.chunks(count).zip(weights);
-                            steps.map(|(spikes, weight)| weight * spikes[neuron]).sum()
+                let coincide =
+                    |_: Side, decay: f32, steps: Range<usize>, body: &mut dyn FnMut(&[f32])| {
+                        let mut all = vec![0.0; inputs * steps.len() * outputs];
+                        let trace = |spikes: &[f32], count: usize, neuron: usize, t: usize| {
+                            let spikes = spikes.chunks(count).take(t + 1);
+                            spikes.fold(0.0, |trace, spikes| decay * trace + spikes[neuron])
                         };
-                        for i in 0..inputs {
-                            for o in 0..outputs {
-                                out[(i * rows + row) * outputs + o] =
-                                    sum(&pre, inputs, i) * sum(post, outputs, o);
-                            }
+                        for (index, out) in all.iter_mut().enumerate() {
+                            let (row, o) = (index / outputs, index % outputs);
+                            let (i, t) = (row / steps.len(), steps.start + row % steps.len());
+                            *out = trace(&pre, inputs, i, t) * trace(post, outputs, o, t);
                         }
-                    }
-                };
+                        body(&all);
+                    };
                 let site = WeightSite {
                     time_steps,
                     outputs,
                     same_shape: false,
                     coincide: &coincide,
-                    of_step: &of_step,
+                    shared: &shared,
                     plain: &plain,
                     key: Key::new(0),
                 };
@@ -309,8 +316,8 @@ fn a_mask_on_weights_rescales_by_its_own_probability() {
             time_steps: 1,
             outputs: 1,
             same_shape: true,
-            coincide: &|_, _, _| {},
-            of_step: &|_, _| {},
+            coincide: &|_, _, _, _| {},
+            shared: &|_, _| {},
             plain: &|gradient| gradient.fill(1.0),
             key: Key::new(3),
         };

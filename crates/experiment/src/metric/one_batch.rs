@@ -87,21 +87,17 @@ impl WeightGradientRule for Observer {
             Some(rule) => rule.weight_gradient(site, gradient),
             None => (site.plain)(gradient),
         }
-        // One row per step, of that step alone.
-        let steps = site.time_steps;
-        let rows: Vec<Vec<f32>> = (0..steps)
-            .map(|t| (0..steps).map(|step| if step == t { 1.0 } else { 0.0 }).collect())
-            .collect();
-        let mut of_steps = vec![0.0; gradient.len() * steps];
-        (site.coincide)(Side::Post, &rows, &mut of_steps);
+        // Without a decay, a trace is the spike of its step.
+        let (steps, outputs) = (site.time_steps, site.outputs);
         let mut together = vec![0.0; gradient.len()];
-        for (sums, steps) in
-            together.chunks_exact_mut(site.outputs).zip(of_steps.chunks_exact(site.outputs * steps))
-        {
-            for step in steps.chunks_exact(site.outputs) {
-                sums.iter_mut().zip(step).for_each(|(sum, count)| *sum += f64::from(*count));
+        (site.coincide)(Side::Post, 0.0, 0..steps, &mut |of_steps| {
+            let rows = together.chunks_exact_mut(outputs);
+            for (sums, steps) in rows.zip(of_steps.chunks_exact(outputs * steps)) {
+                for step in steps.chunks_exact(outputs) {
+                    sums.iter_mut().zip(step).for_each(|(sum, count)| *sum += f64::from(*count));
+                }
             }
-        }
+        });
         let most = together.iter().fold(0.0, |most: f64, count| most.max(*count));
         let size = |value: &f32| f64::from(value.abs());
         let all: f64 = gradient.iter().map(size).sum();

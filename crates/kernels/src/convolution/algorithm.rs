@@ -57,6 +57,12 @@ impl Spikes {
             union_density: self.union_density(),
         }
     }
+
+    /// The same of a single step, on average.
+    pub fn activity_of_a_step(&self) -> Activity {
+        let union_density = self.bits() as f64 / self.len().max(1) as f64;
+        Activity { time_steps: 1, planes: self.planes(), union_density }
+    }
 }
 
 /// Cycles per multiply-add of vectors in a dense product.

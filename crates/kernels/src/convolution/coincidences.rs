@@ -1,279 +1,224 @@
-//! How often the inputs and the outputs of a layer spike at the same places, by counting bits.
+//! How much the inputs and the outputs of a layer spike together.
 //!
-//! For a synapse and two steps that is the number of output pixels where both of its ends have a bit:
-//! 64 pixels are one `and` and one population count, whatever the firing rates.
-//! Bits are stored by pixel, with channels side by side, so blocks of 64 pixels are transposed first.
+//! The product of two traces is a weighted sum of counts: at how many output pixels the two ends of a
+//! synapse have a bit, for each pair of steps.
+//! For each input channel and step there is a list of the pixels where it spikes; the bits of the
+//! outputs at these pixels, of all output channels and of four steps, are counted side by side
+//! ([`Counts`]).
+//! The same list serves all taps, which differ by a shift in the table of the outputs only; zeros
+//! around the image make up for pixels without a partner.
+mod counts;
+mod lists;
 
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
-use crate::simd::{Kernel, dispatch_counting};
+use crate::simd::vector::with_vectors;
 use crate::spikes::{PER_WORD, STEPS, Spikes};
+use counts::Counts;
+use lists::{Lists, Places, Site};
+use pulp::bytemuck::cast_slice_mut;
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Bits of a word.
-const BITS: usize = u64::BITS as usize;
-/// Words of pixels per block, whose counts are added up in registers.
-const WORDS: usize = 32;
-/// In place of an input pixel: outside of the image.
-const NONE: u32 = u32::MAX;
-/// Output channels that are counted at once.
-const LANES: usize = 8;
-
-/// The bits of one input channel of a block, by word and step.
-type Pre = [[u64; STEPS]; WORDS];
-/// The bits of some output channels of a block, by word, step and channel.
-type Post = [[[u64; LANES]; STEPS]; WORDS];
+/// Bytes of a cache line, which no vector is longer than.
+const LINE: usize = 64;
 
 impl Conv2d {
-    /// Correlates sums of the input's steps with sums of the output's steps, in the shape of the
-    /// weight: for each row of `weights`, which has one weight per time step, both sums are by that row.
+    /// Correlates the traces of the input's spikes with those of the output's, in the shape of the
+    /// weight: products summed over batch and space. A trace is `r[t] = decay · r[t-1] + s[t]`.
     ///
-    /// `out` is `[kernel_h, kernel_w, in, rows, out]`. `self.images` counts time steps times batch.
+    /// `out` is `[kernel_h, kernel_w, in, steps, out]`, for the traces of some of the steps.
+    /// `self.images` counts time steps times batch.
     /// Counts are exact; they are weighted and added in `f32`, in an order that depends on the shapes
     /// alone.
     ///
     /// # Panics
-    /// If the spikes, a row or `out` do not have the number of elements of their shape, or a stride is
-    /// 0.
-    pub fn coincidences(&self, pre: &Spikes, post: &Spikes, weights: &[Vec<f32>], out: &mut [f32]) {
+    /// If the spikes or `out` do not have the number of elements of their shape, there are no such
+    /// steps, or a stride is 0.
+    pub fn coincidences(
+        &self,
+        pre: &Spikes,
+        post: &Spikes,
+        decay: f32,
+        steps: Range<usize>,
+        out: &mut [f32],
+    ) {
         self.check_spikes(pre);
+        assert!(self.stride[0] > 0 && self.stride[1] > 0, "the stride of a convolution is 0");
         let [height, width] = self.output_size();
         let time_steps = pre.shape()[0];
         let pixels = self.images / time_steps.max(1) * height * width;
         assert_eq!(post.shape(), [time_steps, pixels, self.out_channels], "shape of the output");
-        assert!(weights.iter().all(|row| row.len() == time_steps), "a weight per time step");
-        assert_eq!(out.len(), self.weight_len() * weights.len(), "elements of the coincidences");
+        assert!(steps.start <= steps.end && steps.end <= time_steps, "steps {steps:?}");
+        assert_eq!(out.len(), self.weight_len() * steps.len(), "elements of the coincidences");
         if out.is_empty() {
             return;
         }
-        let panels = Panels::new(post, pixels);
-        let row = weights.len() * self.out_channels;
-        out.par_chunks_mut(self.in_channels * row).enumerate().for_each(|(tap, out)| {
-            let inputs = self.inputs_of_tap(tap, self.images / time_steps);
-            out.par_chunks_mut(PER_WORD * row).enumerate().for_each(|(word, out)| {
-                let task = Task { pre, post, weights, panels: &panels, inputs: &inputs, word, out };
-                let size = PER_WORD * weights.len() * panels.channels();
-                with_floats(size, |sums| dispatch_counting(Count { task, sums }));
+        let places = Places::new(self, self.images / time_steps);
+        if places.count() == 0 || post.is_empty() {
+            out.fill(0.0);
+            return;
+        }
+        let lists = Lists::of_all(&places, pre);
+        let powers = std::iter::successors(Some(1.0), |power| Some(power * decay));
+        let powers: Vec<f32> = powers.take(time_steps.max(2)).collect();
+        let row = steps.len() * self.out_channels;
+        Table::with(&places, post, |table| {
+            out.par_chunks_mut(self.in_channels * row).enumerate().for_each(|(tap, out)| {
+                out.par_chunks_mut(PER_WORD * row).enumerate().for_each(|(word, out)| {
+                    let site = places.of_tap(tap);
+                    let lists = lists.iter().skip(word).step_by(pre.words_per_row());
+                    let lists: Vec<&Lists> = lists.collect();
+                    with_floats(steps.len() * table.channels(), |sums| {
+                        let (lists, powers, steps) = (&lists[..], &powers[..], steps.clone());
+                        let task = Task { pre, post, table, lists, site, powers, steps, sums, out };
+                        with_vectors(task);
+                    });
+                });
             });
         });
     }
+}
 
-    /// The input pixel that a tap sees from each output pixel of `images`; [`NONE`] around them.
-    fn inputs_of_tap(&self, tap: usize, images: usize) -> Vec<u32> {
-        let [height, width] = self.output_size();
-        let [down, right] = [tap / self.kernel[1], tap % self.kernel[1]];
-        let area = self.height * self.width;
-        let mut inputs = Vec::with_capacity(images * height * width);
-        for image in 0..images {
-            for y in 0..height {
-                let row = (y * self.stride[0] + down).wrapping_sub(self.padding[0]);
-                for x in 0..width {
-                    let column = (x * self.stride[1] + right).wrapping_sub(self.padding[1]);
-                    let inside = row < self.height && column < self.width;
-                    let pixel = || (image * area + row * self.width + column) as u32;
-                    inputs.push(if inside { pixel() } else { NONE });
-                }
+/// The bits of the outputs at all places.
+struct Table<'a> {
+    places: usize,
+    /// Words of a place: one vector.
+    words: usize,
+    /// Vectors that hold all channels.
+    panels: usize,
+    /// `[groups, planes, panels, places, words]`.
+    bits: &'a [u64],
+}
+
+impl Table<'_> {
+    /// Calls `body` with the table of the outputs.
+    fn with(places: &Places, post: &Spikes, body: impl FnOnce(&Table<'_>)) {
+        struct Words;
+        impl WithSimd for Words {
+            type Output = usize;
+
+            fn with_simd<S: Simd>(self, _: S) -> usize {
+                S::U64_LANES
             }
         }
-        inputs
-    }
-}
-
-/// The bits of the outputs, ready to be counted.
-struct Panels {
-    pixels: usize,
-    /// Groups of [`LANES`] channels.
-    lanes: usize,
-    /// Planes of all groups of steps.
-    rows: usize,
-    /// `[blocks, rows, lanes]`.
-    bits: Vec<Post>,
-}
-
-impl Panels {
-    fn new(post: &Spikes, pixels: usize) -> Self {
-        let lanes = post.words_per_row() * PER_WORD / LANES;
-        let rows = post.rows_per_pixel();
-        let blocks = pixels.div_ceil(WORDS * BITS);
-        let mut bits = vec![[[[0; LANES]; STEPS]; WORDS]; blocks * rows * lanes];
-        bits.par_chunks_mut(rows * lanes).enumerate().for_each(|(block, panels)| {
-            for (row, panels) in panels.chunks_exact_mut(lanes).enumerate() {
-                for word in 0..lanes * LANES / PER_WORD {
-                    for (slot, range) in words_of(block, pixels).enumerate() {
-                        let bits = transposed(range.map(|pixel| post.word(row, pixel, word)));
-                        for (channel, bits) in bits.as_chunks::<STEPS>().0.iter().enumerate() {
-                            let channel = word * PER_WORD + channel;
-                            let panel = &mut panels[channel / LANES][slot];
-                            for (step, &bits) in panel.iter_mut().zip(bits) {
-                                step[channel % LANES] = bits;
-                            }
+        let words = with_vectors(Words);
+        let panels = post.words_per_row().div_ceil(words);
+        let image = places.per_image();
+        let size = places.count() * words;
+        let length = post.rows_per_pixel() * panels * size;
+        with_floats(2 * length, |bits| {
+            let bits: &mut [u64] = cast_slice_mut(bits);
+            bits.par_chunks_mut(size).enumerate().for_each(|(index, bits)| {
+                let (row, first) = (index / panels, index % panels * words);
+                let count = words.min(post.words_per_row() - first);
+                bits.par_chunks_mut(image * words).enumerate().for_each(|(image, bits)| {
+                    bits.fill(0);
+                    for (place, pixel) in places.outputs(image) {
+                        let bits = &mut bits[place * words..][..count];
+                        for (word, bits) in bits.iter_mut().enumerate() {
+                            *bits = post.word(row, pixel, first + word);
                         }
                     }
-                }
-            }
+                });
+            });
+            body(&Table { places: places.count(), words, panels, bits });
         });
-        Self { pixels, lanes, rows, bits }
     }
 
-    /// Channels, with those that fill the last lanes.
+    /// The vectors of a plane of a group of steps, of the channels of a panel.
+    fn of(&self, row: usize, panel: usize) -> &[u64] {
+        let size = self.places * self.words;
+        &self.bits[(row * self.panels + panel) * size..][..size]
+    }
+
+    /// Channels of a panel, with those that fill the last one.
     fn channels(&self) -> usize {
-        self.lanes * LANES
+        self.words * PER_WORD
     }
-}
-
-/// The pixels of the words of a block.
-fn words_of(block: usize, pixels: usize) -> impl Iterator<Item = Range<usize>> {
-    let first = block * WORDS * BITS;
-    let last = pixels.min(first + WORDS * BITS);
-    (first..last).step_by(BITS).map(move |start| start..last.min(start + BITS))
-}
-
-/// Some words as rows of bits, exchanged with its columns: bit p of word b is bit b of word p.
-#[inline(always)]
-fn transposed(words: impl Iterator<Item = u64>) -> [u64; BITS] {
-    let mut bits = [0; BITS];
-    for (slot, word) in bits.iter_mut().zip(words) {
-        *slot = word;
-    }
-    let mut mask = u64::MAX >> 32;
-    let mut width = BITS / 2;
-    while width > 0 {
-        for pair in bits.chunks_exact_mut(2 * width) {
-            let (low, high) = pair.split_at_mut(width);
-            for (low, high) in low.iter_mut().zip(high) {
-                let exchanged = (*low >> width ^ *high) & mask;
-                *low ^= exchanged << width;
-                *high ^= exchanged;
-            }
-        }
-        width /= 2;
-        mask ^= mask << width;
-    }
-    bits
 }
 
 /// The coincidences of one tap with the input channels of one word.
 struct Task<'a> {
     pre: &'a Spikes,
     post: &'a Spikes,
-    weights: &'a [Vec<f32>],
-    panels: &'a Panels,
-    /// See [`Conv2d::inputs_of_tap`].
-    inputs: &'a [u32],
-    word: usize,
-    /// `[in, rows, out]`.
+    table: &'a Table<'a>,
+    /// The lists of the word, part by part.
+    lists: &'a [&'a Lists],
+    site: Site,
+    /// Of the decay, the zeroth first.
+    powers: &'a [f32],
+    steps: Range<usize>,
+    /// Room for `[steps, channels of a panel]`.
+    sums: &'a mut [f32],
+    /// `[in, steps, out]`.
     out: &'a mut [f32],
 }
 
-struct Count<'a> {
-    task: Task<'a>,
-    /// Room for `[PER_WORD, rows, channels]`.
-    sums: &'a mut [f32],
-}
-
-impl Kernel for Count<'_> {
+impl WithSimd for Task<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
-        let Self { task, sums } = self;
-        let Task { pre, post, weights, panels, inputs, word, out } = task;
-        let results = weights.len();
-        let width = panels.channels();
-        sums.fill(0.0);
-        let mut bits: [Pre; PER_WORD] = [[[0; STEPS]; WORDS]; PER_WORD];
-        for block in 0..panels.pixels.div_ceil(WORDS * BITS) {
-            for pre_row in 0..pre.rows_per_pixel() {
-                let mut used = 0;
-                for (slot, range) in words_of(block, panels.pixels).enumerate() {
-                    let words = inputs[range].iter().map(|&pixel| match pixel {
-                        NONE => 0,
-                        pixel => pre.word(pre_row, pixel as usize, word),
-                    });
-                    let transposed = transposed(words);
-                    for (bits, steps) in bits.iter_mut().zip(transposed.as_chunks().0) {
-                        bits[slot] = *steps;
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let outputs = self.post.channels();
+        let out = std::mem::take(&mut self.out);
+        out.fill(0.0);
+        for lists in self.lists {
+            for (channel, out) in out.chunks_exact_mut(self.steps.len() * outputs).enumerate() {
+                for panel in 0..self.table.panels {
+                    self.sum(simd, lists, channel, panel);
+                    let first = panel * self.table.channels();
+                    let count = self.table.channels().min(outputs - first);
+                    let sums = self.sums.chunks_exact(self.table.channels());
+                    for (out, sums) in out.chunks_exact_mut(outputs).zip(sums) {
+                        counts::add_in_order(sums, &mut out[first..first + count]);
                     }
-                    used = slot + 1;
                 }
-                for post_row in 0..panels.rows {
-                    let products = products(weights, [(pre, pre_row), (post, post_row)]);
-                    let first = (block * panels.rows + post_row) * panels.lanes;
-                    let panels = &panels.bits[first..first + panels.lanes];
-                    for (lane, panel) in panels.iter().enumerate() {
-                        for (channel, bits) in bits.iter().enumerate() {
-                            let counts = count(&bits[..used], &panel[..used]);
-                            let sums = &mut sums[channel * results * width..][..results * width];
-                            for &(row, ref products) in &products {
-                                let first = row * width + lane * LANES;
-                                add(&counts, products, &mut sums[first..first + LANES]);
+            }
+        }
+    }
+}
+
+impl Task<'_> {
+    /// Writes the sums of an input channel with the output channels of a panel, in the places of some
+    /// lists.
+    #[inline(always)]
+    fn sum<S: Simd>(&mut self, simd: S, lists: &Lists, channel: usize, panel: usize) {
+        let Self { pre, post, table, site, powers, .. } = *self;
+        let channels = table.channels();
+        self.sums.fill(0.0);
+        let mut counts = Counts::<S>::new(simd);
+        for t in 0..pre.shape()[0] {
+            if lists.are_empty(site.class, channel, t) {
+                continue;
+            }
+            // The trace of the outputs where the input spikes in step `t`.
+            let mut trace = [0.0; LINE / size_of::<u64>() * PER_WORD];
+            for group in 0..post.groups() {
+                let mut of_steps = [[0.0; LINE / size_of::<u64>() * PER_WORD]; STEPS];
+                for (row, plane) in (group * post.planes()..).zip(0..post.planes()) {
+                    let bits = &table.of(row, panel)[site.shift * table.words..];
+                    for pre_plane in 0..pre.planes() {
+                        let worth = pre.weight_of(pre_plane) * post.weight_of(plane);
+                        for places in lists.of(site.class, channel, t, pre_plane) {
+                            counts.count(simd, bits, places);
+                            for (step, sums) in of_steps.iter_mut().enumerate() {
+                                counts.add(step, worth, &mut sums[..channels]);
                             }
                         }
                     }
                 }
-            }
-        }
-        let channels = post.shape()[2];
-        for (out, sums) in out.chunks_exact_mut(channels).zip(sums.chunks_exact(width)) {
-            out.copy_from_slice(&sums[..channels]);
-        }
-    }
-}
-
-/// The number of each row of weights, with the factors of all pairs of steps of two groups: those of
-/// the first by those of the second. Rows without any are left out.
-fn products(
-    weights: &[Vec<f32>],
-    ends: [(&Spikes, usize); 2],
-) -> Vec<(usize, [[f32; STEPS]; STEPS])> {
-    let factors = |row: &[f32], (spikes, index): (&Spikes, usize)| {
-        let (group, plane) = (index / spikes.planes(), index % spikes.planes());
-        let mut factors = [0.0; STEPS];
-        for (factor, weight) in factors.iter_mut().zip(&row[spikes.steps(group)]) {
-            *factor = weight * spikes.weight_of(plane);
-        }
-        factors
-    };
-    let both = |row: &Vec<f32>| {
-        let [pre, post] = ends.map(|end| factors(row, end));
-        pre.map(|pre| post.map(|post| pre * post))
-    };
-    let rows = weights.iter().map(both).enumerate();
-    rows.filter(|(_, products)| products.iter().flatten().any(|&product| product != 0.0)).collect()
-}
-
-/// For each pair of steps and each channel, in how many pixels both ends have a bit.
-#[inline(always)]
-fn count(pre: &[[u64; STEPS]], post: &[[[u64; LANES]; STEPS]]) -> [[[u64; LANES]; STEPS]; STEPS] {
-    let mut counts = [[[0; LANES]; STEPS]; STEPS];
-    for (pre, post) in pre.iter().zip(post) {
-        if *pre == [0; STEPS] {
-            continue;
-        }
-        for (counts, &pre) in counts.iter_mut().zip(pre) {
-            for (counts, post) in counts.iter_mut().zip(post) {
-                for (count, post) in counts.iter_mut().zip(post) {
-                    *count += u64::from((pre & post).count_ones());
-                }
-            }
-        }
-    }
-    counts
-}
-
-/// Adds the weighted counts.
-#[inline(always)]
-fn add(
-    counts: &[[[u64; LANES]; STEPS]; STEPS],
-    products: &[[f32; STEPS]; STEPS],
-    sums: &mut [f32],
-) {
-    for (counts, products) in counts.iter().zip(products) {
-        for (counts, &product) in counts.iter().zip(products) {
-            if product != 0.0 {
-                for (sum, &count) in sums.iter_mut().zip(counts) {
-                    *sum += product * count as u32 as f32;
+                for (step, sums) in post.steps(group).zip(&of_steps) {
+                    for (trace, sum) in trace[..channels].iter_mut().zip(sums) {
+                        *trace = powers[1] * *trace + sum;
+                    }
+                    if step >= t && self.steps.contains(&step) {
+                        let sums = &mut self.sums[(step - self.steps.start) * channels..];
+                        for (sum, trace) in sums[..channels].iter_mut().zip(&trace) {
+                            *sum += powers[step - t] * trace;
+                        }
+                    }
                 }
             }
         }

@@ -86,14 +86,14 @@ impl Kernel for Sort<'_> {
                 for plane in 0..planes {
                     let words = spikes.patterns(pixel, group, plane);
                     let mut next = [0_u32; PATTERNS];
-                    for_each_pattern(words, |_, pattern| next[pattern] += 1);
+                    for_each_pattern(words.iter().copied(), |_, pattern| next[pattern] += 1);
                     for (pattern, next) in next.iter_mut().enumerate() {
                         counts.push(*next as u16);
                         mask |= u64::from(*next > 0) << (plane * PATTERNS + pattern);
                         end += std::mem::replace(next, end);
                     }
                     channels.resize(end as usize, 0);
-                    for_each_pattern(words, |channel, pattern| {
+                    for_each_pattern(words.iter().copied(), |channel, pattern| {
                         channels[next[pattern] as usize] = channel as u16;
                         next[pattern] += 1;
                     });

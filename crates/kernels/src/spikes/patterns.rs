@@ -5,12 +5,15 @@ pub(crate) const STEPS: usize = 4;
 /// Channels per word.
 pub(crate) const PER_WORD: usize = 16;
 /// The bit of the first step of each channel of a word.
-pub(super) const LOWEST: u64 = 0x1111_1111_1111_1111;
+pub(crate) const LOWEST: u64 = 0x1111_1111_1111_1111;
 
 /// Calls `body(channel, pattern)` for each pattern that is not empty, channels ascending.
 #[inline(always)]
-pub(crate) fn for_each_pattern(words: &[u64], mut body: impl FnMut(usize, usize)) {
-    for (index, &word) in words.iter().enumerate() {
+pub(crate) fn for_each_pattern(
+    words: impl IntoIterator<Item = u64>,
+    mut body: impl FnMut(usize, usize),
+) {
+    for (index, word) in words.into_iter().enumerate() {
         let mut left = any_of_four(word);
         while left != 0 {
             let bit = left.trailing_zeros() as usize;

@@ -3,7 +3,7 @@
 use super::convolution::{for_each_product, geometries, reference};
 use super::spikes::random_multiples;
 use super::{assert_close, normal};
-use candlewick_kernels::convolution::Conv2d;
+use candlewick_kernels::convolution::{Conv2d, Shares};
 use candlewick_kernels::simd::has_matrix_unit;
 use candlewick_kernels::spikes::Spikes;
 
@@ -114,7 +114,7 @@ pub(crate) fn the_masked_gradient_is_exact_where_the_mask_is_set() {
     });
 }
 
-pub(crate) fn coincidences_are_the_correlations_of_weighted_sums() {
+pub(crate) fn coincidences_are_the_correlations_of_traces() {
     let mut case = 0;
     for_each_case(|shape, time_steps, density| {
         // Spikes on both sides, and pooled ones before.
@@ -130,34 +130,69 @@ pub(crate) fn coincidences_are_the_correlations_of_weighted_sums() {
         let pixels = shape.output_len() / time_steps / shape.out_channels;
         let post = Spikes::binary([time_steps, pixels, shape.out_channels], &output)
             .expect("binary spikes");
-        // A sum of all steps, one step alone, and nothing.
-        let mut alone = vec![0.0; time_steps];
-        alone[time_steps - 1] = 1.0;
-        let all = (0..time_steps).map(|t| 0.5 + t as f32).collect();
-        let weights = [all, alone, vec![0.0; time_steps]];
-        let mut found = vec![f32::NAN; weights.len() * shape.weight_len()];
-        shape.coincidences(&pre, &post, &weights, &mut found);
         let step = Conv2d { images: shape.images / time_steps, ..shape };
-        let sum = |values: &[f32], weights: &[f32]| {
-            let mut sum = vec![0.0; values.len() / time_steps];
-            for (values, weight) in values.chunks(sum.len().max(1)).zip(weights) {
-                sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
+        let trace = |values: &[f32], decay: f32, t: usize| {
+            let mut trace = vec![0.0; values.len() / time_steps];
+            for values in values.chunks(trace.len().max(1)).take(t + 1) {
+                trace.iter_mut().zip(values).for_each(|(r, value)| *r = decay * *r + value);
             }
-            sum
+            trace
         };
-        for (row, weights) in weights.iter().enumerate() {
-            let mut expected = vec![0.0_f64; shape.weight_len()];
-            let (pre, post) = (sum(&input, weights), sum(&output, weights));
-            for_each_product(&step, |input, weight, output| {
-                expected[weight] += f64::from(pre[input]) * f64::from(post[output]);
-            });
-            let found: Vec<f32> = found
-                .chunks_exact(shape.out_channels * 3)
-                .flat_map(|rows| rows[row * shape.out_channels..][..shape.out_channels].iter())
-                .copied()
-                .collect();
-            assert_close(&found, &expected, 1e-5, &name);
+        // Of all steps, of the last one, and without a memory.
+        for (decay, first) in [(0.4, 0), (0.4, time_steps - 1), (0.0, 0)] {
+            let rows = time_steps - first;
+            let mut found = vec![f32::NAN; rows * shape.weight_len()];
+            shape.coincidences(&pre, &post, decay, first..time_steps, &mut found);
+            for row in 0..rows {
+                let mut expected = vec![0.0_f64; shape.weight_len()];
+                let (pre, post) =
+                    (trace(&input, decay, first + row), trace(&output, decay, first + row));
+                for_each_product(&step, |input, weight, output| {
+                    expected[weight] += f64::from(pre[input]) * f64::from(post[output]);
+                });
+                let found: Vec<f32> = found
+                    .chunks_exact(shape.out_channels * rows)
+                    .flat_map(|rows| rows[row * shape.out_channels..][..shape.out_channels].iter())
+                    .copied()
+                    .collect();
+                assert_close(&found, &expected, 1e-5, &name);
+            }
         }
+    });
+    assert_eq!(case, 147 * 5 + 1);
+}
+
+pub(crate) fn shares_weigh_the_steps_of_the_gradient() {
+    let mut case = 0;
+    for_each_case(|shape, time_steps, density| {
+        let (unit, levels) = [(1.0, 1), (0.25, 4)][case / 5 % 2];
+        case += 1;
+        if case % 3 != 1 {
+            return;
+        }
+        let name = format!("{shape:?}, {time_steps} steps, density {density}, {levels} levels");
+        let input = random_multiples("input", shape.input_len(), density, unit, levels);
+        let spikes = encode(&shape, time_steps, &input, unit, levels);
+        let grad_output = normal("grad", shape.output_len());
+        let values = normal("shares", time_steps * shape.weight_len());
+        let scales: Vec<[f32; 2]> = (0..time_steps).map(|t| [0.5, 0.1 + t as f32]).collect();
+        let mut expected = vec![0.0; shape.weight_len()];
+        let step = Conv2d { images: shape.images / time_steps, ..shape };
+        for t in 0..time_steps {
+            let part = |all: &[f32], size: usize| all[t * size..][..size].to_vec();
+            let (input, grad) =
+                (part(&input, step.input_len()), part(&grad_output, step.output_len()));
+            for_each_product(&step, |at, weight, output| {
+                let (row, column) = (weight / shape.out_channels, weight % shape.out_channels);
+                let value = values[(row * time_steps + t) * shape.out_channels + column];
+                let share = f64::from(scales[t][0]) + f64::from(scales[t][1]) * f64::from(value);
+                expected[weight] += f64::from(input[at]) * f64::from(grad[output]) * share;
+            });
+        }
+        let mut found = vec![f32::NAN; shape.weight_len()];
+        let shares = Shares { values: &values, scales: &scales };
+        shape.shared_weight_gradient(&spikes, &grad_output, shares, &mut found);
+        assert_close(&found, &expected, 1e-5, &name);
     });
     assert_eq!(case, 147 * 5 + 1);
 }

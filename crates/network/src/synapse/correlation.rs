@@ -1,14 +1,15 @@
 //! Correlations of a layer's input with what is behind the layer, for rules that look at the weight
 //! gradient step by step.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candlewick_core::Result;
-use candlewick_kernels::convolution::{Algorithm, Conv2d};
+use candlewick_kernels::convolution::{Algorithm, Conv2d, Shares};
 use rayon::prelude::*;
 
 use crate::Signal;
-use crate::buffer::{Buffer, Pool};
+use crate::buffer::Pool;
 use crate::signal::Values;
 
 /// Values per parallel task of the elementwise passes.
@@ -40,36 +41,79 @@ impl Correlation<'_> {
         Ok(())
     }
 
-    /// Writes the gradient with respect to the weight of step `t` alone, given the gradient with
-    /// respect to its output.
-    pub(crate) fn of_step(&self, t: usize, gradient: &[f32], out: &mut [f32]) -> Result<()> {
-        let x = self.x.step(t, self.pool)?;
-        let Self { algorithm, pool, .. } = *self;
-        Correlation { convolution: self.step(), x: &x, algorithm, pool }.whole(gradient, out)
+    /// Writes the gradient with respect to the weight in which each step counts by its shares.
+    pub(crate) fn shared(
+        &self,
+        gradient: &[f32],
+        shares: Shares<'_>,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let (steps, outputs) = (shares.scales.len(), self.convolution.out_channels);
+        let algorithm = match &self.x.values {
+            Values::Spikes(spikes) => {
+                self.step().weight_gradient_algorithm(spikes.activity_of_a_step())
+            }
+            _ => self.algorithm,
+        };
+        if let (Values::Spikes(spikes), Algorithm::Sparse, true) =
+            (&self.x.values, algorithm, steps == self.x.time)
+        {
+            self.convolution.shared_weight_gradient(spikes, gradient, shares, out);
+            return Ok(());
+        }
+        let mut part = self.pool.take(out.len());
+        out.fill(0.0);
+        for (t, gradient) in gradient.chunks_exact((gradient.len() / steps).max(1)).enumerate() {
+            if steps == 1 {
+                self.whole(gradient, &mut part)?;
+            } else {
+                let x = self.x.step(t, self.pool)?;
+                let (convolution, pool) = (self.step(), self.pool);
+                Correlation { convolution, x: &x, algorithm, pool }.whole(gradient, &mut part)?;
+            }
+            shares.add(t, outputs, &part, out);
+        }
+        Ok(())
     }
 
-    /// Correlates sums of the input's steps with sums of the steps of `other`, which has the shape of
-    /// the output, both by each of the rows of `weights`: `[kernel_h, kernel_w, in, rows, out]`.
+    /// Correlates the traces of the input in some of the steps with those of `other`, which has the
+    /// shape of the output: `[kernel_h, kernel_w, in, steps, out]`.
     pub(crate) fn coincidences(
         &self,
         other: &Signal,
-        weights: &[Vec<f32>],
+        decay: f32,
+        steps: Range<usize>,
         out: &mut [f32],
     ) -> Result<()> {
         if let (Values::Spikes(pre), Values::Spikes(post)) = (&self.x.values, &other.values) {
-            self.convolution.coincidences(pre, post, weights, out);
+            self.convolution.coincidences(pre, post, decay, steps, out);
             return Ok(());
         }
         let step = self.step();
         let outputs = step.out_channels;
-        let mut of_row = vec![0.0; step.weight_len()];
-        let rows = weights.len();
-        for (row, weights) in weights.iter().enumerate() {
-            let pre = weighted_sum(self.x, weights, self.pool)?;
-            step.weight_gradient(&pre, &weighted_sum(other, weights, self.pool)?, &mut of_row);
-            let rows = out[row * outputs..].chunks_mut(rows * outputs);
-            for (out, of_row) in rows.zip(of_row.chunks_exact(outputs)) {
-                out[..outputs].copy_from_slice(of_row);
+        let mut of_step = vec![0.0; step.weight_len()];
+        let [mut pre, mut post] = [self.x, other].map(|x| {
+            let mut trace = self.pool.take(x.len() / x.time);
+            trace.fill(0.0);
+            trace
+        });
+        for t in 0..steps.end {
+            for (trace, x) in [(&mut pre, self.x), (&mut post, other)] {
+                let spikes = x.step(t, self.pool)?.dense(self.pool)?;
+                trace.par_chunks_mut(CHUNK).zip(spikes.par_chunks(CHUNK)).for_each(
+                    |(trace, spikes)| {
+                        for (trace, spike) in trace.iter_mut().zip(spikes) {
+                            *trace = decay * *trace + spike;
+                        }
+                    },
+                );
+            }
+            if let Some(row) = t.checked_sub(steps.start) {
+                step.weight_gradient(&pre, &post, &mut of_step);
+                let rows = out[row * outputs..].chunks_mut(steps.len() * outputs);
+                for (out, of_step) in rows.zip(of_step.chunks_exact(outputs)) {
+                    out[..outputs].copy_from_slice(of_step);
+                }
             }
         }
         Ok(())
@@ -79,21 +123,6 @@ impl Correlation<'_> {
     fn step(&self) -> Conv2d {
         Conv2d { images: self.convolution.images / self.x.time, ..self.convolution }
     }
-}
-
-/// The sum of the steps of a signal by their weights.
-fn weighted_sum(x: &Signal, weights: &[f32], pool: &Arc<Pool>) -> Result<Buffer> {
-    let mut sum = pool.take(x.len() / x.time);
-    sum.fill(0.0);
-    for (t, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
-        let step = x.step(t, pool)?.dense(pool)?;
-        sum.par_chunks_mut(CHUNK).zip(step.par_chunks(CHUNK)).for_each(|(sum, step)| {
-            for (sum, value) in sum.iter_mut().zip(step) {
-                *sum += weight * value;
-            }
-        });
-    }
-    Ok(sum)
 }
 
 #[cfg(test)]
@@ -106,9 +135,9 @@ mod tests {
     use crate::Features;
 
     /// Against dense correlations of decoded steps, for spikes, quarters of spikes and analog inputs, by
-    /// both kernels.
+    /// all kernels.
     #[test]
-    fn steps_and_coincidences_are_their_dense_correlations() -> Result<()> {
+    fn shares_and_coincidences_are_their_dense_correlations() -> Result<()> {
         let time_steps = 6;
         let convolution = Conv2d {
             images: time_steps * 4,
@@ -151,18 +180,17 @@ mod tests {
         };
         let post = signal(bits(behind, &fired, 1.0, 1), [3, 3, 24]);
         let step = Conv2d { images: 4, ..convolution };
-        let weights = [
-            vec![0.0, 0.0, 1.0, 0.0, 0.0, 0.0],
-            vec![0.01, 0.02, 0.1, 0.3, 0.5, 1.0],
-            vec![0.0; 6],
-        ];
-        let sum = |values: &[f32], weights: &[f32]| {
-            let mut sum = vec![0.0; values.len() / time_steps];
-            for (values, weight) in values.chunks(sum.len()).zip(weights) {
-                sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
+        let trace = |values: &[f32], decay: f32, t: usize| {
+            let mut trace = vec![0.0; values.len() / time_steps];
+            for values in values.chunks(trace.len()).take(t + 1) {
+                trace.iter_mut().zip(values).for_each(|(r, value)| *r = decay * *r + value);
             }
-            sum
+            trace
         };
+        // Of each step, and of all of them.
+        let shares: Vec<f32> =
+            (0..time_steps * convolution.weight_len()).map(|_| stream.uniform()).collect();
+        let scales: Vec<[f32; 2]> = (0..time_steps).map(|t| [0.5, 0.1 * t as f32]).collect();
         let same = |found: &[f32], expected: &[f32]| {
             assert_eq!(found.len(), expected.len());
             let scale = expected.iter().fold(1.0, |most: f32, value| most.max(value.abs()));
@@ -182,28 +210,41 @@ mod tests {
             let x = signal(values, [6, 6, 32]);
             let correlation = Correlation { convolution, x: &x, algorithm, pool: &pool };
             let mut expected = vec![0.0; convolution.weight_len()];
-            let mut found = expected.clone();
-            let steps = input.chunks(spikes.len() / time_steps);
-            for (t, (input, gradient)) in
-                steps.zip(gradient.chunks(fired.len() / time_steps)).enumerate()
-            {
-                step.weight_gradient(input, gradient, &mut expected);
-                found.fill(1.0);
-                correlation.of_step(t, gradient, &mut found)?;
+            let mut found = vec![1.0; expected.len()];
+            for rows in [1, time_steps] {
+                let values = &shares[..rows * expected.len()];
+                let scales = &scales[..rows];
+                correlation.shared(&gradient, Shares { values, scales }, &mut found)?;
+                expected.fill(0.0);
+                let steps = input.chunks(spikes.len() / time_steps);
+                let steps = steps.zip(gradient.chunks(fired.len() / time_steps));
+                for (t, (input, gradient)) in steps.enumerate() {
+                    let mut part = vec![0.0; expected.len()];
+                    step.weight_gradient(input, gradient, &mut part);
+                    let row = t.min(rows - 1);
+                    for (index, (sum, part)) in expected.iter_mut().zip(part).enumerate() {
+                        let value = values[(index / 24 * rows + row) * 24 + index % 24];
+                        *sum += part * (scales[row][0] + scales[row][1] * value);
+                    }
+                }
                 same(&found, &expected);
                 visited += 1;
             }
-            let mut found = vec![1.0; weights.len() * expected.len()];
-            correlation.coincidences(&post, &weights, &mut found)?;
-            for (row, weights) in weights.iter().enumerate() {
-                step.weight_gradient(&sum(input, weights), &sum(&fired, weights), &mut expected);
-                let rows = found[row * 24..].chunks(3 * 24);
-                let found: Vec<f32> = rows.flat_map(|rows| &rows[..24]).copied().collect();
-                same(&found, &expected);
-                visited += 1;
+            for (decay, steps) in [(0.0, 0..time_steps), (0.4, 0..time_steps), (0.4, 5..6)] {
+                let rows = steps.len();
+                let mut found = vec![1.0; rows * expected.len()];
+                correlation.coincidences(&post, decay, steps.clone(), &mut found)?;
+                for (row, t) in steps.enumerate() {
+                    let (pre, post) = (trace(input, decay, t), trace(&fired, decay, t));
+                    step.weight_gradient(&pre, &post, &mut expected);
+                    let found = found[row * 24..].chunks(rows * 24);
+                    let found: Vec<f32> = found.flat_map(|row| &row[..24]).copied().collect();
+                    same(&found, &expected);
+                    visited += 1;
+                }
             }
         }
-        assert_eq!(visited, 5 * (6 + 3));
+        assert_eq!(visited, 5 * (2 + 6 + 6 + 1));
         Ok(())
     }
 }

@@ -1,9 +1,10 @@
 //! Weight gradients that a training method computes.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use candlewick_core::weight_rule::{Side, WeightGradientRule, WeightSite};
+use candlewick_core::weight_rule::{Shares, Side, WeightGradientRule, WeightSite};
 use candlewick_core::{Error, Key, Result};
 
 use super::Synapse;
@@ -50,19 +51,18 @@ impl Plasticity {
     ) -> Result<()> {
         let post = behind(post, gradient.len())?;
         let x = correlation.x;
-        let length = gradient.len() / x.time;
-        let failure = Failure::default();
+        let (size, failure) = (of_weight.len(), Failure::default());
         let site = WeightSite {
             time_steps: x.time,
             outputs: correlation.convolution.out_channels,
             same_shape: x.features == post.features,
-            coincide: &|side, weights, out| {
+            coincide: &|side, decay, steps, body| {
                 let other = if side == Side::Pre { x } else { post };
-                failure.note(correlation.coincidences(other, weights, out));
+                let mut out = correlation.pool.take(steps.len() * size);
+                failure.note(correlation.coincidences(other, decay, steps, &mut out));
+                body(&out);
             },
-            of_step: &|t, out| {
-                failure.note(correlation.of_step(t, &gradient[t * length..][..length], out));
-            },
+            shared: &|shares, out| failure.note(correlation.shared(gradient, shares, out)),
             plain: &|out| failure.note(correlation.whole(gradient, out)),
             key: self.key,
         };
@@ -86,40 +86,52 @@ impl Plasticity {
         let correlate = |x: &Tensor, gradient: &Tensor| -> Result<Vec<f32>> {
             Ok(synapse.correlate(x, gradient)?.flatten_all()?.to_vec1()?)
         };
-        let weighted = |x: &Tensor, weights: &[f32]| -> Result<Tensor> {
+        // The trace of step `t`, as a sum of steps.
+        let trace = |x: &Tensor, decay: f32, t: usize| -> Result<Tensor> {
             let mut dims = vec![1; x.rank()];
-            dims[0] = weights.len();
-            let weights = Tensor::new(weights, x.device())?.reshape(dims)?;
-            Ok(x.broadcast_mul(&weights)?.sum_keepdim(0)?)
+            dims[0] = t + 1;
+            let weights = (0..=t).map(|step| decay.powi((t - step) as i32));
+            let weights = Tensor::from_iter(weights, x.device())?.reshape(dims)?;
+            Ok(x.narrow(0, 0, t + 1)?.broadcast_mul(&weights)?.sum_keepdim(0)?)
         };
-        let coincide = |side: Side, weights: &[Vec<f32>], out: &mut [f32]| -> Result<()> {
-            let other = if side == Side::Pre { &pre } else { &post_spikes };
-            for (row, row_weights) in weights.iter().enumerate() {
-                let found =
-                    correlate(&weighted(&pre, row_weights)?, &weighted(other, row_weights)?)?;
-                let rows = out[row * outputs..].chunks_mut(weights.len() * outputs);
-                for (out, found) in rows.zip(found.chunks_exact(outputs)) {
-                    out[..outputs].copy_from_slice(found);
+        let coincide =
+            |side: Side, decay: f32, steps: Range<usize>, out: &mut [f32]| -> Result<()> {
+                let other = if side == Side::Pre { &pre } else { &post_spikes };
+                for (row, t) in steps.clone().enumerate() {
+                    let found = correlate(&trace(&pre, decay, t)?, &trace(other, decay, t)?)?;
+                    let rows = out[row * outputs..].chunks_mut(steps.len() * outputs);
+                    for (out, found) in rows.zip(found.chunks_exact(outputs)) {
+                        out[..outputs].copy_from_slice(found);
+                    }
                 }
+                Ok(())
+            };
+        let shared = |shares: Shares<'_>, out: &mut [f32]| -> Result<()> {
+            out.fill(0.0);
+            let length = x.time / shares.scales.len();
+            for row in 0..shares.scales.len() {
+                let [pre, gradient] =
+                    [&pre, gradient].map(|steps| steps.narrow(0, row * length, length));
+                shares.add(row, outputs, &correlate(&pre?, &gradient?)?, out);
             }
-            Ok(())
-        };
-        let of_step = |t: usize, out: &mut [f32]| -> Result<()> {
-            out.copy_from_slice(&correlate(&pre.narrow(0, t, 1)?, &gradient.narrow(0, t, 1)?)?);
             Ok(())
         };
         let plain = |out: &mut [f32]| -> Result<()> {
             out.copy_from_slice(&correlate(&pre, gradient)?);
             Ok(())
         };
-        let failure = Failure::default();
+        let (size, failure) = (synapse.weight.elem_count(), Failure::default());
         let mut of_weight = vec![0.0; synapse.weight.elem_count()];
         let site = WeightSite {
             time_steps: x.time,
             outputs,
             same_shape: x.features == post.features,
-            coincide: &|side, weights, out| failure.note(coincide(side, weights, out)),
-            of_step: &|t, out| failure.note(of_step(t, out)),
+            coincide: &|side, decay, steps, body| {
+                let mut out = vec![0.0; steps.len() * size];
+                failure.note(coincide(side, decay, steps, &mut out));
+                body(&out);
+            },
+            shared: &|shares, out| failure.note(shared(shares, out)),
             plain: &|out| failure.note(plain(out)),
             key: self.key,
         };

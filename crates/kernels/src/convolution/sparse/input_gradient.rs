@@ -194,8 +194,10 @@ impl WithSimd for Strip<'_> {
                     active.clear();
                     // A mask has one plane; with several, a bit in any of them counts.
                     for plane in 0..mask.planes() {
-                        let words = &mask.patterns(pixel, group, plane)[self.words.clone()];
-                        for_each_pattern(words, |channel, _| active.push(channels.start + channel));
+                        let words = mask.patterns(pixel, group, plane)[self.words.clone()].iter();
+                        for_each_pattern(words.copied(), |channel, _| {
+                            active.push(channels.start + channel);
+                        });
                     }
                     if mask.planes() > 1 {
                         active.sort_unstable();

@@ -6,14 +6,17 @@
 //! an active pixel adds one row, whatever the number of steps in which it fires.
 //! The same list of pixels serves all taps, which differ by a shift in the table only; zeros around
 //! the image make up for pixels without a partner.
+//!
+//! Where each step counts by a share of its own, each has its own table and lists, and a sum of rows
+//! is multiplied by its shares before it is added.
 mod lists;
 mod plan;
 
-use crate::convolution::Conv2d;
+use crate::convolution::{Conv2d, Shares};
 use crate::scratch::with_floats;
 use crate::simd::dispatch;
 use crate::simd::vector::{Panels, add_row, lanes, rows, rows_mut, with_count, with_vectors};
-use crate::spikes::{STEPS, Spikes};
+use crate::spikes::Spikes;
 use lists::{Gather, Lists};
 use plan::Plan;
 use pulp::{Simd, WithSimd};
@@ -26,6 +29,7 @@ const COLUMNS: usize = 64;
 const TASKS: usize = 16;
 /// Most floats of the partial sums of all tasks, if a panel is not alone larger.
 const SUMS: usize = 3 << 20;
+
 impl Conv2d {
     /// `grad_weight[kernel_h, kernel_w, in, out]` for an input of spikes; `self.images` counts time
     /// steps times batch, and the spikes are those of all of them.
@@ -40,6 +44,33 @@ impl Conv2d {
         grad_output: &[f32],
         grad_weight: &mut [f32],
     ) {
+        self.add_rows(input, grad_output, None, grad_weight);
+    }
+
+    /// The same, in which each step counts by its own share: `Σ_t (dL/dW)[t] ⊙ share[t]`.
+    ///
+    /// # Panics
+    /// As [`Self::sparse_weight_gradient`]; if there is not a share for each weight and step.
+    pub fn shared_weight_gradient(
+        &self,
+        input: &Spikes,
+        grad_output: &[f32],
+        shares: Shares<'_>,
+        grad_weight: &mut [f32],
+    ) {
+        let time_steps = input.shape()[0];
+        assert_eq!(shares.scales.len(), time_steps, "steps that have shares");
+        assert_eq!(shares.values.len(), time_steps * self.weight_len(), "shares");
+        self.add_rows(input, grad_output, Some(shares), grad_weight);
+    }
+
+    fn add_rows(
+        &self,
+        input: &Spikes,
+        grad_output: &[f32],
+        shares: Option<Shares<'_>>,
+        grad_weight: &mut [f32],
+    ) {
         self.check_spikes(input);
         self.check(input.len(), grad_weight.len(), grad_output.len());
         if grad_weight.is_empty() {
@@ -49,7 +80,7 @@ impl Conv2d {
             grad_weight.fill(0.0);
             return;
         }
-        let plan = Plan::new(self, input);
+        let plan = Plan::new(self, input, shares.is_some());
         let lists: Vec<Lists> = (0..plan.units)
             .into_par_iter()
             .map(|unit| dispatch(Gather { plan: &plan, unit }))
@@ -62,13 +93,14 @@ impl Conv2d {
             partial.par_chunks_mut(size).enumerate().for_each(|(task, sums)| {
                 let (panel, part) = (task / parts, task % parts);
                 let units = part * plan.units / parts..(part + 1) * plan.units / parts;
-                let rows = plan.table_pixels() * ((1 << STEPS) - 1);
+                let rows = plan.table_pixels() * plan.most_patterns();
                 with_floats(rows * panels.width, |table| {
                     let (plan, lists) = (&plan, &lists[..]);
                     with_vectors(Part {
                         plan,
                         lists,
                         grad_output,
+                        shares,
                         panels,
                         panel,
                         units,
@@ -105,6 +137,7 @@ struct Part<'a> {
     plan: &'a Plan<'a>,
     lists: &'a [Lists],
     grad_output: &'a [f32],
+    shares: Option<Shares<'a>>,
     panels: Panels,
     panel: usize,
     units: Range<usize>,
@@ -129,19 +162,13 @@ fn part<S: Simd, const N: usize>(simd: S, part: Part<'_>) {
     part.sums.fill(0.0);
     let sums = rows_mut::<S, N>(part.sums);
     let (planes, channels) = (plan.input.planes(), plan.input.channels());
+    let columns = part.panels.columns_of(part.panel);
     for unit in part.units.clone() {
         let lists = &part.lists[unit];
         if lists.rows.is_empty() {
             continue;
         }
-        fill_table::<S, N>(
-            simd,
-            plan,
-            unit,
-            part.grad_output,
-            part.panels.columns_of(part.panel),
-            table,
-        );
+        fill_table::<S, N>(simd, plan, unit, part.grad_output, columns, table);
         let table = rows::<S, N>(table);
         let patterns = plan.patterns(unit);
         for class in 0..plan.classes() {
@@ -160,9 +187,23 @@ fn part<S: Simd, const N: usize>(simd: S, part: Part<'_>) {
                     for &(ky, down) in down {
                         for &(kx, right) in right {
                             let shift = (down * plan.table_width() + right) * patterns;
-                            let sum = sum_of_rows(simd, &table[shift..], list);
+                            let mut sum = sum_of_rows(simd, &table[shift..], list);
                             let tap = ky * plan.shape.kernel[1] + kx;
-                            for (total, sum) in sums[tap * channels + channel].iter_mut().zip(sum) {
+                            let row = tap * channels + channel;
+                            if let Some(shares) = part.shares {
+                                let t = plan.steps(unit).start;
+                                let shares = shares.of::<S, N>(
+                                    simd,
+                                    row,
+                                    t,
+                                    columns,
+                                    plan.shape.out_channels,
+                                );
+                                for (sum, share) in sum.iter_mut().zip(shares) {
+                                    *sum = simd.mul_f32s(*sum, share);
+                                }
+                            }
+                            for (total, sum) in sums[row].iter_mut().zip(sum) {
                                 *total = simd.add_f32s(*total, simd.mul_f32s(sum, scale));
                             }
                         }
@@ -184,12 +225,11 @@ fn fill_table<S: Simd, const N: usize>(
     table: &mut [f32],
 ) {
     let shape = plan.shape;
-    let steps = plan.input.steps(plan.group(unit));
+    let steps = plan.steps(unit);
     let patterns = plan.patterns(unit);
     let batch = shape.images / plan.input.shape()[0];
     let width = plan.table_width();
     let zero = [simd.splat_f32s(0.0); N];
-    let mut padded = [0.0; COLUMNS];
     for block in plan.blocks(unit) {
         for line in 0..block.lines.len() + plan.vertical.reach {
             let y = plan.vertical.output_of(block.lines.start, line);
@@ -204,13 +244,7 @@ fn fill_table<S: Simd, const N: usize>(
                     let image = t * batch + block.image;
                     let pixel = (image * plan.vertical.outputs + y) * plan.horizontal.outputs + x;
                     let from = pixel * shape.out_channels + column;
-                    let grad = &grad_output[from..from + columns];
-                    let grad = if let [whole] = rows::<S, N>(grad) {
-                        *whole
-                    } else {
-                        padded[..columns].copy_from_slice(grad);
-                        rows::<S, N>(&padded)[0]
-                    };
+                    let grad = padded::<S, N>(&grad_output[from..from + columns]);
                     // The patterns whose last step is this one: those before, with it added.
                     let bit = 1 << step;
                     table[bit - 1] = grad;
@@ -222,6 +256,35 @@ fn fill_table<S: Simd, const N: usize>(
                 }
             }
         }
+    }
+}
+
+/// A row of columns, with zeros behind the last one.
+#[inline(always)]
+fn padded<S: Simd, const N: usize>(columns: &[f32]) -> [S::f32s; N] {
+    if let [whole] = rows::<S, N>(columns) {
+        return *whole;
+    }
+    let mut padded = [0.0; COLUMNS];
+    padded[..columns.len()].copy_from_slice(columns);
+    rows::<S, N>(&padded)[0]
+}
+
+impl Shares<'_> {
+    /// Those of a row of the weight in a step.
+    #[inline(always)]
+    fn of<S: Simd, const N: usize>(
+        &self,
+        simd: S,
+        row: usize,
+        t: usize,
+        (column, columns): (usize, usize),
+        outputs: usize,
+    ) -> [S::f32s; N] {
+        let first = (row * self.scales.len() + t) * outputs + column;
+        let [offset, factor] = self.scales[t].map(|scale| simd.splat_f32s(scale));
+        padded::<S, N>(&self.values[first..first + columns])
+            .map(|value| simd.add_f32s(offset, simd.mul_f32s(factor, value)))
     }
 }
 

@@ -24,7 +24,6 @@ impl Kernel for Gather<'_> {
         let Self { plan, unit } = self;
         let Plan { shape, input, .. } = *plan;
         let (planes, channels) = (input.planes(), input.channels());
-        let group = plan.group(unit);
         let patterns = plan.patterns(unit);
         let width = plan.table_width();
         // Each pixel: the first key of its class, its number, and its place in the table.
@@ -55,7 +54,7 @@ impl Kernel for Gather<'_> {
         for &(first, pixel, _) in &pixels {
             for plane in 0..planes {
                 let counts = &mut starts[first + plane * channels + 1..][..channels];
-                for_each_pattern(input.patterns(pixel, group, plane), |channel, _| {
+                for_each_pattern(plan.words(unit, pixel, plane), |channel, _| {
                     counts[channel] += 1;
                 });
             }
@@ -70,7 +69,7 @@ impl Kernel for Gather<'_> {
         for &(first, pixel, place) in &pixels {
             for plane in 0..planes {
                 let next = &mut next[first + plane * channels..][..channels];
-                for_each_pattern(input.patterns(pixel, group, plane), |channel, pattern| {
+                for_each_pattern(plan.words(unit, pixel, plane), |channel, pattern| {
                     rows[next[channel] as usize] = (place + pattern - 1) as u32;
                     next[channel] += 1;
                 });

@@ -1,62 +1,21 @@
 //! How the weight gradient of spikes is cut into units of work, and where inputs and outputs meet.
 
 use crate::convolution::Conv2d;
-use crate::spikes::Spikes;
+use crate::convolution::axis::Axis;
+use crate::spikes::{LOWEST, STEPS, Spikes};
 use std::ops::Range;
 
 /// Input pixels per strip, about: enough that a list is longer than the work around it.
 const PIXELS: usize = 128;
+/// The same where each step is by itself: its table is small.
+const PIXELS_OF_STEP: usize = 512;
 
-/// One axis of the geometry: input coordinate `stride · a + residue` meets output `a + shift`.
-pub(super) struct Axis {
-    pub(super) stride: usize,
-    /// Number of values of `a`.
-    pub(super) size: usize,
-    /// Number of outputs.
-    pub(super) outputs: usize,
-    /// For each residue, the taps with their shifts, counted from the least one.
-    pub(super) taps: Vec<Vec<(usize, usize)>>,
-    /// The least shift.
-    pub(super) least: isize,
-    /// Largest minus least shift.
-    pub(super) reach: usize,
-}
-
-impl Axis {
-    pub(super) fn new(shape: &Conv2d, axis: usize) -> Self {
-        let (stride, kernel) = (shape.stride[axis] as isize, shape.kernel[axis] as isize);
-        let padding = shape.padding[axis] as isize;
-        let meets = |residue: isize| {
-            (0..kernel).filter_map(move |k| {
-                let distance = residue + padding - k;
-                (distance % stride == 0).then_some((k as usize, distance / stride))
-            })
-        };
-        let all = || (0..stride).flat_map(meets).map(|(_, shift)| shift);
-        let (least, most) = (all().min().unwrap_or(0), all().max().unwrap_or(0));
-        let from_least = |(k, shift): (usize, isize)| (k, (shift - least) as usize);
-        Self {
-            stride: shape.stride[axis],
-            size: [shape.height, shape.width][axis].div_ceil(shape.stride[axis]),
-            outputs: shape.output_size()[axis],
-            taps: (0..stride).map(|residue| meets(residue).map(from_least).collect()).collect(),
-            least,
-            reach: (most - least) as usize,
-        }
-    }
-
-    /// The output coordinate of line `line` of a table whose first input line is `a`.
-    #[inline]
-    pub(super) fn output_of(&self, a: usize, line: usize) -> Option<usize> {
-        let output = (a + line).checked_add_signed(self.least)?;
-        (output < self.outputs).then_some(output)
-    }
-}
-
-/// How the work is cut: units of some lines of some images, for one group of steps.
+/// How the work is cut: units of some lines of some images, for one group of steps or one step.
 pub(super) struct Plan<'a> {
     pub(super) shape: &'a Conv2d,
     pub(super) input: &'a Spikes,
+    /// Whether a unit has one step.
+    apart: bool,
     pub(super) vertical: Axis,
     pub(super) horizontal: Axis,
     /// Lines of `a` per block.
@@ -78,15 +37,17 @@ pub(super) struct Block {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(shape: &'a Conv2d, input: &'a Spikes) -> Self {
+    pub(super) fn new(shape: &'a Conv2d, input: &'a Spikes, apart: bool) -> Self {
+        let pixels = if apart { PIXELS_OF_STEP } else { PIXELS };
         let (vertical, horizontal) = (Axis::new(shape, 0), Axis::new(shape, 1));
         let area = vertical.stride * horizontal.size * horizontal.stride;
-        let lines = PIXELS.div_ceil(area.max(1)).clamp(1, vertical.size.max(1));
+        let lines = pixels.div_ceil(area.max(1)).clamp(1, vertical.size.max(1));
         let blocks = vertical.size.div_ceil(lines);
-        let per_unit = (PIXELS / (lines * area).max(1)).max(1);
+        let per_unit = (pixels / (lines * area).max(1)).max(1);
         let batch = shape.images / input.shape()[0].max(1);
-        let units = (batch * blocks).div_ceil(per_unit) * input.groups();
-        Self { shape, input, vertical, horizontal, lines, blocks, per_unit, units }
+        let times = if apart { input.shape()[0] } else { input.groups() };
+        let units = (batch * blocks).div_ceil(per_unit) * times;
+        Self { shape, input, apart, vertical, horizontal, lines, blocks, per_unit, units }
     }
 
     /// Pixels per line of a table.
@@ -95,22 +56,53 @@ impl<'a> Plan<'a> {
         self.horizontal.size + self.horizontal.reach
     }
 
-    /// The group of steps of a unit.
+    /// How often a strip is worked on: once for each group of steps, or for each step.
     #[inline]
-    pub(super) fn group(&self, unit: usize) -> usize {
-        unit % self.input.groups()
+    fn times(&self) -> usize {
+        if self.apart { self.input.shape()[0] } else { self.input.groups() }
+    }
+
+    /// The steps of a unit.
+    #[inline]
+    pub(super) fn steps(&self, unit: usize) -> Range<usize> {
+        let time = unit % self.times();
+        if self.apart { time..time + 1 } else { self.input.steps(time) }
+    }
+
+    /// The patterns of one plane of a pixel in the steps of a unit.
+    #[inline(always)]
+    pub(super) fn words(
+        &self,
+        unit: usize,
+        pixel: usize,
+        plane: usize,
+    ) -> impl Iterator<Item = u64> {
+        let time = unit % self.times();
+        let (group, step, bits) = if self.apart {
+            let (group, step) = Spikes::group_of(self.input.shape()[0], time);
+            (group, step, LOWEST)
+        } else {
+            (time, 0, u64::MAX)
+        };
+        let words = self.input.patterns(pixel, group, plane);
+        words.iter().map(move |word| word >> step & bits)
     }
 
     /// Patterns that are not empty.
     #[inline]
     pub(super) fn patterns(&self, unit: usize) -> usize {
-        (1 << self.input.steps(self.group(unit)).len()) - 1
+        (1 << self.steps(unit).len()) - 1
+    }
+
+    /// The most patterns of a unit.
+    pub(super) fn most_patterns(&self) -> usize {
+        if self.apart { 1 } else { (1 << STEPS) - 1 }
     }
 
     /// The blocks of a unit, and behind the last one an empty one.
     pub(super) fn blocks(&self, unit: usize) -> Vec<Block> {
         let batch = self.shape.images / self.input.shape()[0];
-        let first = unit / self.input.groups() * self.per_unit;
+        let first = unit / self.times() * self.per_unit;
         let last = (batch * self.blocks).min(first + self.per_unit);
         let mut start = 0;
         let mut blocks = Vec::with_capacity(last - first);
