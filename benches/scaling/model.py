@@ -53,7 +53,7 @@ GPU = {  # seconds of the benchmark's batch on an H100, estimated: candle operat
 # Column of the measured sum that is the processors' part, bytes per second of the wire, seconds of a message.
 LINKS = {
     "host memory": (COLUMN["shared memory", 2], 12.5e9, 1e-6),  # copies from and to a GPU at 25 GB/s
-    "NVLink": (None, 300e9, 10e-6),
+    "NVLink": (None, 300e9, 2e-6),
     "10 Gbit/s": (COLUMN["TCP", 2], 1.25e9, 5e-6),
     "100 Gbit/s": (COLUMN["shared memory", 2], 12.5e9, 1e-6),
 }

@@ -1,7 +1,7 @@
 """Draws speed-ups or efficiencies over the number of ranks as SVG, for light and dark pages of any width."""
 
 from html import escape
-from math import log2
+from math import floor, log2
 
 WIDTH, LEFT, RIGHT, TALL, ABOVE = 390, 44, 378, 150, 34
 STYLE = """:root { --paper: #ffffff; --ink: #1d2433; --soft: #5d6779; --grid: #e3e7ee;
@@ -23,13 +23,16 @@ def panel(top, strong, names, title, most, lines, dots):
     """A panel below `top`: logarithmic in ranks, and in the speed-up; efficiencies from 0 to 1."""
     low, high = top + ABOVE + TALL, top + ABOVE
     across = lambda ranks: LEFT + (RIGHT - LEFT) * log2(ranks) / log2(most)
-    share = lambda value: log2(max(value, 0.5) * 2) / log2(2 * most) if strong else value / 1.1
+    least = min(value for points in [*lines.values(), *dots.values()] for _, value in points)
+    base = min(1, 2.0 ** floor(log2(least)))
+    share = lambda value: log2(value / base) / log2(most / base) if strong else value / 1.1
     down = lambda value: low - TALL * share(value)
     out = []
     for number, part in enumerate(title.split(": ")):
         out.append(text(0, top + 8 + 15 * number, part, "soft" if number else "title"))
     steps = [1 << power for power in range(most.bit_length())]
-    for value in [0.5, *steps] if strong else [0, 0.25, 0.5, 0.75, 1]:
+    below = [1 / (1 << power) for power in range(1, 8) if 1 / (1 << power) >= base]
+    for value in below + steps if strong else [0, 0.25, 0.5, 0.75, 1]:
         out.append(f'<path class="grid" d="M{LEFT} {down(value):.1f}H{RIGHT}"/>')
         out.append(text(LEFT - 6, down(value) + 4, f"×{value:g}" if strong else f"{100 * value:.0f} %", "soft end"))
     out += [text(across(ranks), low + 16, str(ranks), "soft middle") for ranks in steps]
