@@ -12,8 +12,8 @@ from picture import picture
 from readings import COLUMN, CORES, DOCS, MEASURED, NETS, measured_sum
 
 
-def step(net, shards, shard, once, bucket_seconds, small, hides):
-    """Seconds of a step: `shards` on a rank one after the other, what is done once, and the exchange.
+def step(net, shards, shard, bucket_seconds, small, hides):
+    """Seconds of a step: `shards` on a rank one after the other, and what is left of the exchange.
 
     The backward pass is two thirds of a shard, and a layer's part of it that of its multiplications. If the
     exchange `hides`, a bucket travels as soon as it is complete and the one before has arrived.
@@ -22,25 +22,22 @@ def step(net, shards, shard, once, bucket_seconds, small, hides):
     for size, complete in buckets(net):
         ready = shard * (1 + 2 * complete) / 3 if hides else shard
         end = max(end, ready) + bucket_seconds(size)
-    return shards * shard + once + max(0, end - shard) + small
+    return shards * shard + max(0, end - shard) + small
 
 
-def shard_of(net):
-    """Seconds of a shard, and of what a step does once, of one process that has a core for itself."""
-    two, four = (MEASURED["none", 1, shards][net] for shards in (2, 4))
-    return (four - two) / 2, max(0, two - (four - two))
+def shard_of(net, busy=False):
+    """Seconds of a shard, with its part of the update, in one process: alone, or beside another one."""
+    alone = min(MEASURED["one process", 1, shards][net] / shards for shards in (1, 2, 4))
+    return max(alone, MEASURED["two at once", 1, 2][net] / 2) if busy else alone
 
 
 def here(net, connection, ranks, shards):
     """The model of the machine that was measured: what copies are its own cores, so that nothing hides."""
-    shard, once = shard_of(net)
     if ranks == 1:
-        return shards * shard + once
-    both_busy = MEASURED["two at once", 1, 2][net] / MEASURED["none", 1, 2][net]
-    turns = both_busy * max(1, ranks / CORES)
-    column = COLUMN[connection, ranks]
+        return shards * shard_of(net)
+    shard, column = shard_of(net, busy=True) * max(1, ranks / CORES), COLUMN[connection, ranks]
     small = 4 * measured_sum(4096, column)
-    return step(net, shards / ranks, shard * turns, once * turns, lambda size: measured_sum(size, column), small, False)
+    return step(net, shards / ranks, shard, lambda size: measured_sum(size, column), small, False)
 
 
 # Machines where nothing was measured. Every number is an assumption, and stands as one in the page.
@@ -72,17 +69,14 @@ def parts(size, ranks, link):
 
 def elsewhere(net, kernels, link, ranks, shards):
     """Seconds of a step, and of its exchange by parts."""
-    if kernels == "node":
-        shard, once = shard_of(net)
-        shard, once = 4 * shard / CORES_OF_A_NODE, once / 4  # four times the samples; memory is faster
-    else:
-        shard, once = GPU[kernels][net], 0
+    # A shard of a node has four times the samples.
+    shard = 4 * shard_of(net) / CORES_OF_A_NODE if kernels == "node" else GPU[kernels][net]
     if ranks == 1:
-        return shards * shard + once, {}
+        return shards * shard, {}
     of = lambda size: sum(parts(size, ranks, link).values())
     whole = [parts(size, ranks, link) for size, _ in buckets(net)]
     total = {name: sum(part[name] for part in whole) for name in whole[0]}
-    return step(net, shards, shard, once, of, SMALL / 2 * of(4096), True), total
+    return step(net, shards, shard, of, SMALL / 2 * of(4096), True), total
 
 
 def efficiency(net, kernels, link, ranks, shards):
@@ -95,12 +89,12 @@ def write(name, about, rows):
 
 
 def check():
-    rows = [["connection", "ranks", "shards", *(f"{net}, s{kind}" for net in NETS for kind in ("", ", model"))]]
+    """What was measured, and what the model says where it does not read it."""
+    rows = [["seconds of a step", "ranks", "shards", *(f"{net}{kind}" for net in NETS for kind in ("", ", model"))]]
     for (connection, ranks, shards), seconds in MEASURED.items():
-        if ranks > 1:
-            cells = [(f"{seconds[net]:.3f}", f"{here(net, connection, ranks, shards):.3f}") for net in NETS]
-            rows.append([connection, ranks, shards, *(cell for pair in cells for cell in pair)])
-    write("scaling-model.tsv", "The model of the machine of scaling.tsv, from the rows of one process and the sums.", rows)
+        model = lambda net: f"{here(net, connection, ranks, shards):.3f}" if ranks > 1 else ""
+        rows.append([connection, ranks, shards, *(cell for net in NETS for cell in (f"{seconds[net]:.3f}", model(net)))])
+    write("scaling-model.tsv", "scaling.tsv beside the model, which reads the rows of one process and the sums.", rows)
 
 
 CASES = [
@@ -113,24 +107,26 @@ CASES = [
 
 
 def predict():
-    rows = [["machine", "net", "shard, ms", "exchange, ms", "most of it", "efficiency", "with 8 shards per rank"]]
+    rows = [["one shard per rank", *NETS, "most of the exchange", *(f"{net}, 8 shards" for net in NETS)]]
     for name, kernels, link, ranks in CASES:
+        cells, exchange = [], {}
         for net in NETS:
             shard, _ = elsewhere(net, kernels, link, 1, 1)
             _, exchange = elsewhere(net, kernels, link, ranks, 1)
-            shares = [f"{100 * efficiency(net, kernels, link, ranks, shards):.0f} %" for shards in (1, 8)]
-            seconds = [f"{1000 * value:.3g}" for value in (shard, sum(exchange.values()))]
-            rows.append([name, net, *seconds, max(exchange, key=exchange.get), *shares])
+            times = f"{1000 * sum(exchange.values()):.3g} / {1000 * shard:.3g} ms"
+            cells.append(f"{100 * efficiency(net, kernels, link, ranks, 1):.0f} % ({times})")
+        eight = [f"{100 * efficiency(net, kernels, link, ranks, 8):.0f} %" for net in NETS]
+        rows.append([name, *cells, max(exchange, key=exchange.get), *eight])
     write("scaling-predicted.tsv", "Nothing was measured on such machines.", rows)
 
 
 def pictures():
     ranks_here = {"strong": [(1, 4), (2, 4), (4, 4)], "weak": [(1, 1), (2, 2), (4, 4)]}
     for kind, of in ranks_here.items():
-        first = lambda net: MEASURED["none", *of[0]][net]
-        better = lambda net, seconds: first(net) / seconds
-        measured = {net: [(p, better(net, MEASURED["shared memory" if p > 1 else "none", p, s][net])) for p, s in of] for net in NETS}
-        lines = {(net, ""): [(p, better(net, here(net, "shared memory", p, s))) for p, s in of] for net in NETS}
+        measured = {net: [(p, MEASURED["shared memory" if p > 1 else "one process", p, s][net]) for p, s in of] for net in NETS}
+        lines = {(net, ""): [(p, here(net, "shared memory", p, s)) for p, s in of] for net in NETS}
+        for curves in (measured, lines):  # from seconds to how much better they are than those of one rank
+            curves.update({key: [(p, points[0][1] / seconds) for p, seconds in points] for key, points in curves.items()})
         panels = [("Two cores, shared memory: measured (dots) and model (lines)", 4, lines, measured)]
         for title, kernels, links, most in [
             ("8 GPUs, fused kernels, model: NVLink, and dashed through host memory", "kernels", ("NVLink", "host memory"), 8),
