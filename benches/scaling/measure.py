@@ -35,7 +35,7 @@ def run(binary, transport, ranks, arguments):
     """What the benchmark prints, of rank 0, or of the slower one of two processes."""
     command = [binary, "bench", *arguments, "--format", "json"]
     if ranks > 1:
-        start = ["mpirun", "--oversubscribe", "--bind-to", "one process", *TRANSPORTS[transport], "-n", str(ranks)]
+        start = ["mpirun", "--oversubscribe", "--bind-to", "none", *TRANSPORTS[transport], "-n", str(ranks)]
         command = start + command
     count = 2 if transport == "two at once" else 1
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
