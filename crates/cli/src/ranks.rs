@@ -29,6 +29,12 @@ pub(crate) fn start(ranks: u32) -> Result<ExitCode> {
     }
     let program = std::env::current_exe().context("cannot find the path of this program")?;
     let mut command = Command::new("mpirun");
+    // OpenMPI 4 and 5 would bind each of two ranks to a single core.
+    for name in ["OMPI_MCA_hwloc_base_binding_policy", "PRTE_MCA_hwloc_default_binding_policy"] {
+        if std::env::var_os(name).is_none() {
+            command.env(name, "none");
+        }
+    }
     command.args(["-n", &ranks.to_string()]).arg(program).args(std::env::args_os().skip(1));
     // Signals of the terminal reach `mpirun` and all ranks, which end by themselves.
     stop::listen()?;

@@ -49,6 +49,9 @@ impl Fold {
         let second = self.sums.last().is_some_and(|last| last.joins(1));
         let mut sum = if second { self.sums.pop().map(|sum| sum.values) } else { self.free.pop() }
             .unwrap_or_default();
+        let pieces: Vec<&[f32]> = pieces.into_iter().collect();
+        let all: usize = pieces.iter().map(|piece| piece.len()).sum();
+        sum.reserve_exact(all.saturating_sub(sum.len()));
         let mut length = 0;
         for piece in pieces {
             let end = length + piece.len();

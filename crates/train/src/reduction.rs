@@ -95,7 +95,9 @@ impl Reduction {
             return Ok(());
         }
         if self.buckets.is_empty() {
-            self.buckets = buckets(parameters);
+            // What does not travel needs no pieces, and one array leaves no gaps.
+            let travels = self.shards.communicator().ranks() > 1;
+            self.buckets = buckets(parameters, if travels { BUCKET } else { usize::MAX });
         }
         let first = self.shards.own().start;
         self.buckets.iter_mut().for_each(|bucket| bucket.fold.restart(first));
@@ -210,7 +212,8 @@ impl Reduction {
     }
 }
 
-fn buckets(parameters: &Parameters) -> Vec<Bucket> {
+/// Parameters in buckets of about so many elements.
+fn buckets(parameters: &Parameters, elements: usize) -> Vec<Bucket> {
     let mut buckets: Vec<Bucket> = Vec::new();
     let mut room = 0;
     for (index, parameter) in parameters.learned().enumerate() {
@@ -220,7 +223,7 @@ fn buckets(parameters: &Parameters) -> Vec<Bucket> {
         } else {
             let parameters = vec![(index, length)];
             buckets.push(Bucket { parameters, fold: Fold::default(), total: None });
-            room = BUCKET;
+            room = elements;
         }
         room = room.saturating_sub(length);
     }
