@@ -54,6 +54,8 @@ impl Cluster {
         let mut key = key.write(true).create_new(true).mode(0o600).open(at("munge/key"))?;
         std::io::copy(&mut std::io::Read::take(File::open("/dev/urandom")?, 1024), &mut key)?;
         fs::write(at("slurm.conf"), cluster.configuration()?)?;
+        // slurmd looks for the mount of cgroups unless it is told their version, and then never uses them.
+        fs::write(at("cgroup.conf"), "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n")?;
         let munge = ["key-file", "socket", "pid-file", "log-file", "seed-file"].map(|name| {
             let file = name.trim_end_matches("-file");
             format!("--{name}={}", at("munge").join(file).display())

@@ -13,6 +13,8 @@ use crate::workspace::Workspace;
 
 /// What differs between two trainings of a run.
 const OF_ITS_OWN: [&str; 3] = ["directory", "seconds", "images_per_second"];
+/// Set by `.ci/run`: containers may forbid what the daemons of a cluster need.
+const MAY_LACK: &str = "CANDLEWICK_MAY_LACK_A_CLUSTER";
 /// The task that is lost: that of the last row and seed.
 const LOST: usize = 3;
 /// The file from which it resumes.
@@ -25,7 +27,14 @@ pub(super) fn run(workspace: &Workspace) -> Result<()> {
         fs::remove_dir_all(&folder)
             .with_context(|| format!("cannot remove {}", folder.display()))?;
     }
-    let mut cluster = Cluster::start()?;
+    let mut cluster = match Cluster::start() {
+        Ok(cluster) => cluster,
+        Err(error) if std::env::var_os(MAY_LACK).is_some() => {
+            eprintln!("NOT CHECKED: step slurm, since no cluster starts here: {error:#}");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
     let reproduce = |cluster: &Cluster, runs: &str, how: &[&str], expected: &str| {
         let mut command = cluster.command(&binary);
         command
