@@ -15,7 +15,7 @@ pub(crate) struct LaunchArguments {
     /// With --launch mpi: the number of ranks, which divides that of the shards
     #[arg(long, value_name = "P", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) ranks: Option<u32>,
-    /// Trains and submits nothing: prints the table of the runs that are complete, and names the others
+    /// Neither trains nor submits anything: prints the table of the runs that are complete, and names the others
     #[arg(long)]
     pub(crate) collect: bool,
     /// With --launch slurm: prints the script that would be submitted
@@ -31,7 +31,7 @@ pub(crate) struct LaunchArguments {
 }
 
 impl LaunchArguments {
-    /// Whether the arguments go with each other.
+    /// Checks that the arguments fit together.
     pub(crate) fn check(&self) -> Result<()> {
         let of_slurm =
             [("--dry-run", self.dry_run), ("--slurm-option", !self.slurm_options.is_empty())];

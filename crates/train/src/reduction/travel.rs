@@ -116,3 +116,73 @@ fn same(one: Option<&Tensor>, other: Option<&Tensor>) -> Result<bool> {
     let equal = |(one, other): (&f32, &f32)| one == other || (one.is_nan() && other.is_nan());
     Ok(one.len() == other.len() && one.par_iter().zip(&other[..]).all(equal))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use candle_core::Device;
+    use candlewick_core::Key;
+    use candlewick_core::parameters::seeded;
+    use candlewick_methods::{Methods, Outputs};
+    use candlewick_network::{Context, Network};
+    use candlewick_ranks::ThreadRank;
+
+    use super::*;
+    use crate::optimizer::Sgd;
+    use crate::{Data, Groups, Model, Optimizer, StepSettings, step_in_shards};
+
+    /// A network that is run so many times, the first of which shows gradients that are not complete if there
+    /// are more.
+    struct Repeated(Network, usize);
+
+    impl Model for Repeated {
+        fn parameters(&self) -> &Parameters {
+            self.0.parameters()
+        }
+
+        fn forward(&self, x: &Tensor, context: &Context) -> candlewick_core::Result<Outputs> {
+            let mut outputs = self.0.forward(x, context)?;
+            for _ in 1..self.1 {
+                outputs.logits = (outputs.logits + self.0.forward(x, context)?.logits)?;
+            }
+            Ok(outputs)
+        }
+    }
+
+    /// Whether gradients travel after two steps on one of two ranks.
+    fn travels(rank: ThreadRank, times: usize) -> Result<Option<bool>> {
+        let shards = Shards::new(2, Arc::new(rank))?;
+        let data = Data::open("digits")?.batch_size(8).time_steps(2);
+        let data = data.settings(|settings| settings.shards = shards.clone());
+        let network = Network::spec("FC16-FC10");
+        let network = network.build(data.features()?, 10, seeded(&Device::Cpu, Key::new(1)))?;
+        let model = Repeated(network, times);
+        let rule = Sgd { learning_rate: 0.1, ..Sgd::default() };
+        let mut optimizer = Optimizer::new(&rule.into(), Groups::default(), model.parameters())?;
+        let (mut methods, mut reduction) = (Methods::new(), Reduction::new(shards));
+        assert!(reduction.travels.is_none());
+        for batch in data.batches(0)?.take(2) {
+            let batch = batch.map_err(crate::loaders::failed)?;
+            let (settings, optimizer) = (StepSettings::new(2, Key::new(1)), &mut optimizer);
+            step_in_shards(&model, &mut methods, optimizer, &batch, &settings, &mut reduction)?;
+        }
+        Ok(reduction.travels)
+    }
+
+    #[test]
+    fn only_gradients_that_are_complete_when_they_are_shown_travel() {
+        for (times, expected) in [(1, true), (2, false)] {
+            let found: Vec<_> = std::thread::scope(|scope| {
+                let ranks = ThreadRank::group(2).into_iter();
+                let threads: Vec<_> =
+                    ranks.map(|rank| scope.spawn(move || travels(rank, times))).collect();
+                threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+            });
+            assert_eq!(found.len(), 2);
+            for travels in found {
+                assert_eq!(travels.expect("two steps"), Some(expected), "run {times} times");
+            }
+        }
+    }
+}
