@@ -172,6 +172,23 @@ fn synchronized_normalizations_have_the_same_bits_on_any_number_of_ranks() -> Re
     Ok(())
 }
 
+/// Layers of more than 1 MiB, whose gradients travel by themselves.
+#[test]
+fn large_layers_have_the_same_bits_on_any_number_of_ranks() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let make =
+        |rank| Ok(Training { layers: "FC600-FC600-FC600-FC10", ..training(sharded(), rank)? });
+    let alone = record_on(1, &directory.path().join("1"), make)?;
+    let mut visited = 0;
+    for ranks in [2, 4] {
+        record_on(ranks, &directory.path().join(ranks.to_string()), make)?
+            .assert_equals(&alone, &format!("{ranks} ranks"));
+        visited += 1;
+    }
+    assert_eq!(visited, 2);
+    Ok(())
+}
+
 /// Shards change the batch statistics, the masks and the order of sums: it is another training.
 #[test]
 fn another_number_of_shards_is_another_training() -> Result<()> {
