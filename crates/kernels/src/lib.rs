@@ -5,6 +5,8 @@
 //! unit (`convolution::tiles`) are for machines that have one.
 
 pub mod convolution;
+pub mod cuda;
+pub mod dual;
 pub mod linear;
 mod matrix;
 pub mod neuron;
@@ -18,3 +20,4 @@ mod scratch;
 mod shared;
 pub mod simd;
 pub mod spikes;
+pub mod trace;

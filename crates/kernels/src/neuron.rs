@@ -9,12 +9,14 @@
 //! h[t] = reset(u[t], s[t])           the state that the next step starts from
 //! ```
 //!
-//! A neuron states these three functions once, for any [`Real`], and their derivatives;
-//! [`scan`] makes the fused scan over time and its exact backward pass out of them.
+//! A neuron states these three functions once, for any [`Real`]; [`scan`] makes the fused scan over time and
+//! its exact backward pass out of them.
 
 mod block;
 pub mod current;
+mod derived;
 pub mod scan;
+pub mod traced;
 
 use std::fmt::Debug;
 
@@ -122,54 +124,14 @@ impl Firing {
         let (scale, shift) = self.coefficients(self.v_threshold);
         u * (spike.clone() * -scale + 1.0) - spike * shift
     }
-
-    /// Derivatives of [`Firing::reset`] with respect to the potential and to the spike.
-    #[inline(always)]
-    pub fn reset_partials(&self, u: f32, spike: f32) -> (f32, f32) {
-        let (scale, shift) = self.coefficients(self.v_threshold);
-        (spike * -scale + 1.0, -(u * scale) - shift)
-    }
-}
-
-/// Gradients with respect to the arguments of [`Neuron::charge`].
-#[derive(Clone, Copy, Debug)]
-pub struct ChargeGradient<const S: usize, const P: usize> {
-    /// With respect to the state before the step.
-    pub state: [f32; S],
-    /// With respect to the input current.
-    pub input: f32,
-    /// With respect to the effective parameters.
-    pub parameters: [f32; P],
-}
-
-/// Gradients with respect to the arguments of [`Neuron::distance`].
-#[derive(Clone, Copy, Debug)]
-pub struct DistanceGradient<const S: usize, const P: usize> {
-    /// With respect to the charged state.
-    pub state: [f32; S],
-    /// With respect to the effective parameters.
-    pub parameters: [f32; P],
-}
-
-/// Gradients with respect to the arguments of [`Neuron::reset`].
-#[derive(Clone, Copy, Debug)]
-pub struct ResetGradient<const S: usize, const P: usize> {
-    /// With respect to the charged state.
-    pub state: [f32; S],
-    /// With respect to the spike; ignored where [`Firing::detach_reset`] is set.
-    pub spike: f32,
-    /// With respect to the effective parameters.
-    pub parameters: [f32; P],
 }
 
 /// A neuron with `S` state variables, of which number 0 is the membrane potential, and `P`
 /// learnable scalars that all neurons of a layer share.
 ///
-/// Only [`firing`](Self::firing), [`charge`](Self::charge) and
-/// [`charge_backward`](Self::charge_backward) must be given; the rest defaults to a threshold on
-/// the potential and to the reset of [`Firing`].
-/// Each `*_backward` takes the gradient of the loss with respect to the function's result and returns
-/// those with respect to its arguments.
+/// Only [`firing`](Self::firing) and [`charge`](Self::charge) must be given; the rest defaults to a
+/// threshold on the potential and to the reset of [`Firing`].
+/// Their derivatives are found by [dual numbers](crate::dual), exactly: there is nothing to derive by hand.
 /// Mark these functions `#[inline(always)]`: the scan vectorizes what is compiled into it.
 pub trait Neuron<const S: usize, const P: usize>: Copy + Debug + Send + Sync {
     /// Threshold and reset.
@@ -196,11 +158,6 @@ pub trait Neuron<const S: usize, const P: usize>: Copy + Debug + Send + Sync {
         learned
     }
 
-    /// Backward of [`effective`](Self::effective).
-    fn effective_backward(&self, _learned: [f32; P], gradient: [f32; P]) -> [f32; P] {
-        gradient
-    }
-
     /// The state before the first step.
     fn initial_state(&self) -> [f32; S] {
         [0.0; S]
@@ -209,33 +166,11 @@ pub trait Neuron<const S: usize, const P: usize>: Copy + Debug + Send + Sync {
     /// The state after the input of one step, before firing.
     fn charge<V: Real>(&self, parameters: &[V; P], state: [V; S], input: V) -> [V; S];
 
-    /// Backward of [`charge`](Self::charge).
-    fn charge_backward(
-        &self,
-        parameters: &[f32; P],
-        state: [f32; S],
-        input: f32,
-        gradient: [f32; S],
-    ) -> ChargeGradient<S, P>;
-
     /// How far the charged state is above the threshold; the surrogate derivative is taken here.
     #[inline(always)]
     fn distance<V: Real>(&self, _parameters: &[V; P], charged: [V; S]) -> V {
         let [v] = first(charged);
         v - self.firing().v_threshold
-    }
-
-    /// Backward of [`distance`](Self::distance).
-    #[inline(always)]
-    fn distance_backward(
-        &self,
-        _parameters: &[f32; P],
-        _charged: [f32; S],
-        gradient: f32,
-    ) -> DistanceGradient<S, P> {
-        let mut state = [0.0; S];
-        state[0] = gradient;
-        DistanceGradient { state, parameters: [0.0; P] }
     }
 
     /// The state after firing, from the charged state and the spike (0 or 1).
@@ -244,21 +179,6 @@ pub trait Neuron<const S: usize, const P: usize>: Copy + Debug + Send + Sync {
         let mut state = charged;
         state[0] = self.firing().reset(state[0].clone(), spike);
         state
-    }
-
-    /// Backward of [`reset`](Self::reset).
-    #[inline(always)]
-    fn reset_backward(
-        &self,
-        _parameters: &[f32; P],
-        charged: [f32; S],
-        spike: f32,
-        gradient: [f32; S],
-    ) -> ResetGradient<S, P> {
-        let (by_potential, by_spike) = self.firing().reset_partials(charged[0], spike);
-        let mut state = gradient;
-        state[0] *= by_potential;
-        ResetGradient { state, spike: gradient[0] * by_spike, parameters: [0.0; P] }
     }
 }
 

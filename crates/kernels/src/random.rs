@@ -102,6 +102,11 @@ impl Key {
         self.derive(Domain::Index, index)
     }
 
+    /// The two words of the key, as kernels for devices take them.
+    pub fn halves(self) -> [u32; 2] {
+        [self.0 as u32, (self.0 >> 32) as u32]
+    }
+
     fn derive(self, domain: Domain, value: u64) -> Self {
         let [a, b, ..] = self.block(domain, value);
         Self(u64::from(a) | u64::from(b) << 32)

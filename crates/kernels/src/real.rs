@@ -1,11 +1,12 @@
 //! The numbers that equations of neurons and surrogates are written in.
 //!
-//! An equation that is generic over [`Real`] runs as fused, vectorized code on `f32`, and as tensor
-//! operations where a device has no kernel of its own.
+//! An equation that is generic over [`Real`] runs as fused, vectorized code on `f32`, differentiates itself on
+//! [`Dual`](crate::dual::Dual), is written down for other devices by
+//! [`Traced`](crate::trace::Traced), and runs as tensor operations where nothing else can.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// A number: `f32`, or a tensor of them.
+/// A number: `f32`, or what stands for many of them.
 pub trait Real:
     Clone
     + Neg<Output = Self>
@@ -18,6 +19,10 @@ pub trait Real:
     + Mul<f32, Output = Self>
     + Div<f32, Output = Self>
 {
+    /// The same number everywhere; its derivative is 0.
+    #[must_use]
+    fn constant(value: f32) -> Self;
+
     /// |x|.
     #[must_use]
     fn abs(self) -> Self;
@@ -66,6 +71,11 @@ pub trait Real:
 }
 
 impl Real for f32 {
+    #[inline(always)]
+    fn constant(value: f32) -> Self {
+        value
+    }
+
     #[inline(always)]
     fn abs(self) -> Self {
         self.abs()

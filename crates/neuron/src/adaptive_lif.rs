@@ -7,11 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
-use crate::variable_threshold::{reset, reset_partials};
-use crate::{
-    ChargeGradient, DistanceGradient, Firing, Fused, Leak, Model, Neuron, Real, Reset,
-    ResetGradient, Settings,
-};
+use crate::variable_threshold::reset;
+use crate::{Firing, Fused, Leak, Model, Neuron, Real, Reset, Settings};
 
 /// The LIF neuron whose threshold rises with each spike and decays back
 /// (Bellec et al., Long short-term memory and learning-to-learn in networks of spiking neurons,
@@ -98,25 +95,8 @@ impl Neuron<2, 0> for AdaptiveLif {
     }
 
     #[inline(always)]
-    fn charge_backward(
-        &self,
-        _: &[f32; 0],
-        _: [f32; 2],
-        _: f32,
-        [grad_v, grad_b]: [f32; 2],
-    ) -> ChargeGradient<2, 0> {
-        let (by_v, by_x) = self.leak.partials();
-        ChargeGradient { state: [by_v * grad_v, grad_b], input: by_x * grad_v, parameters: [] }
-    }
-
-    #[inline(always)]
     fn distance<V: Real>(&self, _: &[V; 0], [v, b]: [V; 2]) -> V {
         v - self.threshold(b)
-    }
-
-    #[inline(always)]
-    fn distance_backward(&self, _: &[f32; 0], _: [f32; 2], grad: f32) -> DistanceGradient<2, 0> {
-        DistanceGradient { state: [grad, -self.beta * grad], parameters: [] }
     }
 
     #[inline(always)]
@@ -124,23 +104,6 @@ impl Neuron<2, 0> for AdaptiveLif {
         let rho = self.rho();
         let threshold = self.threshold(b.clone());
         [reset(&self.firing, v, spike.clone(), threshold), b * rho + spike * (1.0 - rho)]
-    }
-
-    #[inline(always)]
-    fn reset_backward(
-        &self,
-        _: &[f32; 0],
-        [v, b]: [f32; 2],
-        spike: f32,
-        [grad_v, grad_b]: [f32; 2],
-    ) -> ResetGradient<2, 0> {
-        let rho = self.rho();
-        let by = reset_partials(&self.firing, v, spike, self.threshold(b));
-        ResetGradient {
-            state: [by.potential * grad_v, by.threshold * self.beta * grad_v + rho * grad_b],
-            spike: by.spike * grad_v + (1.0 - rho) * grad_b,
-            parameters: [],
-        }
     }
 }
 

@@ -51,16 +51,17 @@ pub fn composed(
             .collect::<Result<_>>()?,
     };
     let constant_input = x.dim(0)? == 1;
+    let like = x.get(0)?.detach();
     let (mut outputs, mut potentials, mut distances) = (Vec::new(), Vec::new(), Vec::new());
     for t in 0..time_steps {
         let input = x.get(if constant_input { 0 } else { t })?;
         let charged = model.charge_values(&parameters, state, input.into());
-        potentials.push(charged[0].clone().tensor()?);
+        potentials.push(charged[0].clone().tensor(&like)?);
         if !model.fires() {
             state = charged;
             continue;
         }
-        let distance = model.distance_values(&parameters, charged.clone()).tensor()?;
+        let distance = model.distance_values(&parameters, charged.clone()).tensor(&like)?;
         let first = (t * distance.elem_count()) as u64;
         let mut spikes = spike_at(&distance, model.firing().rule, surrogate, first)?;
         if let Some(parameter) = surrogate_parameter {
@@ -71,7 +72,7 @@ pub fn composed(
         distances.push(distance);
         state = model.reset_values(&parameters, charged, resetting.into());
     }
-    let state = state.into_iter().map(Value::tensor).collect::<Result<Vec<_>>>()?;
+    let state = state.into_iter().map(|value| value.tensor(&like)).collect::<Result<Vec<_>>>()?;
     let potentials = Tensor::stack(&potentials, 0)?;
     let (output, distances) = if model.fires() {
         (Tensor::stack(&outputs, 0)?, Some(Tensor::stack(&distances, 0)?))
@@ -98,5 +99,5 @@ fn with_parameter(
     let factor = surrogate.parameter_derivative_tensor(first, &distance.detach())?.detach();
     let parameter = parameter.flatten_all()?.get(0)?;
     let change = Value::from(parameter.clone()) - Value::from(parameter.detach());
-    (Value::from(spikes) + Value::from(factor) * change).tensor()
+    (Value::from(spikes) + Value::from(factor) * change).tensor(distance)
 }

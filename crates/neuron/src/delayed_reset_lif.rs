@@ -6,9 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
-use crate::{
-    ChargeGradient, Firing, Fused, Leak, Model, Neuron, Real, Reset, ResetGradient, Settings,
-};
+use crate::{Firing, Fused, Leak, Model, Neuron, Real, Reset, Settings};
 
 /// The LIF neuron whose spike resets it one step late, as snnTorch's `Leaky` does by default.
 ///
@@ -84,43 +82,10 @@ impl Neuron<2, 0> for DelayedResetLif {
         [v, last]
     }
 
-    #[inline(always)]
-    fn charge_backward(
-        &self,
-        _: &[f32; 0],
-        [v, last]: [f32; 2],
-        _: f32,
-        [grad_v, grad_last]: [f32; 2],
-    ) -> ChargeGradient<2, 0> {
-        let Firing { v_threshold, v_reset, reset, .. } = self.firing;
-        let (by_v, by_x) = self.leak.partials();
-        let (by_v, by_last) = match reset {
-            Reset::Hard => (by_v * (1.0 - last), by_v * (v_reset - v)),
-            Reset::Subtract => (by_v, -v_threshold),
-            Reset::None => (by_v, 0.0),
-        };
-        ChargeGradient {
-            state: [by_v * grad_v, by_last * grad_v + grad_last],
-            input: by_x * grad_v,
-            parameters: [],
-        }
-    }
-
     /// Only remembers the spike.
     #[inline(always)]
     fn reset<V: Real>(&self, _: &[V; 0], [v, _]: [V; 2], spike: V) -> [V; 2] {
         [v, spike]
-    }
-
-    #[inline(always)]
-    fn reset_backward(
-        &self,
-        _: &[f32; 0],
-        _: [f32; 2],
-        _: f32,
-        [grad_v, grad_last]: [f32; 2],
-    ) -> ResetGradient<2, 0> {
-        ResetGradient { state: [grad_v, 0.0], spike: grad_last, parameters: [] }
     }
 }
 

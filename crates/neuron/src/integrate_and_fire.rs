@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
-use crate::{ChargeGradient, Firing, Fused, Model, Neuron, Real, Settings};
+use crate::{Firing, Fused, Model, Neuron, Real, Settings};
 
 /// The integrate-and-fire neuron, without a leak.
 ///
@@ -57,17 +57,6 @@ impl Neuron<1, 0> for IntegrateAndFire {
     #[inline(always)]
     fn charge<V: Real>(&self, _: &[V; 0], [v]: [V; 1], x: V) -> [V; 1] {
         [v + x]
-    }
-
-    #[inline(always)]
-    fn charge_backward(
-        &self,
-        _: &[f32; 0],
-        _: [f32; 1],
-        _: f32,
-        [grad]: [f32; 1],
-    ) -> ChargeGradient<1, 0> {
-        ChargeGradient { state: [grad], input: grad, parameters: [] }
     }
 }
 

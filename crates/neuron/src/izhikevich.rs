@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
-use crate::{ChargeGradient, Firing, Fused, Model, Neuron, Real, Reset, ResetGradient, Settings};
+use crate::{Firing, Fused, Model, Neuron, Real, Reset, Settings};
 
 /// The neuron of Izhikevich (Simple Model of Spiking Neurons, IEEE Transactions on Neural Networks
 /// 14(6), 2003), in units of its reset (0) and its threshold (1).
@@ -97,44 +97,8 @@ impl Neuron<2, 0> for Izhikevich {
     }
 
     #[inline(always)]
-    fn charge_backward(
-        &self,
-        _: &[f32; 0],
-        [v, _]: [f32; 2],
-        _: f32,
-        [grad_v, grad_w]: [f32; 2],
-    ) -> ChargeGradient<2, 0> {
-        let grad_v = grad_v + self.a / self.tau_w * grad_w;
-        let slope = self.a0 * (2.0 * v - self.v_rest - self.v_critical);
-        ChargeGradient {
-            state: [
-                (1.0 + slope / self.tau) * grad_v,
-                (1.0 - 1.0 / self.tau_w) * grad_w - grad_v / self.tau,
-            ],
-            input: grad_v / self.tau,
-            parameters: [],
-        }
-    }
-
-    #[inline(always)]
     fn reset<V: Real>(&self, _: &[V; 0], [v, w]: [V; 2], spike: V) -> [V; 2] {
         [self.firing.reset(v, spike.clone()), w + spike * self.b]
-    }
-
-    #[inline(always)]
-    fn reset_backward(
-        &self,
-        _: &[f32; 0],
-        [v, _]: [f32; 2],
-        spike: f32,
-        [grad_v, grad_w]: [f32; 2],
-    ) -> ResetGradient<2, 0> {
-        let (by_v, by_spike) = self.firing.reset_partials(v, spike);
-        ResetGradient {
-            state: [by_v * grad_v, grad_w],
-            spike: by_spike * grad_v + self.b * grad_w,
-            parameters: [],
-        }
     }
 }
 

@@ -42,15 +42,6 @@ impl Leak {
         }
     }
 
-    /// Derivatives of [`charge`](Self::charge) with respect to the potential and to the input.
-    #[inline(always)]
-    pub fn partials(self) -> (f32, f32) {
-        match self {
-            Self::Decay(decay) => (decay, 1.0),
-            Self::Tau(tau) => (1.0 - 1.0 / tau, 1.0 / tau),
-        }
-    }
-
     /// What makes it unusable, as (field, expected); `None` if it is fine.
     pub(crate) fn problem(self) -> Option<(&'static str, &'static str)> {
         match self {

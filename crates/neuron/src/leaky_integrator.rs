@@ -5,9 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    ChargeGradient, Firing, FiringRule, Fused, Leak, Model, Neuron, Real, Reset, Settings,
-};
+use crate::{Firing, FiringRule, Fused, Leak, Model, Neuron, Real, Reset, Settings};
 
 /// The leaky integrator: a readout that gives its potential and never fires.
 ///
@@ -69,18 +67,6 @@ impl Neuron<1, 0> for LeakyIntegrator {
     #[inline(always)]
     fn charge<V: Real>(&self, _: &[V; 0], [v]: [V; 1], x: V) -> [V; 1] {
         [self.leak.charge(v, x, 0.0)]
-    }
-
-    #[inline(always)]
-    fn charge_backward(
-        &self,
-        _: &[f32; 0],
-        _: [f32; 1],
-        _: f32,
-        [grad]: [f32; 1],
-    ) -> ChargeGradient<1, 0> {
-        let (by_v, by_x) = self.leak.partials();
-        ChargeGradient { state: [by_v * grad], input: by_x * grad, parameters: [] }
     }
 }
 

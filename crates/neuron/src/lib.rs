@@ -62,9 +62,7 @@ pub use adaptive_lif::AdaptiveLif;
 #[doc(inline)]
 pub use candlewick_kernels::neuron::scan::{ActivityGradient, Fused, Measure, Potentials};
 #[doc(inline)]
-pub use candlewick_kernels::neuron::{
-    ChargeGradient, DistanceGradient, Firing, FiringRule, Neuron, Reset, ResetGradient,
-};
+pub use candlewick_kernels::neuron::{Firing, FiringRule, Neuron, Reset};
 #[doc(inline)]
 pub use candlewick_kernels::real::Real;
 pub use composed::{Trace, composed};

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
-use crate::{ChargeGradient, Firing, Fused, Leak, Model, Neuron, Real, Settings};
+use crate::{Firing, Fused, Leak, Model, Neuron, Real, Settings};
 
 /// The leaky integrate-and-fire neuron, in the two discrete forms of [`Leak`].
 ///
@@ -71,18 +71,6 @@ impl Neuron<1, 0> for Lif {
     #[inline(always)]
     fn charge<V: Real>(&self, _: &[V; 0], [v]: [V; 1], x: V) -> [V; 1] {
         [self.leak.charge(v, x, self.firing.v_reset)]
-    }
-
-    #[inline(always)]
-    fn charge_backward(
-        &self,
-        _: &[f32; 0],
-        _: [f32; 1],
-        _: f32,
-        [grad]: [f32; 1],
-    ) -> ChargeGradient<1, 0> {
-        let (by_v, by_x) = self.leak.partials();
-        ChargeGradient { state: [by_v * grad], input: by_x * grad, parameters: [] }
     }
 }
 

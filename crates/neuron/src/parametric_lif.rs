@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
-use crate::{ChargeGradient, Firing, Fused, Model, Neuron, Real, Settings};
+use crate::{Firing, Fused, Model, Neuron, Real, Settings};
 
 /// The LIF neuron with a learnable time constant, one per layer (PLIF: Fang et al., ICCV 2021,
 /// arXiv:2007.05785, eq. 7).
@@ -74,11 +74,6 @@ impl Neuron<1, 1> for ParametricLif {
         [w.sigmoid()]
     }
 
-    fn effective_backward(&self, [w]: [f32; 1], [grad]: [f32; 1]) -> [f32; 1] {
-        let rate = Real::sigmoid(w);
-        [grad * rate * (1.0 - rate)]
-    }
-
     fn initial_state(&self) -> [f32; 1] {
         [self.firing.v_reset]
     }
@@ -86,21 +81,6 @@ impl Neuron<1, 1> for ParametricLif {
     #[inline(always)]
     fn charge<V: Real>(&self, [rate]: &[V; 1], [v]: [V; 1], x: V) -> [V; 1] {
         [v.clone() + (x - (v - self.firing.v_reset)) * rate.clone()]
-    }
-
-    #[inline(always)]
-    fn charge_backward(
-        &self,
-        [rate]: &[f32; 1],
-        [v]: [f32; 1],
-        x: f32,
-        [grad]: [f32; 1],
-    ) -> ChargeGradient<1, 1> {
-        ChargeGradient {
-            state: [(1.0 - rate) * grad],
-            input: rate * grad,
-            parameters: [(x - (v - self.firing.v_reset)) * grad],
-        }
     }
 }
 

@@ -6,11 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
-use crate::variable_threshold::{reset, reset_partials};
-use crate::{
-    ChargeGradient, DistanceGradient, Firing, Fused, Leak, Model, Neuron, Real, ResetGradient,
-    Settings,
-};
+use crate::variable_threshold::reset;
+use crate::{Firing, Fused, Leak, Model, Neuron, Real, Settings};
 
 /// The LIF neuron with a learnable threshold, one per layer
 /// (DIET-SNN: Rathi and Roy, arXiv:2008.03658).
@@ -84,46 +81,13 @@ impl Neuron<1, 1> for ParametricThresholdLif {
     }
 
     #[inline(always)]
-    fn charge_backward(
-        &self,
-        _: &[f32; 1],
-        _: [f32; 1],
-        _: f32,
-        [grad]: [f32; 1],
-    ) -> ChargeGradient<1, 1> {
-        let (by_v, by_x) = self.leak.partials();
-        ChargeGradient { state: [by_v * grad], input: by_x * grad, parameters: [0.0] }
-    }
-
-    #[inline(always)]
     fn distance<V: Real>(&self, [threshold]: &[V; 1], [v]: [V; 1]) -> V {
         v - threshold.clone()
     }
 
     #[inline(always)]
-    fn distance_backward(&self, _: &[f32; 1], _: [f32; 1], grad: f32) -> DistanceGradient<1, 1> {
-        DistanceGradient { state: [grad], parameters: [-grad] }
-    }
-
-    #[inline(always)]
     fn reset<V: Real>(&self, [threshold]: &[V; 1], [v]: [V; 1], spike: V) -> [V; 1] {
         [reset(&self.firing, v, spike, threshold.clone())]
-    }
-
-    #[inline(always)]
-    fn reset_backward(
-        &self,
-        [threshold]: &[f32; 1],
-        [v]: [f32; 1],
-        spike: f32,
-        [grad]: [f32; 1],
-    ) -> ResetGradient<1, 1> {
-        let by = reset_partials(&self.firing, v, spike, *threshold);
-        ResetGradient {
-            state: [by.potential * grad],
-            spike: by.spike * grad,
-            parameters: [by.threshold * grad],
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::firing_problem;
-use crate::{ChargeGradient, Firing, Fused, Leak, Model, Neuron, Real, Settings};
+use crate::{Firing, Fused, Leak, Model, Neuron, Real, Settings};
 
 /// The current-based LIF neuron: inputs flow into a decaying current, the current into the potential.
 ///
@@ -69,23 +69,6 @@ impl Neuron<2, 0> for SynapticLif {
     fn charge<V: Real>(&self, _: &[V; 0], [v, i]: [V; 2], x: V) -> [V; 2] {
         let i = i * self.current_decay + x;
         [self.leak.charge(v, i.clone(), self.firing.v_reset), i]
-    }
-
-    #[inline(always)]
-    fn charge_backward(
-        &self,
-        _: &[f32; 0],
-        _: [f32; 2],
-        _: f32,
-        [grad_v, grad_i]: [f32; 2],
-    ) -> ChargeGradient<2, 0> {
-        let (by_v, by_i) = self.leak.partials();
-        let grad_i = grad_i + by_i * grad_v;
-        ChargeGradient {
-            state: [by_v * grad_v, self.current_decay * grad_i],
-            input: grad_i,
-            parameters: [],
-        }
     }
 }
 

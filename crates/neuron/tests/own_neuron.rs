@@ -2,7 +2,7 @@
 
 use candle_core::{D, DType, Device, Tensor, Var};
 use candlewick_core::{Key, Result};
-use candlewick_neuron::{ChargeGradient, Firing, Fused, Model, MultiStep, Neuron, Real, composed};
+use candlewick_neuron::{Firing, Fused, Model, MultiStep, Neuron, Real, composed};
 use candlewick_surrogate::{AnySurrogate, Surrogate};
 use std::sync::Arc;
 
@@ -25,20 +25,6 @@ impl Neuron<1, 1> for Saturating {
     fn charge<V: Real>(&self, [decay]: &[V; 1], [v]: [V; 1], x: V) -> [V; 1] {
         let room = -(v.clone() * v.clone()) + 1.0;
         [v * decay.clone() + x * room]
-    }
-
-    fn charge_backward(
-        &self,
-        [decay]: &[f32; 1],
-        [v]: [f32; 1],
-        x: f32,
-        [grad]: [f32; 1],
-    ) -> ChargeGradient<1, 1> {
-        ChargeGradient {
-            state: [grad * (decay - 2.0 * v * x)],
-            input: grad * (1.0 - v * v),
-            parameters: [grad * v],
-        }
     }
 }
 // end: the neuron

@@ -197,10 +197,10 @@ impl<S: Shape> Surrogate for S {
     }
 
     fn derivative_tensor(&self, _first: u64, x: &Tensor) -> Result<Tensor> {
-        Shape::derivative(self, Value::from(x.clone())).tensor()
+        Shape::derivative(self, Value::from(x.clone())).tensor(x)
     }
 
     fn parameter_derivative_tensor(&self, _first: u64, x: &Tensor) -> Result<Tensor> {
-        Shape::parameter_derivative(self, Value::from(x.clone())).tensor()
+        Shape::parameter_derivative(self, Value::from(x.clone())).tensor(x)
     }
 }

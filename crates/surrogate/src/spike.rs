@@ -66,7 +66,7 @@ pub fn spike_at(
         });
     }
     // The second term is exactly 0, and carries the gradient.
-    let fires = Value::from(x.clone()).heaviside(inclusive).tensor()?;
+    let fires = Value::from(x.clone()).heaviside(inclusive).tensor(x)?;
     let smooth = (surrogate.derivative_tensor(first, &x.detach())?.detach() * x)?;
     fires + (&smooth - smooth.detach())?
 }

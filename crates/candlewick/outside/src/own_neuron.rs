@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use candlewick::neuron::{ChargeGradient, Firing, Fused, Model, Neuron, Real, Settings};
+use candlewick::neuron::{Firing, Fused, Model, Neuron, Real, Settings};
 
 /// The settings, which are the neuron.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,21 +33,6 @@ impl Neuron<1, 1> for Saturating {
     fn charge<V: Real>(&self, [decay]: &[V; 1], [v]: [V; 1], x: V) -> [V; 1] {
         let room = -(v.clone() * v.clone()) + 1.0;
         [v * decay.clone() + x * room]
-    }
-
-    #[inline(always)]
-    fn charge_backward(
-        &self,
-        [decay]: &[f32; 1],
-        [v]: [f32; 1],
-        x: f32,
-        [gradient]: [f32; 1],
-    ) -> ChargeGradient<1, 1> {
-        ChargeGradient {
-            state: [gradient * (decay - 2.0 * v * x)],
-            input: gradient * (1.0 - v * v),
-            parameters: [gradient * v],
-        }
     }
 }
 

@@ -21,6 +21,7 @@ pub use output::Output;
 pub use sums::{ActivityGradient, ForwardSums, Measure, Potentials};
 
 use crate::neuron::Neuron;
+use crate::neuron::traced::NeuronTrace;
 use std::fmt::Debug;
 
 /// A neuron behind a pointer: what layers call.
@@ -29,6 +30,8 @@ pub trait Scan: Debug + Send + Sync {
     fn states(&self) -> usize;
     /// Number of learnable scalars P.
     fn parameters(&self) -> usize;
+    /// The neuron's functions, written down for other devices.
+    fn trace(&self) -> NeuronTrace;
     /// Runs the neurons over all time steps.
     ///
     /// # Panics
@@ -52,6 +55,10 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Scan for Fused<N, S, P> {
 
     fn parameters(&self) -> usize {
         P
+    }
+
+    fn trace(&self) -> NeuronTrace {
+        NeuronTrace::new(&self.0)
     }
 
     fn forward(&self, args: Forward<'_>) -> ForwardSums {

@@ -46,6 +46,18 @@ impl Bernoulli {
         Self { key, numerator: (f64::from(p.clamp(0.0, 1.0)) * whole).round() as u32 }
     }
 
+    /// The stream as kernels for devices take it: the two words of the key, p · 2¹⁶, and how many binary digits
+    /// p has up to its last 1.
+    pub fn words(&self) -> [u32; 4] {
+        let [low, high] = self.key.halves();
+        let digits = if self.numerator == 0 {
+            0
+        } else {
+            DIGITS as u32 - self.numerator.trailing_zeros().min(16)
+        };
+        [low, high, self.numerator, digits]
+    }
+
     /// Sheet number `number`: element `32 · w + b` is bit `b` of word `w`.
     #[inline(always)]
     pub fn sheet(&self, number: u64) -> [u32; WORDS] {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use candlewick_core::value::Value;
 use candlewick_neuron::Model;
 use candlewick_surrogate::Surrogate;
@@ -51,8 +51,8 @@ impl Statistics {
             let mut state = self.neuron.initial_state();
             state[0] += above_rest;
             let charged = self.neuron.charge_values(&parameters, scalars(state)?, scalar(current)?);
-            let mut charged = charged.into_iter().map(Value::tensor);
-            charged.next().expect("a neuron has a potential")?.get(0)?.to_scalar()
+            let potential = charged.into_iter().next().expect("a neuron has a potential");
+            potential.tensor(&Tensor::zeros(1, DType::F32, &Device::Cpu)?)?.get(0)?.to_scalar()
         };
         let rest = potential(0.0, 0.0)?;
         Ok((potential(1.0, 0.0)? - rest, potential(0.0, 1.0)? - rest))

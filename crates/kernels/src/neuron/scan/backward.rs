@@ -5,9 +5,9 @@ use super::derivative::Derivative;
 use super::layout::{Place, by_task, by_task_or_empty, check_lengths};
 use super::step::{ChargeAndFire, StepBack, effective, initial_state};
 use super::sums::{ActivityGradient, Dot, Moments};
-use crate::neuron::Neuron;
 use crate::neuron::block::{Block, LANES, load, with_block};
 use crate::neuron::current::Source;
+use crate::neuron::{Neuron, derived};
 use crate::simd;
 use rayon::prelude::*;
 
@@ -171,7 +171,7 @@ pub(super) fn backward<N: Neuron<S, P>, const S: usize, const P: usize>(
     }
     let gradient = total.parameters.map(|sum| sum as f32);
     BackwardSums {
-        parameters: neuron.effective_backward(learned, gradient).to_vec(),
+        parameters: derived::effective(neuron, &learned, &gradient).to_vec(),
         surrogate: total.surrogate,
         zero_derivatives: total.zero_derivatives,
     }

@@ -2,8 +2,8 @@
 
 use super::layout::Place;
 use super::sums::{ActivityGradient, Count};
-use crate::neuron::Neuron;
 use crate::neuron::block::{Block, LANES, PART, gather, load, part, parts, put, put_all, scatter};
+use crate::neuron::{Neuron, derived};
 use crate::real::Real;
 use crate::simd::Kernel;
 
@@ -140,11 +140,11 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for StepBack<'_, N,
                 let mut by_parameters = [0.0; P];
                 if fires {
                     let spike = distance[i].heaviside(inclusive);
-                    let reset = neuron.reset_backward(&parameters, u, spike, grad_after);
+                    let reset = derived::reset(&neuron, &parameters, &u, &spike, &grad_after);
                     let grad_spike = grad_output[i] + activity.spike + through_reset * reset.spike;
                     grad_spikes[i] = grad_spike;
                     let grad_distance = grad_spike * derivative[i];
-                    let fire = neuron.distance_backward(&parameters, u, grad_distance);
+                    let fire = derived::distance(&neuron, &parameters, &u, &grad_distance);
                     grad_u = reset.state;
                     for k in 0..S {
                         grad_u[k] += fire.state[k];
@@ -158,7 +158,7 @@ impl<N: Neuron<S, P>, const S: usize, const P: usize> Kernel for StepBack<'_, N,
                 }
                 grad_u[0] += by_potential[i];
                 let charge =
-                    neuron.charge_backward(&parameters, gather(&before, i), input[i], grad_u);
+                    derived::charge(&neuron, &parameters, &gather(&before, i), &input[i], &grad_u);
                 scatter(charge.state, &mut grad_state, i);
                 grad_input[i] = charge.input;
                 for p in 0..P {
