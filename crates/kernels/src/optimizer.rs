@@ -25,6 +25,13 @@ pub struct Sgd {
 }
 
 impl Sgd {
+    /// A step with momentum is the first times the gradient plus the second times the velocity.
+    #[inline(always)]
+    pub fn directions(&self) -> [f32; 2] {
+        let Self { learning_rate, momentum, nesterov, .. } = *self;
+        if nesterov { [learning_rate, learning_rate * momentum] } else { [0.0, learning_rate] }
+    }
+
     /// One step of `parameters`, in place; `velocity` (m, at first 0) may be empty if the momentum
     /// is 0.
     ///
@@ -76,10 +83,8 @@ impl Kernel for MomentumStep<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Sgd { learning_rate, momentum, weight_decay, nesterov } = *self.sgd;
-        // The step is `along_gradient · g + along_velocity · m`.
-        let (along_gradient, along_velocity) =
-            if nesterov { (learning_rate, learning_rate * momentum) } else { (0.0, learning_rate) };
+        let Sgd { momentum, weight_decay, .. } = *self.sgd;
+        let [along_gradient, along_velocity] = self.sgd.directions();
         for ((p, g), m) in self.parameters.iter_mut().zip(self.gradient).zip(self.velocity) {
             let g = g + weight_decay * *p;
             *m = momentum * *m + g;
@@ -104,6 +109,15 @@ pub struct AdamW {
 }
 
 impl AdamW {
+    /// What step number `step` (from 1) multiplies with, after the correction for the moments' start at 0: the
+    /// share of the parameter that it keeps, its size, and the factor of the root of the second moment.
+    pub fn factors(&self, step: u64) -> [f32; 3] {
+        let correction = |beta: f32| 1.0 - f64::from(beta).powf(step as f64);
+        let keep = 1.0 - self.learning_rate * self.weight_decay;
+        let size = (f64::from(self.learning_rate) / correction(self.beta1)) as f32;
+        [keep, size, (1.0 / correction(self.beta2).sqrt()) as f32]
+    }
+
     /// Step number `step` (from 1) of `parameters`, in place, with its two moments (at first 0).
     ///
     /// # Panics
@@ -119,12 +133,7 @@ impl AdamW {
         assert!(step > 0, "steps count from 1");
         let lengths = [gradient.len(), first_moment.len(), second_moment.len()];
         assert_eq!(lengths, [parameters.len(); 3], "elements of gradient and moments");
-        let correction = |beta: f32| 1.0 - f64::from(beta).powf(step as f64);
-        let factors = Factors {
-            keep: 1.0 - self.learning_rate * self.weight_decay,
-            size: (f64::from(self.learning_rate) / correction(self.beta1)) as f32,
-            root: (1.0 / correction(self.beta2).sqrt()) as f32,
-        };
+        let factors = self.factors(step);
         parameters
             .par_chunks_mut(TASK)
             .zip(gradient.par_chunks(TASK))
@@ -135,17 +144,9 @@ impl AdamW {
     }
 }
 
-/// What an Adam step multiplies with, after the correction for its start at 0.
-#[derive(Clone, Copy)]
-struct Factors {
-    keep: f32,
-    size: f32,
-    root: f32,
-}
-
 struct AdamStep<'a> {
     adam: &'a AdamW,
-    factors: Factors,
+    factors: [f32; 3],
     parameters: &'a mut [f32],
     gradient: &'a [f32],
     first: &'a mut [f32],
@@ -158,7 +159,7 @@ impl Kernel for AdamStep<'_> {
     #[inline(always)]
     fn call(self) {
         let AdamW { beta1, beta2, epsilon, .. } = *self.adam;
-        let Factors { keep, size, root } = self.factors;
+        let [keep, size, root] = self.factors;
         let moments = self.first.iter_mut().zip(self.second);
         for ((p, g), (m, v)) in self.parameters.iter_mut().zip(self.gradient).zip(moments) {
             *m = beta1 * *m + (1.0 - beta1) * g;

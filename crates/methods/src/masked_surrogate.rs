@@ -6,6 +6,7 @@ use candle_core::{Result, Tensor};
 use candlewick_core::Key;
 use candlewick_core::parameters::Scope;
 use candlewick_core::weight_rule::{WeightGradientRule, WeightSite};
+use candlewick_kernels::neuron::traced::{self, DerivativeTrace};
 use candlewick_kernels::random::bernoulli::{Bernoulli, SHEET};
 use candlewick_kernels::simd::{self, Kernel};
 use candlewick_surrogate::{Effective, Site, Surrogate, SurrogateRule};
@@ -241,6 +242,12 @@ impl Surrogate for Mask {
 
     fn shared(&self) -> Arc<dyn Surrogate> {
         Arc::new(self.clone())
+    }
+
+    fn trace(&self) -> Option<DerivativeTrace> {
+        let inner = self.inner.trace().filter(|inner| inner.mask.is_none())?;
+        let mask = traced::Mask { masked: self.masked, scale: self.scale };
+        Some(DerivativeTrace { mask: Some(mask), ..inner })
     }
 
     fn derivative_tensor(&self, first: u64, x: &Tensor) -> Result<Tensor> {

@@ -187,6 +187,41 @@ fn the_fused_operation_equals_the_composition_of_candle_operations() -> Result<(
     Ok(())
 }
 
+/// Elementwise, to the bit; sums over neurons within rounding. The texts are compiled for the host.
+#[test]
+fn the_kernels_for_devices_give_the_bits_of_the_fused_operation() -> Result<()> {
+    let sizes = [(1, 1), (2, 5), (4, 37), (5, 64 * 9)];
+    let mut visited = 0;
+    for (name, model) in variants() {
+        for (which, surrogate) in AnySurrogate::all().iter().enumerate() {
+            let (time_steps, n) = sizes[(which + visited) % sizes.len()];
+            let steps_in = if which % 3 == 0 { 1 } else { time_steps };
+            let case = Case::new(&model, surrogate, steps_in, time_steps, n)?;
+            let run = || -> Result<(Output, Vec<Vec<f32>>)> {
+                let out = case.fused()?;
+                let gradients = case.gradients(&out)?;
+                Ok((out, gradients))
+            };
+            let (host, host_gradients) = run()?;
+            let (device, device_gradients) = candlewick_device::pretend(run)?;
+            let what = format!("{name} {surrogate:?} T={time_steps} n={n}");
+            assert_eq!(flat(&device.output)?, flat(&host.output)?, "{what}");
+            let states = host.state.as_ref().zip(device.state.as_ref()).expect("states");
+            assert_eq!(flat(states.0)?, flat(states.1)?, "{what}");
+            for (index, (a, b)) in device_gradients.iter().zip(&host_gradients).enumerate() {
+                if index < 2 {
+                    assert_eq!(a, b, "{what}");
+                } else {
+                    assert_close(a, b, 1e-5, &what);
+                }
+            }
+            visited += 1;
+        }
+    }
+    assert_eq!(visited, variants().len() * AnySurrogate::NAMES.len());
+    Ok(())
+}
+
 #[test]
 fn a_sequence_may_be_split_in_time() -> Result<()> {
     let surrogate = AnySurrogate::named("triangle")?;

@@ -1,9 +1,12 @@
 //! The multi-step neuron: one differentiable operation over all time steps of a layer.
 
+mod on_device;
+
 use std::sync::{Arc, Once};
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use candlewick_core::host;
+use candlewick_device::Engine;
 use candlewick_kernels::neuron::current::Source;
 use candlewick_kernels::neuron::scan::{self, ActivityGradient, Backward, Forward, Measure};
 use candlewick_surrogate::Surrogate;
@@ -113,7 +116,13 @@ impl<'a> MultiStep<'a> {
                 );
             }
         }
-        if host::is_reachable(self.input.device()) { self.fused() } else { self.composed() }
+        if host::is_reachable(self.input.device()) {
+            return self.fused();
+        }
+        match Engine::of(self.input.device())?.zip(self.surrogate.trace()) {
+            Some((engine, derivative)) => on_device::run(self, engine, &derivative),
+            None => self.composed(),
+        }
     }
 
     fn composed(self) -> Result<Output> {
@@ -121,7 +130,8 @@ impl<'a> MultiStep<'a> {
         ONCE.call_once(|| {
             tracing::info!(
                 device = ?self.input.device().location(),
-                "no fused neuron for this device: composing candle operations"
+                surrogate = ?self.surrogate,
+                "no fused neuron for this device and surrogate: composing candle operations"
             );
         });
         let out = composed(

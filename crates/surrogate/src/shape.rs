@@ -7,8 +7,10 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor};
 use candlewick_core::value::Value;
 use candlewick_kernels::neuron::scan::Derivative;
+use candlewick_kernels::neuron::traced::DerivativeTrace;
 use candlewick_kernels::real::Real;
 use candlewick_kernels::simd::{self, Kernel};
+use candlewick_kernels::trace::Function;
 
 /// The scalar mathematics of a surrogate, written once for any [`Real`].
 ///
@@ -105,6 +107,12 @@ pub trait Surrogate: Debug + Send + Sync + 'static {
     /// The same surrogate as a shared pointer.
     fn shared(&self) -> Arc<dyn Surrogate>;
 
+    /// The derivatives, written down for devices; `None` (the default) for what cannot be written down, which
+    /// runs there as candle operations.
+    fn trace(&self) -> Option<DerivativeTrace> {
+        None
+    }
+
     /// The derivative at the distances `x` as candle operations, for devices without a kernel;
     /// `first` as in [`derivative`](Self::derivative).
     ///
@@ -194,6 +202,13 @@ impl<S: Shape> Surrogate for S {
 
     fn shared(&self) -> Arc<dyn Surrogate> {
         Arc::new(self.clone())
+    }
+
+    fn trace(&self) -> Option<DerivativeTrace> {
+        let derivative = Function::record(1, |x| vec![Shape::derivative(self, x[0])]);
+        let parameter_derivative =
+            Function::record(1, |x| vec![Shape::parameter_derivative(self, x[0])]);
+        Some(DerivativeTrace { derivative, parameter_derivative, mask: None })
     }
 
     fn derivative_tensor(&self, _first: u64, x: &Tensor) -> Result<Tensor> {

@@ -21,6 +21,23 @@ pub struct NeuronTrace {
     functions: Vec<(&'static str, Function)>,
 }
 
+impl NeuronTrace {
+    /// Number of state variables S.
+    pub fn states(&self) -> usize {
+        self.states
+    }
+
+    /// Number of learnable scalars P.
+    pub fn parameters(&self) -> usize {
+        self.parameters
+    }
+
+    /// Whether the neuron fires.
+    pub fn fires(&self) -> bool {
+        self.fires
+    }
+}
+
 fn take<const N: usize>(values: &[Traced], start: usize) -> [Traced; N] {
     array::from_fn(|i| values[start + i])
 }
@@ -111,10 +128,6 @@ pub struct ScanProgram {
 }
 
 impl ScanProgram {
-    /// Kinds of sums of the forward scan: spikes, and with
-    /// [`measure`](ScanSettings::measure) the others.
-    pub const FORWARD_SUMS: [usize; 2] = [1, 6];
-
     /// Writes the text; a neuron that does not fire needs no derivative.
     pub fn new(
         neuron: &NeuronTrace,

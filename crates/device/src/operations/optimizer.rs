@@ -1,0 +1,74 @@
+//! Optimizer steps: `optimizer.cu`.
+
+use candle_core::{Result, Tensor};
+use candlewick_kernels::optimizer::{AdamW, Sgd};
+
+use crate::{Argument, Queue};
+
+impl Queue {
+    /// [`Sgd::step`]; the velocity is needed if there is momentum.
+    ///
+    /// # Errors
+    /// If the launch fails.
+    pub fn sgd(
+        &self,
+        sgd: &Sgd,
+        parameters: &Tensor,
+        gradient: &Tensor,
+        velocity: Option<&Tensor>,
+    ) -> Result<()> {
+        let count = parameters.elem_count();
+        let Some(velocity) = velocity else {
+            let arguments = [
+                Argument::In(gradient, 0),
+                Argument::F32(sgd.learning_rate),
+                Argument::F32(sgd.weight_decay),
+                Argument::U64(count as u64),
+                Argument::Out(parameters),
+            ];
+            return self.call("sgd", count, &arguments);
+        };
+        let [along_gradient, along_velocity] = sgd.directions();
+        let arguments = [
+            Argument::In(gradient, 0),
+            Argument::F32(along_gradient),
+            Argument::F32(along_velocity),
+            Argument::F32(sgd.momentum),
+            Argument::F32(sgd.weight_decay),
+            Argument::U64(count as u64),
+            Argument::Out(parameters),
+            Argument::Out(velocity),
+        ];
+        self.call("sgd_with_momentum", count, &arguments)
+    }
+
+    /// [`AdamW::step`] number `step`, with the first and the second moment.
+    ///
+    /// # Errors
+    /// If the launch fails.
+    pub fn adamw(
+        &self,
+        adam: &AdamW,
+        step: u64,
+        parameters: &Tensor,
+        gradient: &Tensor,
+        [first, second]: [&Tensor; 2],
+    ) -> Result<()> {
+        let count = parameters.elem_count();
+        let [keep, size, root] = adam.factors(step);
+        let arguments = [
+            Argument::In(gradient, 0),
+            Argument::F32(adam.beta1),
+            Argument::F32(adam.beta2),
+            Argument::F32(adam.epsilon),
+            Argument::F32(keep),
+            Argument::F32(size),
+            Argument::F32(root),
+            Argument::U64(count as u64),
+            Argument::Out(parameters),
+            Argument::Out(first),
+            Argument::Out(second),
+        ];
+        self.call("adamw", count, &arguments)
+    }
+}
