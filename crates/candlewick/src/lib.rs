@@ -81,6 +81,8 @@ pub use candlewick_core as core;
 #[doc(inline)]
 pub use candlewick_datasets as datasets;
 #[doc(inline)]
+pub use candlewick_device as device;
+#[doc(inline)]
 pub use candlewick_encode as encode;
 #[doc(inline)]
 pub use candlewick_exchange as exchange;

@@ -35,13 +35,13 @@ impl fmt::Debug for Compiled {
 }
 
 /// The engine of a device, of which there is one.
-pub(crate) fn engine(device: &CudaDevice) -> Result<Arc<Engine>> {
+pub(crate) fn engine(device: &CudaDevice) -> Arc<Engine> {
     static ENGINES: OnceLock<Mutex<HashMap<DeviceId, Arc<Engine>>>> = OnceLock::new();
     let engines = ENGINES.get_or_init(Mutex::default);
     let mut engines = engines.lock().unwrap_or_else(PoisonError::into_inner);
     let make =
         || Arc::new(Engine::new(Box::new(Cuda(device.clone())), &Device::Cuda(device.clone())));
-    Ok(engines.entry(device.id()).or_insert_with(make).clone())
+    engines.entry(device.id()).or_insert_with(make).clone()
 }
 
 /// Calls `then` with the address of an element while the storage is locked for reading.

@@ -9,7 +9,7 @@ use candle_core::{Device, Result};
 use candlewick_core::host;
 
 use crate::argument::Words;
-use crate::{Matrix, Precision, executed};
+use crate::{Arena, Matrix, Precision, executed};
 
 /// Threads per block.
 pub(crate) const BLOCK: u32 = 256;
@@ -40,6 +40,8 @@ pub(crate) trait Module: Debug + Send + Sync {
 pub struct Engine {
     backend: Box<dyn Backend>,
     device: Device,
+    /// The arrays of what stands outside of a network.
+    pub(crate) arena: Arc<Arena>,
     modules: Mutex<HashMap<String, Arc<dyn Module>>>,
 }
 
@@ -95,24 +97,21 @@ pub fn pretend<R>(f: impl FnOnce() -> R) -> R {
 impl Engine {
     /// The engine of a device; `None` for the CPU, unless it [pretends](pretend) to be one, and for devices
     /// that have no kernels.
-    ///
-    /// # Errors
-    /// If the device cannot be asked what it is.
-    pub fn of(device: &Device) -> Result<Option<Arc<Self>>> {
+    pub fn of(device: &Device) -> Option<Arc<Self>> {
         static EXECUTED: OnceLock<Arc<Engine>> = OnceLock::new();
         match device {
             Device::Cpu if PRETENDING.get() => {
                 let engine = || Arc::new(Self::new(Box::new(executed::Executed), &Device::Cpu));
-                Ok(Some(EXECUTED.get_or_init(engine).clone()))
+                Some(EXECUTED.get_or_init(engine).clone())
             }
             #[cfg(feature = "cuda")]
-            Device::Cuda(cuda) => crate::cuda::engine(cuda).map(Some),
-            _ => Ok(None),
+            Device::Cuda(cuda) => Some(crate::cuda::engine(cuda)),
+            _ => None,
         }
     }
 
     pub(crate) fn new(backend: Box<dyn Backend>, device: &Device) -> Self {
-        Self { backend, device: device.clone(), modules: Mutex::default() }
+        Self { backend, device: device.clone(), arena: Arc::default(), modules: Mutex::default() }
     }
 
     /// The device.

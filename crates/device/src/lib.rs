@@ -31,4 +31,4 @@ pub use operations::{Adjusted, Affine, Through};
 pub use precision::Precision;
 pub use product::Matrix;
 pub use queue::Queue;
-pub use scan::{Current, Scan, ScanBackward, ScanForward, Start};
+pub use scan::{Counter, Current, Scan, ScanBackward, ScanForward, Start};

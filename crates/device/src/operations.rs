@@ -8,7 +8,7 @@ mod pool;
 
 pub use normalization::{Adjusted, Affine, Through};
 
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 
 use crate::{Argument, Doubles, Floats, Queue};
 
@@ -26,24 +26,25 @@ impl Queue {
         (span as u32, rows.div_ceil(span))
     }
 
-    /// Folds parts `[kinds, chunks, channels]` into sums `[kinds, channels]`, or adds them to those that are there.
+    /// Folds parts `[kinds, chunks, channels]`, which start so many elements behind the first, into sums `[kinds, channels]`, or adds them to those that are there.
     ///
     /// # Errors
     /// If the launch fails.
     pub fn fold(
         &self,
         parts: &Doubles,
+        first: usize,
         [kinds, chunks, channels]: [usize; 3],
         add: bool,
-        sums: &Doubles,
+        sums: &Tensor,
     ) -> Result<()> {
         let arguments = [
-            Argument::In(parts.flat(), 0),
+            Argument::In(parts.flat(), first),
             Argument::U32(kinds as u32),
             Argument::U32(chunks as u32),
             Argument::U32(channels as u32),
             Argument::U32(u32::from(add)),
-            Argument::Out(sums.flat()),
+            Argument::Out(sums),
         ];
         self.call("fold", kinds * channels, &arguments)
     }
@@ -64,7 +65,7 @@ impl Queue {
             Argument::Out(parts.flat()),
         ];
         self.call("column_sums", chunks * channels, &arguments)?;
-        self.fold(&parts, [1, chunks, channels], false, &sums)?;
+        self.fold(&parts, 0, [1, chunks, channels], false, sums.flat())?;
         let out = self.floats(channels)?;
         let arguments = [
             Argument::In(sums.flat(), 0),

@@ -25,6 +25,13 @@ impl Queue {
         Self { engine, arena, precision }
     }
 
+    /// The queue of whatever stands outside of a network; `None` for devices that have no [engine](Engine::of).
+    pub fn of(device: &Device) -> Option<Self> {
+        let engine = Engine::of(device)?;
+        let arena = engine.arena.clone();
+        Some(Self::new(engine, arena, Precision::F32))
+    }
+
     /// The device.
     pub fn device(&self) -> &Device {
         self.engine.device()
@@ -44,6 +51,15 @@ impl Queue {
     /// If the device has no memory for it.
     pub fn doubles(&self, length: usize) -> Result<Doubles> {
         self.arena.doubles(length, self.device())
+    }
+
+    /// An array of sums, all 0, that no arena takes back.
+    ///
+    /// # Errors
+    /// If the device has no memory for it.
+    pub fn sums(&self, length: usize) -> Result<Tensor> {
+        Tally::add(&self.arena.tally.allocations, 1);
+        Tensor::zeros(length, candle_core::DType::F64, self.device())
     }
 
     /// Launches so many threads of a kernel of `text`; blocks are whole, so that a kernel must expect more.
@@ -95,13 +111,16 @@ impl Queue {
         self.engine.backend().product(a, b, accumulate, self.precision, out)
     }
 
-    /// Waits for sums, and reads them.
+    /// Waits for sums of `f64`, and reads them, one array after the other.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn read(&self, sums: &Doubles) -> Result<Vec<f64>> {
+    pub fn read(&self, sums: &[&Tensor]) -> Result<Vec<f64>> {
         Tally::add(&self.arena.tally.reads, 1);
-        sums.flat().to_vec1()
+        match sums {
+            [one] => one.to_vec1(),
+            several => Tensor::cat(several, 0)?.to_vec1(),
+        }
     }
 
     /// What was launched since the arena was made.

@@ -52,8 +52,8 @@ pub struct ScanForward {
     pub output: Floats,
     /// State after the last step `[S, rows, channels]`, if it was asked for.
     pub state: Option<Floats>,
-    /// Sums per channel, `[kinds, channels]`.
-    pub sums: Doubles,
+    /// Sums per channel, `[kinds, channels]`, unless they were counted elsewhere.
+    pub sums: Option<Doubles>,
 }
 
 /// What a backward scan gives.
@@ -66,8 +66,15 @@ pub struct ScanBackward {
     pub of_state: Option<Floats>,
     /// The gradients with respect to the learned scalars and, where it learns, to the surrogate's parameter.
     pub of_scalars: Option<Floats>,
-    /// Sums per channel, `[kinds, channels]`; the first is the number of derivatives that are 0.
-    pub sums: Doubles,
+}
+
+/// Where counts per channel go: `[channels]` of `f64`, to which they are added if there are some already.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    /// The counts.
+    pub onto: Tensor,
+    /// Whether there are some.
+    pub add: bool,
 }
 
 /// Most summands of a current that are added up inside of the scan.
@@ -100,20 +107,20 @@ impl Scan {
         self.states
     }
 
-    /// The sums of a layer, from those per channel.
-    pub fn sums(&self, per_channel: &[f64], elements: usize, input_elements: usize) -> ForwardSums {
+    /// The sums of a layer of so many elements T·B·N, from those per channel.
+    pub fn sums(&self, per_channel: &[f64], elements: usize) -> ForwardSums {
         let channels = per_channel.len() / self.kinds();
         let kind = |kind: usize| per_channel[kind * channels..][..channels].iter().sum::<f64>();
         let spikes = if self.fires { kind(0) as u64 } else { 0 };
         if !self.settings.measure {
             return ForwardSums { spikes, ..ForwardSums::default() };
         }
-        let moments = |first: usize, count: usize| Potentials {
-            count: count as u64,
+        let moments = |first: usize| Potentials {
+            count: elements as u64,
             sum: kind(first),
             sum_of_squares: kind(first + 1),
         };
-        let (potentials, currents) = (moments(1, elements), moments(3, input_elements));
+        let (potentials, currents) = (moments(1), moments(3));
         ForwardSums { spikes, potentials, currents, products: kind(5) }
     }
 
@@ -164,7 +171,8 @@ fn check(start: &Start<'_>) -> Result<()> {
 }
 
 impl Queue {
-    /// Runs the neurons over all time steps.
+    /// Runs the neurons over all time steps. The spikes are counted by `spikes`, if the scan measures nothing else
+    /// and it is given.
     ///
     /// # Errors
     /// If a launch fails.
@@ -173,6 +181,7 @@ impl Queue {
         scan: &Scan,
         start: &Start<'_>,
         keep_state: bool,
+        spikes: Option<&Counter>,
     ) -> Result<ScanForward> {
         check(start)?;
         let Start { rows, channels, .. } = *start;
@@ -187,13 +196,20 @@ impl Queue {
         arguments.push(Argument::optional_out(state.as_ref().map(Floats::flat)));
         arguments.push(Argument::Out(parts.flat()));
         self.launch(scan.text(), "scan_forward", chunks * channels, &arguments)?;
-        let sums = self.doubles(scan.kinds() * channels)?;
-        self.fold(&parts, [scan.kinds(), chunks, channels], false, &sums)?;
+        let shape = [scan.kinds(), chunks, channels];
+        let mut sums = None;
+        if let Some(Counter { onto, add }) = spikes.filter(|_| !scan.settings.measure) {
+            self.fold(&parts, 0, shape, *add, onto)?;
+        } else {
+            let found = self.doubles(scan.kinds() * channels)?;
+            self.fold(&parts, 0, shape, false, found.flat())?;
+            sums = Some(found);
+        }
         Ok(ScanForward { output, state, sums })
     }
 
     /// Walks back through all time steps, from the gradient with respect to the output and, where it is given,
-    /// that with respect to the state after the last step.
+    /// that with respect to the state after the last step. Derivatives that are 0 are counted by `zeros`.
     ///
     /// # Errors
     /// If a launch fails.
@@ -204,6 +220,7 @@ impl Queue {
         activity: ActivityGradient,
         gradient: &Floats,
         of_final_state: Option<&Tensor>,
+        zeros: Option<&Counter>,
     ) -> Result<ScanBackward> {
         check(start)?;
         let Start { rows, channels, .. } = *start;
@@ -230,10 +247,14 @@ impl Queue {
         arguments.push(Argument::optional_out(of_state.as_ref().map(Floats::flat)));
         arguments.push(Argument::Out(parts.flat()));
         self.launch(scan.text(), "scan_backward", chunks * channels, &arguments)?;
-        let sums = self.doubles(kinds * channels)?;
-        self.fold(&parts, [kinds, chunks, channels], false, &sums)?;
+        if let Some(Counter { onto, add }) = zeros {
+            self.fold(&parts, 0, [1, chunks, channels], *add, onto)?;
+        }
         let mut of_scalars = None;
         if scan.scalars() > 0 {
+            let sums = self.doubles(scan.scalars() * channels)?;
+            let shape = [scan.scalars(), chunks, channels];
+            self.fold(&parts, chunks * channels, shape, false, sums.flat())?;
             let out = self.floats(scan.scalars())?;
             let arguments = [
                 Argument::In(sums.flat(), 0),
@@ -245,6 +266,6 @@ impl Queue {
             self.launch(scan.text(), "scan_scalars", 1, &arguments)?;
             of_scalars = Some(out);
         }
-        Ok(ScanBackward { of_input, of_state, of_scalars, sums })
+        Ok(ScanBackward { of_input, of_state, of_scalars })
     }
 }

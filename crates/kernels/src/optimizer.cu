@@ -29,3 +29,16 @@ KERNEL adamw(
     second[THREAD] = v;
     parameters[THREAD] = keep * parameters[THREAD] - size * m / (sqrtf(v) * root + epsilon);
 }
+
+/* The sums of squares of x, in parts [chunks, width]: a thread owns a column of a span of rows of so many values. */
+KERNEL squares(const float *x, u64 count, u32 width, u32 span, double *parts) {
+    const u32 column = (u32)(THREAD % width);
+    const u64 chunk = THREAD / width, rows = (count + width - 1) / width;
+    if (chunk >= (rows + span - 1) / span) return;
+    double sum = 0;
+    for (u64 row = chunk * span; row < rows && row < (chunk + 1) * span; row++) {
+        const u64 at = row * width + column;
+        if (at < count) sum += (double)x[at] * (double)x[at];
+    }
+    parts[chunk * width + column] = sum;
+}

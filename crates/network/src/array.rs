@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use candlewick_core::{Result, host};
+use candlewick_device::{Floats, Queue};
 
 use crate::Pass;
 use crate::buffer::{Buffer, Pool, add};
@@ -13,28 +14,34 @@ use crate::buffer::{Buffer, Pool, add};
 pub enum Array {
     /// In the memory of the CPU.
     Host(Buffer),
-    /// On a device.
-    Device(Tensor),
+    /// On a device that has kernels.
+    Device(Arc<Floats>, Queue),
+    /// On another device.
+    Tensor(Tensor),
 }
 
 impl Array {
-    /// The values of `tensor`, in a buffer of `pool` where kernels may read it.
+    /// The values of `tensor`, where kernels may work on them.
     ///
     /// # Errors
     /// If the tensor does not hold `f32`.
-    pub(crate) fn of(tensor: &Tensor, pool: &Arc<Pool>) -> Result<Self> {
+    pub(crate) fn of(tensor: &Tensor, pass: &Pass) -> Result<Self> {
+        if let Some(queue) = pass.queue() {
+            return Ok(Self::Device(Arc::new(Floats::of(tensor)?), queue.clone()));
+        }
         if !host::is_reachable(tensor.device()) {
-            return Ok(Self::Device(tensor.clone()));
+            return Ok(Self::Tensor(tensor.clone()));
         }
         let tensor = tensor.contiguous()?;
-        Ok(Self::Host(pool.filled(&host::values(&tensor)?)))
+        Ok(Self::Host(pass.pool.filled(&host::values(&tensor)?)))
     }
 
     /// Number of elements.
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Host(values) => values.len(),
-            Self::Device(tensor) => tensor.elem_count(),
+            Self::Device(values, _) => values.len(),
+            Self::Tensor(tensor) => tensor.elem_count(),
         }
     }
 
@@ -45,7 +52,8 @@ impl Array {
     pub fn tensor(&self, dims: &[usize], device: &Device) -> Result<Tensor> {
         Ok(match self {
             Self::Host(values) => Tensor::from_vec(values.to_vec(), dims, device)?,
-            Self::Device(tensor) => tensor.reshape(dims)?,
+            Self::Device(values, _) => values.tensor(dims)?,
+            Self::Tensor(tensor) => tensor.reshape(dims)?,
         })
     }
 
@@ -61,7 +69,24 @@ impl Array {
     pub(crate) fn into_host(self, pool: &Arc<Pool>) -> Result<Buffer> {
         match self {
             Self::Host(values) => Ok(values),
-            Self::Device(tensor) => Ok(pool.filled(&tensor.flatten_all()?.to_vec1::<f32>()?)),
+            Self::Device(values, _) => Ok(pool.filled(&values.flat().to_vec1::<f32>()?)),
+            Self::Tensor(tensor) => Ok(pool.filled(&tensor.flatten_all()?.to_vec1::<f32>()?)),
+        }
+    }
+
+    /// The values on a device that has kernels.
+    ///
+    /// # Errors
+    /// If they are elsewhere.
+    pub(crate) fn into_device(self) -> Result<Arc<Floats>> {
+        match self {
+            Self::Device(values, _) => Ok(values),
+            Self::Tensor(tensor) => Ok(Arc::new(Floats::of(&tensor)?)),
+            Self::Host(_) => Err(candlewick_core::Error::Shape {
+                what: "a gradient".into(),
+                expected: "one on the device of its activation".into(),
+                got: "one in memory".into(),
+            }),
         }
     }
 
@@ -69,7 +94,8 @@ impl Array {
     pub(crate) fn copy(&self) -> Self {
         match self {
             Self::Host(values) => Self::Host(values.copy()),
-            Self::Device(tensor) => Self::Device(tensor.clone()),
+            Self::Device(values, queue) => Self::Device(values.clone(), queue.clone()),
+            Self::Tensor(tensor) => Self::Tensor(tensor.clone()),
         }
     }
 
@@ -83,13 +109,25 @@ impl Array {
                 add(&mut sum, other);
                 Ok(Self::Host(sum))
             }
-            (Self::Device(one), other) => {
-                let other = other.tensor(one.dims(), one.device())?;
-                Ok(Self::Device((one + other)?))
+            (Self::Device(one, queue), Self::Device(other, _)) => {
+                let sum = queue.unique(one)?;
+                queue.add(&sum, other)?;
+                Ok(Self::Device(Arc::new(sum), queue))
             }
-            (one @ Self::Host(_), Self::Device(other)) => {
+            (Self::Tensor(one), other) => {
+                let other = other.tensor(one.dims(), one.device())?;
+                Ok(Self::Tensor((one + other)?))
+            }
+            (one, Self::Tensor(other)) => {
                 let one = one.tensor(other.dims(), other.device())?;
-                Ok(Self::Device((one + other)?))
+                Ok(Self::Tensor((one + other)?))
+            }
+            (Self::Host(_), Self::Device(..)) | (Self::Device(..), Self::Host(_)) => {
+                Err(candlewick_core::Error::Shape {
+                    what: "gradients that are added".into(),
+                    expected: "gradients on one device".into(),
+                    got: "one in memory and one on a device".into(),
+                })
             }
         }
     }
@@ -118,7 +156,11 @@ impl Array {
                 sum.truncate(length);
                 Ok(Self::Host(sum))
             }
-            Self::Device(tensor) => Ok(Self::Device(tensor.reshape((steps, ()))?.sum_keepdim(0)?)),
+            Self::Device(values, queue) => {
+                let sum = queue.sum_steps(&values, steps)?;
+                Ok(Self::Device(Arc::new(sum), queue))
+            }
+            Self::Tensor(tensor) => Ok(Self::Tensor(tensor.reshape((steps, ()))?.sum_keepdim(0)?)),
         }
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use candlewick_core::Result;
 use candlewick_core::parameters::Scope;
 use candlewick_core::weight_rule::WeightGradientRule;
+use candlewick_device::{Floats, Queue};
 use candlewick_kernels::convolution::Conv2d;
 use candlewick_methods::Methods;
 
+use crate::buffer::Buffer;
 use crate::kept::{Again, Kept};
 use crate::layer::Backward;
 use crate::spiking::Summand;
@@ -64,7 +66,9 @@ impl Currents {
             .map(|rule| Plasticity { rule: rule.clone(), key: pass.context.key.named(&self.name) });
         let run = || {
             let (currents, synapse) = self.synapse.run(x, plasticity, &self.observed, pass)?;
-            if pass.is_on_host() {
+            if let Some(queue) = pass.queue() {
+                self.normalized_on_device(x, &currents, synapse, queue, pass)
+            } else if pass.is_on_host() {
                 self.normalized_by_neurons(x, &currents, synapse, pass)
             } else {
                 self.normalized(&currents, synapse, pass)
@@ -102,6 +106,40 @@ impl Currents {
         Ok((summand, Some(backward)))
     }
 
+    /// As [`normalized_by_neurons`](Self::normalized_by_neurons), on a device.
+    fn normalized_on_device(
+        &self,
+        x: &Signal,
+        currents: &Signal,
+        synapse: Option<SynapseBackward>,
+        queue: &Queue,
+        pass: &Pass,
+    ) -> Result<(Summand, Option<SynapseBackward>)> {
+        let recompute = pass.is_kept() && pass.context.recompute;
+        let again = recompute.then(|| -> Again<Floats> {
+            let (synapse, x, pass) = (self.synapse.clone(), x.clone(), pass.again());
+            Box::new(move || {
+                let (currents, _) = synapse.run(&x, None, &Observed::default(), &pass)?;
+                currents.on_device().cloned()
+            })
+        });
+        let values = Kept::new(currents.on_device()?.clone(), again);
+        let Some(normalization) = &self.normalization else {
+            return Ok((Summand::on_device(x, values, None), synapse));
+        };
+        let (adjusted, through) = normalization.prepare_on_device(&values, x.time, queue, pass)?;
+        let summand = Summand::on_device(x, values, Some(adjusted));
+        let (Some(synapse), Some(through)) = (synapse, through) else {
+            return Ok((summand, None));
+        };
+        let queue = queue.clone();
+        let backward: SynapseBackward = Box::new(move |gradient, post, found| {
+            let gradient = through(gradient.into_device()?, found)?;
+            synapse(crate::Array::Device(gradient, queue), post, found)
+        });
+        Ok((summand, Some(backward)))
+    }
+
     /// Currents that are normalized at once.
     fn normalized(
         &self,
@@ -126,7 +164,7 @@ impl Currents {
     }
 
     /// How to compute the currents again.
-    fn again(&self, x: &Signal, pass: &Pass) -> Again {
+    fn again(&self, x: &Signal, pass: &Pass) -> Again<Buffer> {
         let (synapse, x, pass) = (self.synapse.clone(), x.clone(), pass.again());
         Box::new(move || {
             let (currents, _) = synapse.run(&x, None, &Observed::default(), &pass)?;

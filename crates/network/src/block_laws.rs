@@ -8,6 +8,7 @@ use candlewick_core::initializer::Initializer;
 use candlewick_core::parameters::{Parameters, Scope, seeded};
 use candlewick_core::weight_rule::WeightGradientRule;
 use candlewick_core::{Key, Result, host};
+use candlewick_device::pretend;
 use candlewick_methods::{
     AnyLoss, AnyMethod, GradientScaling, MaskSite, MaskedSurrogate, MethodSettings, Methods,
     PostSource, TraceTime,
@@ -377,7 +378,9 @@ impl Driven {
             let weight = &self.parameters.get("synapse.weight").expect("a weight").variable;
             Ok(loss.backward()?.get(weight).expect("a gradient").clone())
         };
-        Ok([run()?, host::forbid(run)?])
+        let [kernels, composed, on_device] = [run()?, host::forbid(run)?, pretend(run)?];
+        assert_same(std::slice::from_ref(&kernels), &[on_device], "on a device")?;
+        Ok([kernels, composed])
     }
 }
 
@@ -452,8 +455,9 @@ fn weight_rules_on_bits_are_their_equations() -> Result<()> {
             let gradient = gradients.get(&currents).expect("a gradient").clone();
             let post = post.detach();
             assert!(post.sum_all()?.to_scalar::<f32>()? > 0.0, "{name}: no neuron fires");
+            let pass = Pass::new(context, Arc::default(), &Device::Cpu);
             let correlate =
-                |x: &Tensor, weights: &Tensor| Ok(layer.synapse.correlate(x, weights)?);
+                |x: &Tensor, weights: &Tensor| Ok(layer.synapse.correlate(x, weights, &pass)?);
             let plain = correlate(&pre, &gradient)?;
             let by = |rule| layer.weight_gradients(rule, &pre, &weighting, context);
             assert_same(&by(None)?, &[plain.clone(), plain.clone()], &name)?;

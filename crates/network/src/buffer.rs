@@ -7,11 +7,16 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use candlewick_device::Arena;
 use rayon::prelude::*;
 
 /// Arrays that wait for their next use.
 #[derive(Debug, Default)]
-pub(crate) struct Pool(Mutex<Shelf>);
+pub(crate) struct Pool {
+    shelf: Mutex<Shelf>,
+    /// Those of a device with kernels.
+    pub(crate) arena: Arc<Arena>,
+}
 
 #[derive(Debug, Default)]
 struct Shelf {
@@ -35,11 +40,12 @@ const PATIENCE: u64 = 8;
 
 impl Pool {
     fn shelf(&self) -> std::sync::MutexGuard<'_, Shelf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts a pass over the network: what was not used for long is freed.
     pub(crate) fn start_pass(&self) {
+        self.arena.start_pass();
         let mut shelf = self.shelf();
         shelf.pass += 1;
         let pass = shelf.pass;

@@ -73,7 +73,7 @@ impl Pass {
                     Some(gradient) => gradient.detach(),
                     None => variable.zeros_like()?,
                 };
-                Array::of(&gradient, &pass.pool).map(Some)
+                Array::of(&gradient, &pass).map(Some)
             };
             graph.inputs.iter().map(with_respect_to).collect()
         });

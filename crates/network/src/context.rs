@@ -1,6 +1,7 @@
 //! The settings of a forward pass.
 
 use candlewick_core::Key;
+use candlewick_device::Precision;
 
 /// The settings of a forward pass: [`Network::forward`](crate::Network::forward) takes them, `forward_t` chooses
 /// them.
@@ -36,6 +37,8 @@ pub struct Context {
     /// Whether each time step is computed by itself, so that its bits do not depend on the other
     /// steps, as in a [`Stream`](crate::Stream); slower, and different by rounding only.
     pub stepwise: bool,
+    /// How matrix products round on devices that have a choice; the CPU has `f32` alone.
+    pub precision: Precision,
 }
 
 impl Context {
@@ -55,6 +58,7 @@ impl Context {
             census: false,
             recompute: false,
             stepwise: false,
+            precision: Precision::F32,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use candlewick_core::{Error, Result};
+use candlewick_device::Queue;
 use rayon::prelude::*;
 
 use crate::layer::Backward;
@@ -63,6 +64,26 @@ impl Dropout {
     }
 }
 
+impl Dropout {
+    /// The layer by the kernels of a device, which draw the mask themselves.
+    fn on_device(
+        &self,
+        x: &Signal,
+        queue: &Queue,
+        context: &Context,
+    ) -> Result<(Signal, Option<Backward>)> {
+        let (key, p) = (context.key.named(&self.path), self.p);
+        let length = x.batch * self.features.count();
+        let out = queue.dropout(x.on_device()?, key, p, length)?;
+        let queue = queue.clone();
+        let backward: Backward = Box::new(move |gradient, _| {
+            let of_input = queue.dropout(&*gradient.into_device()?, key, p, length)?;
+            Ok(Some(Array::Device(Arc::new(of_input), queue)))
+        });
+        Ok((x.made_from_device(self.features, out)?, Some(backward)))
+    }
+}
+
 /// Multiplies every time step by the mask.
 fn multiply(values: &mut [f32], mask: &[f32]) {
     values.par_chunks_exact_mut(mask.len()).for_each(|values| {
@@ -75,6 +96,9 @@ impl Layer for Dropout {
         x.expect("dropout", self.features)?;
         if !pass.context.training || self.p == 0.0 {
             return Ok((x, Some(Box::new(|gradient, _| Ok(Some(gradient))))));
+        }
+        if let Some(queue) = pass.queue() {
+            return self.on_device(&x, queue, &pass.context);
         }
         let mask = self.mask(x.batch, &pass.context);
         if !pass.is_on_host() {

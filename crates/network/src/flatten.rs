@@ -38,6 +38,17 @@ impl Layer for Flatten {
         let Features::Map { height, width, channels } = self.0 else {
             return Ok((x, Some(Box::new(|gradient, _| Ok(Some(gradient))))));
         };
+        if let Some(queue) = pass.queue() {
+            let sides = [height * width, channels];
+            let out = queue.transpose(x.on_device()?, sides)?;
+            let queue = queue.clone();
+            let backward: Backward = Box::new(move |gradient, _| {
+                let gradient = gradient.into_device()?;
+                let of_input = queue.transpose(&gradient, [sides[1], sides[0]])?;
+                Ok(Some(Array::Device(Arc::new(of_input), queue)))
+            });
+            return Ok((x.made_from_device(self.output(), out)?, Some(backward)));
+        }
         if !pass.is_on_host() {
             return pass.compose(&x, self.output(), |x| {
                 Ok(x.permute((0, 1, 4, 2, 3))?.contiguous()?.flatten(2, 4)?)

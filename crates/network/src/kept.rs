@@ -1,34 +1,32 @@
-//! Floats that a backward pass reads: kept since the forward pass, or recomputed.
+//! Arrays that a backward pass reads: kept since the forward pass, or recomputed.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candlewick_core::Result;
 
-use crate::buffer::Buffer;
+/// Recomputes an array of the forward pass, to the bit.
+pub(crate) type Again<T> = Box<dyn Fn() -> Result<Arc<T>> + Send + Sync>;
 
-/// Recomputes the floats of the forward pass, to the bit.
-pub(crate) type Again = Box<dyn Fn() -> Result<Arc<Buffer>> + Send + Sync>;
-
-/// Floats that can be asked for at any time.
-pub(crate) enum Kept {
+/// An array that can be asked for at any time.
+pub(crate) enum Kept<T> {
     /// In memory from the forward pass to the end of the backward pass.
-    Held(Arc<Buffer>),
+    Held(Arc<T>),
     /// In memory from the first use until they are released.
-    Remade { held: Mutex<Option<Arc<Buffer>>>, again: Again },
+    Remade { held: Mutex<Option<Arc<T>>>, again: Again<T> },
 }
 
-impl Kept {
+impl<T> Kept<T> {
     /// `values`, which `again` recomputes; without it they stay in memory.
-    pub(crate) fn new(values: Arc<Buffer>, again: Option<Again>) -> Arc<Self> {
+    pub(crate) fn new(values: Arc<T>, again: Option<Again<T>>) -> Arc<Self> {
         Arc::new(match again {
             None => Self::Held(values),
             Some(again) => Self::Remade { held: Mutex::new(Some(values)), again },
         })
     }
 
-    /// The floats, which are in memory from now on.
-    pub(crate) fn values(&self) -> Result<Arc<Buffer>> {
+    /// The array, which is in memory from now on.
+    pub(crate) fn values(&self) -> Result<Arc<T>> {
         match self {
             Self::Held(values) => Ok(values.clone()),
             Self::Remade { held, again } => {
@@ -42,7 +40,7 @@ impl Kept {
         }
     }
 
-    /// Releases the memory, if the floats can be recomputed.
+    /// Releases the memory, if the array can be recomputed.
     pub(crate) fn let_go(&self) {
         if let Self::Remade { held, .. } = self {
             held.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -50,7 +48,7 @@ impl Kept {
     }
 }
 
-impl fmt::Debug for Kept {
+impl<T> fmt::Debug for Kept<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Held(_) => "Held",

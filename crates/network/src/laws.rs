@@ -8,6 +8,7 @@ use candlewick_core::gradient_check::largest_difference;
 use candlewick_core::initializer::Initializer;
 use candlewick_core::parameters::{Parameters, Scope, seeded};
 use candlewick_core::{Key, Result, host};
+use candlewick_device::pretend;
 use candlewick_kernels::convolution::{Activity, Algorithm, Conv2d};
 use candlewick_kernels::simd::has_matrix_unit;
 use candlewick_methods::Methods;
@@ -75,6 +76,7 @@ fn both_ways(
     };
     let [kernels, composed] = [run()?, host::forbid(run)?];
     assert_eq!(kernels.len(), composed.len(), "gradients of {layer:?}");
+    assert_same(&composed, &pretend(run)?, &format!("{layer:?} by the kernels of a device"))?;
     Ok([kernels, composed])
 }
 
@@ -292,14 +294,14 @@ fn every_layer_refuses_an_input_of_another_shape() -> Result<()> {
         dims[2] += 1;
         let x = normal("x", &dims)?;
         let run = || apply(&**layer, &x, Context::training(2, Key::new(9)));
-        for refused in [run(), host::forbid(run)] {
+        for refused in [run(), host::forbid(run), pretend(run)] {
             let words = refused.unwrap_err().to_string();
             assert!(words.contains("input of "), "{layer:?}: {words}");
             assert!(words.contains(&format!("expected {features}, got ")), "{layer:?}: {words}");
             visited += 1;
         }
     }
-    assert_eq!(visited, 2 * 15);
+    assert_eq!(visited, 3 * 15);
     Ok(())
 }
 

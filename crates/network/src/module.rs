@@ -38,7 +38,7 @@ pub(crate) fn apply<L: Layer + ?Sized>(layer: &L, x: &Tensor, context: Context) 
         x,
         &learned,
         Box::new(move |gradient, found| {
-            let of_input = backward(Array::of(gradient, &pass.pool)?, found)?;
+            let of_input = backward(Array::of(gradient, &pass)?, found)?;
             of_input.map(|of_input| of_input.tensor(&dims, pass.device())).transpose()
         }),
     )

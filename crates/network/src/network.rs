@@ -279,8 +279,29 @@ impl Network {
         Some(sum).filter(|sum| *sum != Operations::default())
     }
 
+    /// Reads what a device has counted, of all layers at once.
+    fn read_counts(&self) {
+        let layers = self.spiking();
+        let unread = layers.iter().filter_map(|layer| Some((layer, layer.unread()?)));
+        let unread: Vec<_> = unread.collect();
+        let Some((_, (queue, _))) = unread.first() else { return };
+        let arrays: Vec<&Tensor> = unread.iter().flat_map(|(_, (_, sums))| sums).collect();
+        match queue.read(&arrays) {
+            Ok(values) => {
+                let mut rest = &values[..];
+                for (layer, (_, sums)) in &unread {
+                    let (own, others) = rest.split_at(sums.iter().map(Tensor::elem_count).sum());
+                    layer.was_read(own);
+                    rest = others;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the counts of a device cannot be read"),
+        }
+    }
+
     /// What happened in each spiking layer since the last call.
     pub fn take_observations(&self) -> Vec<LayerObservation> {
+        self.read_counts();
         self.spiking()
             .iter()
             .map(|layer| {
@@ -304,15 +325,15 @@ fn of_result(
     dims: Vec<usize>,
     pass: &Pass,
 ) -> BackwardOfResult {
-    let (pool, device) = (pass.pool.clone(), pass.device().clone());
+    let pass = pass.clone();
     Box::new(move |gradient, found| {
         let gradients = if heads == 1 {
-            vec![Array::of(gradient, &pool)?]
+            vec![Array::of(gradient, &pass)?]
         } else {
-            (0..heads).map(|head| Array::of(&gradient.get(head)?, &pool)).collect::<Result<_>>()?
+            (0..heads).map(|head| Array::of(&gradient.get(head)?, &pass)).collect::<Result<_>>()?
         };
         let of_input = backward(gradients, found)?;
-        of_input.map(|of_input| of_input.tensor(&dims, &device)).transpose()
+        of_input.map(|of_input| of_input.tensor(&dims, pass.device())).transpose()
     })
 }
 

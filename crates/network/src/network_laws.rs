@@ -3,6 +3,7 @@
 use candle_core::{Device, Tensor};
 use candlewick_core::parameters::seeded;
 use candlewick_core::{Key, Result, host};
+use candlewick_device::pretend;
 use candlewick_methods::{Methods, Shortcut};
 use candlewick_neuron::AnyNeuron;
 use candlewick_surrogate::AnySurrogate;
@@ -358,26 +359,32 @@ pub(crate) fn assert_composed(
         all.extend(network.parameters().iter().map(|entry| entry.variable.as_tensor().clone()));
         Ok((all, network.take_observations(), network.take_operations()))
     };
-    let [kernels, composed] = [run()?, host::forbid(run)?];
-    assert_eq!(kernels.0.len(), composed.0.len(), "{name}");
-    assert_within(tolerance, &kernels.0, &composed.0, name)?;
-    for (a, b) in kernels.1.iter().zip(&composed.1) {
-        let counted = |seen: &crate::LayerObservation| {
-            (seen.name.clone(), seen.counts.spikes, seen.counts.elements, seen.census.clone())
-        };
-        assert_eq!(counted(a), counted(b), "{name}");
-        let (a, b) = (a.counts, b.counts);
-        assert_eq!(a.backward_elements, b.backward_elements, "{name}");
-        let zeros = a.zero_derivatives.abs_diff(b.zero_derivatives) as f32;
-        assert!(zeros <= 1e-3 * a.backward_elements as f32, "{name}: {a:?} {b:?}");
-        assert!((a.penalty - b.penalty).abs() <= 1e-4 * (1.0 + a.penalty), "{name}: {a:?} {b:?}");
-    }
-    assert_eq!(kernels.1.len(), composed.1.len(), "{name}");
-    if let (Some(a), Some(b)) = (kernels.2, composed.2) {
-        assert!((a.additions - b.additions).abs() <= 1e-6 * a.additions, "{name}: {a:?} {b:?}");
-        assert_eq!(a.multiply_adds, b.multiply_adds, "{name}");
-    } else {
-        assert_eq!(kernels.2, composed.2, "{name}");
+    let kernels = run()?;
+    for (path, composed) in [("composed", host::forbid(run)?), ("on a device", pretend(run)?)] {
+        let name = &format!("{name}, {path}");
+        assert_eq!(kernels.0.len(), composed.0.len(), "{name}");
+        assert_within(tolerance, &kernels.0, &composed.0, name)?;
+        for (a, b) in kernels.1.iter().zip(&composed.1) {
+            let counted = |seen: &crate::LayerObservation| {
+                (seen.name.clone(), seen.counts.spikes, seen.counts.elements, seen.census.clone())
+            };
+            assert_eq!(counted(a), counted(b), "{name}");
+            let (a, b) = (a.counts, b.counts);
+            assert_eq!(a.backward_elements, b.backward_elements, "{name}");
+            let zeros = a.zero_derivatives.abs_diff(b.zero_derivatives) as f32;
+            assert!(zeros <= 1e-3 * a.backward_elements as f32, "{name}: {a:?} {b:?}");
+            assert!(
+                (a.penalty - b.penalty).abs() <= 1e-4 * (1.0 + a.penalty),
+                "{name}: {a:?} {b:?}"
+            );
+        }
+        assert_eq!(kernels.1.len(), composed.1.len(), "{name}");
+        if let (Some(a), Some(b)) = (&kernels.2, &composed.2) {
+            assert!((a.additions - b.additions).abs() <= 1e-6 * a.additions, "{name}: {a:?} {b:?}");
+            assert_eq!(a.multiply_adds, b.multiply_adds, "{name}");
+        } else {
+            assert_eq!(kernels.2, composed.2, "{name}");
+        }
     }
     Ok(kernels.1[0].counts.spikes)
 }
@@ -401,7 +408,8 @@ fn the_input_has_a_gradient_where_it_is_asked_for() -> Result<()> {
                 let gradients = loss.backward()?;
                 Ok(vec![gradients.get(&x).expect("a gradient").clone()])
             };
-            let [kernels, composed] = [run()?, host::forbid(run)?];
+            let [kernels, composed, on_device] = [run()?, host::forbid(run)?, pretend(run)?];
+            assert_same(&kernels, &on_device, &format!("{architecture:?} on a device"))?;
             assert_eq!(kernels[0].dims(), x.dims());
             reached += usize::from(kernels[0].abs()?.sum_all()?.to_scalar::<f32>()? > 0.0);
             assert_same(&kernels, &composed, &format!("{architecture:?}, {given} of 3 steps"))?;
@@ -438,8 +446,10 @@ fn a_read_of_host_memory_fails_where_it_is_forbidden() -> Result<()> {
     let x = normal("x", &[2, 1, 3])?;
     let run = || crate::module::apply(&Planted(features), &x, Context::evaluation(2));
     assert_eq!(largest(&run()?, &x)?, 0.0);
-    let error = host::forbid(run).unwrap_err().to_string();
-    assert!(error.contains("read the memory of a tensor on a device"), "{error}");
+    for error in [host::forbid(run).unwrap_err(), pretend(run).unwrap_err()] {
+        let error = error.to_string();
+        assert!(error.contains("read the memory of a tensor on a device"), "{error}");
+    }
     Ok(())
 }
 

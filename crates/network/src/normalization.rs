@@ -1,5 +1,6 @@
 //! Batch normalization over time, batch and space, per channel.
 
+mod on_device;
 #[cfg(test)]
 mod tests;
 
@@ -164,7 +165,7 @@ impl Normalization {
     /// which turns the gradient with respect to the normalized values into that with respect to `x`.
     pub(crate) fn prepare(
         &self,
-        x: &Arc<Kept>,
+        x: &Arc<Kept<Buffer>>,
         time: usize,
         pass: &Pass,
     ) -> Result<(PerChannel, Option<NormalizationBackward>)> {
@@ -257,12 +258,8 @@ impl Normalization {
     ) -> Result<(Signal, Option<Backward>)> {
         let channels = self.features.channels();
         let of_the_batch = pass.context.training;
-        if of_the_batch && synchronization::seat().is_some() {
-            return Err(Error::Setting {
-                field: "synchronize_normalization".into(),
-                expected: "false on devices other than the CPU".into(),
-                got: "true".into(),
-            });
+        if of_the_batch {
+            refuse_seats()?;
         }
         let moments = |rows: &Tensor| -> Result<[Tensor; 2]> {
             let mean = rows.mean_keepdim(0)?;
@@ -289,6 +286,18 @@ impl Normalization {
             let out = out.broadcast_mul(&gamma)?.broadcast_add(&layer.beta)?;
             Ok(out.reshape(x.shape())?)
         })
+    }
+}
+
+/// Statistics are synchronized on the CPU alone.
+fn refuse_seats() -> Result<()> {
+    match synchronization::seat() {
+        None => Ok(()),
+        Some(_) => Err(Error::Setting {
+            field: "synchronize_normalization".into(),
+            expected: "false on devices other than the CPU".into(),
+            got: "true".into(),
+        }),
     }
 }
 
@@ -331,6 +340,9 @@ pub(crate) type NormalizationBackward =
 impl Layer for Normalization {
     fn run(&self, x: Signal, pass: &Pass) -> Result<(Signal, Option<Backward>)> {
         x.expect("a normalization", self.features)?;
+        if let Some(queue) = pass.queue() {
+            return self.by_device(&x, queue, pass);
+        }
         if pass.is_on_host() { self.by_kernels(&x, pass) } else { self.by_composition(&x, pass) }
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::{Device, Tensor};
 use candlewick_core::host;
+use candlewick_device::{Engine, Queue};
 
 use crate::buffer::{Buffer, Pool};
 use crate::gradients::Slot;
@@ -16,8 +17,10 @@ pub struct Pass {
     pub(crate) context: Context,
     pub(crate) pool: Arc<Pool>,
     device: Device,
-    /// Whether kernels read the memory of the activations; they are tensors of candle otherwise.
+    /// Whether kernels read the memory of the activations.
     on_host: bool,
+    /// Where kernels of the device are launched; activations are tensors of candle where there is neither.
+    queue: Option<Queue>,
     /// Counted where the context asks for a census.
     pub(crate) operations: Arc<Mutex<Operations>>,
     /// The parameters that the result depends on.
@@ -36,11 +39,14 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Pass {
     pub(crate) fn new(context: Context, pool: Arc<Pool>, device: &Device) -> Self {
+        let queue = Engine::of(device)
+            .map(|engine| Queue::new(engine, pool.arena.clone(), context.precision));
         Self {
             context,
             pool,
             device: device.clone(),
             on_host: host::is_reachable(device),
+            queue,
             operations: Arc::default(),
             learned: Arc::default(),
             states: None,
@@ -60,6 +66,11 @@ impl Pass {
     /// Whether activations are in memory that kernels may read.
     pub fn is_on_host(&self) -> bool {
         self.on_host
+    }
+
+    /// Where the kernels of the device are launched, if it has any.
+    pub fn queue(&self) -> Option<&Queue> {
+        self.queue.as_ref()
     }
 
     /// Whether a backward pass will follow, so that layers must keep what theirs reads.

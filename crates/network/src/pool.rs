@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Result as CandleResult, Tensor};
 use candlewick_core::{Error, Result};
+use candlewick_device::Queue;
 use candlewick_kernels::pool::Pool2d;
 use candlewick_kernels::spikes::Spikes;
 use schemars::JsonSchema;
@@ -129,6 +130,9 @@ impl Window {
         let Pool2d { height, width, channels, .. } = self.geometry;
         x.expect("pooling", Features::Map { height, width, channels })?;
         let geometry = x.windows(self.geometry);
+        if let Some(queue) = pass.queue() {
+            return self.on_device(x, geometry, features, queue, pass);
+        }
         if !pass.is_on_host() {
             let window = Self { geometry, ..*self };
             return pass.compose(x, features, move |x| Ok(window.composed(x)?));
@@ -176,6 +180,37 @@ impl Window {
                 }
             }
             Ok(Some(Array::Host(of_input)))
+        });
+        Ok((out, Some(backward)))
+    }
+
+    /// The layer by the kernels of a device.
+    fn on_device(
+        &self,
+        x: &Signal,
+        geometry: Pool2d,
+        features: Features,
+        queue: &Queue,
+        pass: &Pass,
+    ) -> Result<(Signal, Option<Backward>)> {
+        let values = x.on_device()?.clone();
+        let out = match self.kind {
+            Pooling::Average => queue.average_pool(&geometry, &values)?,
+            Pooling::Max => queue.max_pool(&geometry, &values)?,
+        };
+        let out = x.made_from_device(features, out)?;
+        if !(pass.is_kept() && x.gradient) {
+            return Ok((out, None));
+        }
+        let queue = queue.clone();
+        let input = (self.kind == Pooling::Max).then_some(values);
+        let backward: Backward = Box::new(move |gradient, _| {
+            let gradient = gradient.into_device()?;
+            let of_input = match &input {
+                None => queue.average_pool_gradient(&geometry, &gradient)?,
+                Some(input) => queue.max_pool_gradient(&geometry, input, &gradient)?,
+            };
+            Ok(Some(Array::Device(Arc::new(of_input), queue)))
         });
         Ok((out, Some(backward)))
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use candlewick_core::Result;
+use candlewick_device::Queue;
 use candlewick_kernels::spikes::Spikes;
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -64,6 +65,9 @@ impl Connect {
     /// Joins activations of one shape; gives the backward pass, which turns the gradient with respect
     /// to the result into those with respect to `x` and `a`.
     fn run(self, x: &Signal, a: &Signal, pass: &Pass) -> Result<(Signal, Option<BackwardAll>)> {
+        if let Some(queue) = pass.queue() {
+            return self.on_device(x, a, queue, pass);
+        }
         if !pass.is_on_host() {
             return pass
                 .compose_all(&[x, a], a.features, move |both| self.composed(&both[0], &both[1]));
@@ -110,6 +114,43 @@ impl Connect {
                     });
             }
             Ok(vec![Some(Array::Host(of_x)), Some(Array::Host(of_a))])
+        });
+        Ok((out, Some(backward)))
+    }
+}
+
+impl Connect {
+    /// [`run`](Self::run) by the kernels of a device.
+    fn on_device(
+        self,
+        x: &Signal,
+        a: &Signal,
+        queue: &Queue,
+        pass: &Pass,
+    ) -> Result<(Signal, Option<BackwardAll>)> {
+        let (from_x, from_a) = (x.on_device()?.clone(), a.on_device()?.clone());
+        let inverted = self == Self::Iand;
+        let joined = if self == Self::Add {
+            let sum = queue.unique(from_a.clone())?;
+            queue.add(&sum, &from_x)?;
+            sum
+        } else {
+            queue.multiply(&from_x, &from_a, inverted)?
+        };
+        let out = a.made_from_device(a.features, joined)?;
+        let out = Signal { gradient: x.gradient || a.gradient, ..out };
+        if !pass.is_kept() {
+            return Ok((out, None));
+        }
+        let queue = queue.clone();
+        let backward: BackwardAll = Box::new(move |gradient, _| {
+            if self == Self::Add {
+                return Ok(vec![Some(gradient.copy()), Some(gradient)]);
+            }
+            let gradient = gradient.into_device()?;
+            let gradients = queue.multiply_gradient(&from_x, &from_a, &gradient, inverted)?;
+            let array = |gradient| Some(Array::Device(Arc::new(gradient), queue.clone()));
+            Ok(gradients.map(array).into_iter().collect())
         });
         Ok((out, Some(backward)))
     }
@@ -265,7 +306,7 @@ mod tests {
             Ok(Signal { gradient: true, ..Signal::input(x, features, &pass)? })
         };
         let (out, backward) = connect.run(&signal(x)?, &signal(a)?, &pass)?;
-        let gradient = Array::of(&normal("weights", x.dims())?, &pass.pool)?;
+        let gradient = Array::of(&normal("weights", x.dims())?, &pass)?;
         let gradients =
             backward.expect("it is kept")(gradient, &mut crate::ParameterGradients::default())?;
         let gradients = gradients.iter().flatten().map(|array| array.tensor(x.dims(), x.device()));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use candlewick_core::{Error, Result, host};
+use candlewick_device::Floats;
 use candlewick_kernels::pool::Pool2d;
 use candlewick_kernels::spikes::Spikes;
 
@@ -29,7 +30,9 @@ pub struct Signal {
 pub(crate) enum Values {
     Dense(Arc<Buffer>),
     Spikes(Arc<Spikes>),
-    /// On a device, without a graph.
+    /// On a device that has kernels.
+    Device(Arc<Floats>),
+    /// On another device, without a graph.
     Tensor(Tensor),
 }
 
@@ -67,6 +70,10 @@ impl Signal {
     /// The same values where kernels may read them: as bits, if they are small counts and mostly 0.
     fn at_home(self, pass: &Pass) -> Result<Self> {
         let Values::Tensor(tensor) = &self.values else { return Ok(self) };
+        if pass.queue().is_some() {
+            let values = Values::Device(Arc::new(Floats::of(tensor)?));
+            return Ok(Self { values, ..self });
+        }
         if !pass.is_on_host() {
             return Ok(self);
         }
@@ -121,6 +128,15 @@ impl Signal {
         })
     }
 
+    /// As [`made_from`](Self::made_from), of an array on a device that has kernels.
+    ///
+    /// # Errors
+    /// If the number of elements does not fit the features.
+    pub fn made_from_device(&self, features: Features, values: Floats) -> Result<Self> {
+        self.check(features, values.len())?;
+        Ok(self.with(features, Values::Device(Arc::new(values))))
+    }
+
     /// The same axes, with other features and values.
     pub(crate) fn with(&self, features: Features, values: Values) -> Self {
         let Self { time, batch, gradient, .. } = *self;
@@ -141,7 +157,9 @@ impl Signal {
         if self.time == steps {
             return Ok((self, false));
         }
-        let values = if let Values::Tensor(once) = &self.values {
+        let values = if let (Values::Device(once), Some(queue)) = (&self.values, pass.queue()) {
+            Values::Device(Arc::new(queue.repeat(once, steps)?))
+        } else if let Values::Tensor(once) = &self.values {
             let mut repeats = vec![1; once.rank()];
             repeats[0] = steps;
             Values::Tensor(once.repeat(repeats)?)
@@ -167,6 +185,10 @@ impl Signal {
                 Values::Dense(Arc::new(pool.filled(&values[t * length..][..length])))
             }
             Values::Spikes(spikes) => Values::Spikes(Arc::new(spikes.of_steps(t..t + 1))),
+            Values::Device(values) => {
+                let all = values.tensor(&[self.time, length])?;
+                Values::Device(Arc::new(Floats::of(&all.narrow(0, t, 1)?)?))
+            }
             Values::Tensor(tensor) => Values::Tensor(tensor.narrow(0, t, 1)?),
         };
         Ok(Self { time: 1, values, support: None, ..self.clone() })
@@ -212,10 +234,26 @@ impl Signal {
         Ok(match &self.values {
             Values::Dense(values) => values.clone(),
             Values::Spikes(spikes) => Arc::new(decoded(spikes, pool)),
+            Values::Device(values) => Arc::new(pool.filled(&values.flat().to_vec1::<f32>()?)),
             Values::Tensor(tensor) => {
                 Arc::new(pool.filled(&tensor.flatten_all()?.to_vec1::<f32>()?))
             }
         })
+    }
+
+    /// The values on a device that has kernels.
+    ///
+    /// # Errors
+    /// If they are elsewhere.
+    pub fn on_device(&self) -> Result<&Arc<Floats>> {
+        match &self.values {
+            Values::Device(values) => Ok(values),
+            _ => Err(Error::Shape {
+                what: "an activation".into(),
+                expected: "one on a device that has kernels".into(),
+                got: "one elsewhere".into(),
+            }),
+        }
     }
 
     /// The values as floats in memory, to read.
@@ -233,6 +271,7 @@ impl Signal {
     pub fn tensor(&self, pass: &Pass) -> Result<Tensor> {
         match &self.values {
             Values::Tensor(tensor) => Ok(tensor.reshape(self.dims())?),
+            Values::Device(values) => Ok(values.tensor(&self.dims())?),
             _ => {
                 Ok(Tensor::from_vec(self.dense(&pass.pool)?.to_vec(), self.dims(), pass.device())?)
             }

@@ -3,6 +3,7 @@
 mod composed;
 mod currents;
 mod kernels;
+mod on_device;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,6 +22,7 @@ use crate::layer::Backward;
 use crate::pass::lock;
 use crate::{Array, Context, Element, Features, Layer, Pass, Signal, synchronization};
 pub(crate) use currents::Summand;
+use on_device::Unread;
 
 /// The spikes of every single neuron of a layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,6 +89,8 @@ pub struct Spiking {
     /// The activity of each shard that runs on a thread of its own.
     probes: Mutex<BTreeMap<usize, Arc<Probe>>>,
     census: Mutex<Census>,
+    /// What a device has counted and the host has not read yet.
+    unread: Mutex<Option<Unread>>,
 }
 
 /// A backward pass through neurons: turns the gradient with respect to the spikes into that with
@@ -119,6 +123,7 @@ impl Spiking {
             layers: Arc::new(AtomicUsize::new(1)),
             probes: Mutex::default(),
             census: Mutex::default(),
+            unread: Mutex::default(),
         })
     }
 
@@ -182,7 +187,9 @@ impl Spiking {
         pass: &Pass,
     ) -> Result<(Signal, Option<NeuronBackward>)> {
         let run = || {
-            let (spikes, backward) = if pass.is_on_host() {
+            let (spikes, backward) = if let Some(queue) = pass.queue() {
+                self.by_device(currents, queue, pass)?
+            } else if pass.is_on_host() {
                 self.by_kernels(currents, pass)?
             } else {
                 self.by_composition(&currents, pass)?

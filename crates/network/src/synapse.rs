@@ -3,6 +3,7 @@
 mod composed;
 mod correlation;
 mod kernels;
+mod on_device;
 mod plasticity;
 
 use std::fmt;
@@ -73,6 +74,9 @@ impl Synapse {
         if pass.context.census {
             let geometry = Conv2d { images: x.time * x.batch, ..self.geometry };
             lock(&pass.operations).count(&geometry, x, &pass.pool)?;
+        }
+        if let Some(queue) = pass.queue() {
+            return self.by_device(x, plasticity, queue, pass);
         }
         if pass.is_on_host() {
             self.by_kernels(x, plasticity, algorithms, pass)

@@ -85,6 +85,12 @@ impl Probe {
         self.backward_elements.fetch_add(elements, Ordering::Relaxed);
     }
 
+    /// Counts spikes and derivatives of 0 of passes whose elements were counted before.
+    pub fn counted_later(&self, spikes: u64, zero_derivatives: u64) {
+        self.spikes.fetch_add(spikes, Ordering::Relaxed);
+        self.zero_derivatives.fetch_add(zero_derivatives, Ordering::Relaxed);
+    }
+
     /// Returns the sums since the last call, and resets them to 0.
     pub fn take(&self) -> Counts {
         Counts {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Once};
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use candlewick_core::host;
-use candlewick_device::Engine;
+use candlewick_device::Queue;
 use candlewick_kernels::neuron::current::Source;
 use candlewick_kernels::neuron::scan::{self, ActivityGradient, Backward, Forward, Measure};
 use candlewick_surrogate::Surrogate;
@@ -119,8 +119,8 @@ impl<'a> MultiStep<'a> {
         if host::is_reachable(self.input.device()) {
             return self.fused();
         }
-        match Engine::of(self.input.device())?.zip(self.surrogate.trace()) {
-            Some((engine, derivative)) => on_device::run(self, engine, &derivative),
+        match Queue::of(self.input.device()).zip(self.surrogate.trace()) {
+            Some((queue, derivative)) => on_device::run(self, queue, &derivative),
             None => self.composed(),
         }
     }

@@ -4,6 +4,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
 use candlewick_core::host;
 use candlewick_core::parameters::Parameters;
+use candlewick_device::Queue;
 use candlewick_kernels::optimizer as kernel;
 
 use crate::error::Result;
@@ -50,10 +51,15 @@ impl Gradients {
     /// # Errors
     /// If candle fails.
     pub fn squared_norms(&self) -> Result<Vec<f64>> {
-        self.entries
-            .iter()
-            .map(|gradient| gradient.as_ref().map_or(Ok(0.0), squared_norm))
-            .collect()
+        let there: Vec<&Tensor> = self.entries.iter().flatten().collect();
+        let queue = there.first().and_then(|gradient| Queue::of(gradient.device()));
+        let norms = match queue {
+            Some(queue) => queue.sums_of_squares(&there)?,
+            None => there.into_iter().map(squared_norm).collect::<Result<_>>()?,
+        };
+        let mut norms = norms.into_iter();
+        let of = |entry: &Option<Tensor>| entry.as_ref().and_then(|_| norms.next()).unwrap_or(0.0);
+        Ok(self.entries.iter().map(of).collect())
     }
 
     /// Scales all gradients together so that their common norm is at most `max_norm`, given their

@@ -12,6 +12,7 @@ mod state;
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor};
 use candlewick_core::parameters::Parameters;
 use candlewick_core::{host, registry};
+use candlewick_device::Queue;
 
 pub use adam::Adam;
 pub use adamw::AdamW;
@@ -52,6 +53,19 @@ pub trait UpdateRule: std::fmt::Debug + Send + Sync {
         gradient: &Tensor,
         state: &mut [Tensor],
     ) -> candle_core::Result<Tensor>;
+
+    /// The same update in place by a kernel of the parameter's device.
+    ///
+    /// # Errors
+    /// If the launch fails.
+    fn launch(
+        &self,
+        step: &Step,
+        queue: &Queue,
+        parameter: &Tensor,
+        gradient: &Tensor,
+        state: &[Tensor],
+    ) -> candle_core::Result<()>;
 }
 
 /// One step of one parameter.
@@ -126,6 +140,7 @@ impl Optimizer {
         parameters: &Parameters,
         gradients: &Gradients,
     ) -> Result<()> {
+        let queue = Queue::of(parameters.device());
         for (index, parameter) in parameters.learned().enumerate() {
             let Some(gradient) = gradients.get(index) else {
                 continue;
@@ -147,6 +162,10 @@ impl Optimizer {
                         state: std::cell::RefCell::new(state.of(index)),
                     };
                     variable.inplace_op2(gradient, &update)
+                }
+                State::Composed(state) if queue.is_some() => {
+                    let (queue, state) = (queue.as_ref().expect("there is one"), state.of(index));
+                    self.rule.launch(&step, queue, variable.as_tensor(), gradient, state)
                 }
                 State::Composed(state) => self
                     .rule

@@ -3,9 +3,41 @@
 use candle_core::{Result, Tensor};
 use candlewick_kernels::optimizer::{AdamW, Sgd};
 
-use crate::{Argument, Queue};
+use crate::{Argument, Doubles, Queue};
+
+/// Columns of the sums of squares.
+const WIDTH: usize = 256;
 
 impl Queue {
+    /// The sum of squares of each of several contiguous tensors, for which the host waits once.
+    ///
+    /// # Errors
+    /// If a launch fails.
+    pub fn sums_of_squares(&self, tensors: &[&Tensor]) -> Result<Vec<f64>> {
+        let mut columns = Vec::with_capacity(tensors.len());
+        for tensor in tensors {
+            let count = tensor.elem_count();
+            let (span, chunks) = Self::parts(count.div_ceil(WIDTH));
+            let (parts, sums) = (self.doubles(chunks * WIDTH)?, self.doubles(WIDTH)?);
+            let arguments = [
+                Argument::In(tensor, 0),
+                Argument::U64(count as u64),
+                Argument::U32(WIDTH as u32),
+                Argument::U32(span),
+                Argument::Out(parts.flat()),
+            ];
+            self.call("squares", chunks * WIDTH, &arguments)?;
+            self.fold(&parts, 0, [1, chunks, WIDTH], false, sums.flat())?;
+            columns.push(sums);
+        }
+        if columns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let arrays: Vec<&Tensor> = columns.iter().map(Doubles::flat).collect();
+        let sums = self.read(&arrays)?;
+        Ok(sums.chunks(WIDTH).map(|columns| columns.iter().sum()).collect())
+    }
+
     /// [`Sgd::step`]; the velocity is needed if there is momentum.
     ///
     /// # Errors

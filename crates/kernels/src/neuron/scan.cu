@@ -234,20 +234,20 @@ KERNEL scan_backward(
 }
 
 /* The gradients of the learned scalars and of the surrogate's parameter, from the folded sums of
-   `scan_backward`: [kinds, channels]. */
+   `scan_backward` but for the first: [kinds, channels]. */
 KERNEL scan_scalars(const double *sums, u32 channels, const float *learned, Constants constants, float *of_learned) {
     if (THREAD > 0) return;
     float in[2 * PARAMETERS + 1];
     for (u32 p = 0; p < PARAMETERS; p++) {
         double sum = 0;
-        for (u32 channel = 0; channel < channels; channel++) sum += sums[(1 + p) * channels + channel];
+        for (u32 channel = 0; channel < channels; channel++) sum += sums[p * channels + channel];
         in[p] = learned[p];
         in[PARAMETERS + p] = (float)sum;
     }
     if (PARAMETERS > 0) effective_backward(constants.values + K_EFFECTIVE_BACKWARD, in, of_learned);
     if (LEARNS) {
         double sum = 0;
-        for (u32 channel = 0; channel < channels; channel++) sum += sums[(1 + PARAMETERS) * channels + channel];
+        for (u32 channel = 0; channel < channels; channel++) sum += sums[PARAMETERS * channels + channel];
         of_learned[PARAMETERS] = (float)sum;
     }
 }

@@ -1,7 +1,10 @@
 //! Neurons as candle operations, on any device.
 
+use std::sync::Arc;
+
 use candle_core::{D, DType, Tensor, Var};
 use candlewick_core::Result;
+use candlewick_device::Floats;
 use candlewick_kernels::neuron::scan::ForwardSums;
 use candlewick_neuron::{Potentials, Trace, composed, measure};
 use candlewick_surrogate::Effective;
@@ -22,9 +25,9 @@ impl Spiking {
         let (steps, batch) = (context.time_steps, currents[0].batch);
         let elements = steps * batch * self.features.count();
         let Effective { surrogate, parameter } = self.effective(context, elements)?;
-        let mut sum = currents[0].tensor()?.clone();
+        let mut sum = currents[0].tensor(self.features, pass)?;
         for current in &currents[1..] {
-            sum = sum.broadcast_add(current.tensor()?)?;
+            sum = sum.broadcast_add(&current.tensor(self.features, pass)?)?;
         }
         let before = pass.states.as_ref().and_then(|states| lock(states).remove(&self.name));
         let mut dims = sum.dims().to_vec();
@@ -55,7 +58,10 @@ impl Spiking {
         let activity =
             measure(penalties, self.penalty_scale(), sums, elements as u64, Some(&self.probe()));
         let features = self.features;
-        let values = Values::Tensor(trace.output.detach());
+        let values = match pass.queue() {
+            Some(_) => Values::Device(Arc::new(Floats::of(&trace.output)?)),
+            None => Values::Tensor(trace.output.detach()),
+        };
         let signal = Signal { time: steps, batch, features, values, support: None, gradient: true };
         if !pass.is_kept() {
             return Ok((signal, None));
@@ -65,7 +71,7 @@ impl Spiking {
             .zip(self.parameters.iter().chain(&parameter))
             .filter_map(|(leaf, scalar)| Some((pass.learn(scalar)?, leaf)))
             .collect();
-        let (probe, fires) = (self.probe(), self.model.fires());
+        let (probe, fires, pass) = (self.probe(), self.model.fires(), pass.clone());
         let backward: NeuronBackward = Box::new(move |gradient, found| {
             let Trace { output, potentials, distances, .. } = trace;
             let mut loss =
@@ -96,8 +102,8 @@ impl Spiking {
                 }
             }
             match store.remove(&input) {
-                Some(gradient) => Ok(Array::Device(gradient.detach())),
-                None => Ok(Array::Device(input.zeros_like()?)),
+                Some(gradient) => Array::of(&gradient.detach(), &pass),
+                None => Array::of(&input.zeros_like()?, &pass),
             }
         });
         Ok((signal, Some(backward)))

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use candlewick_core::Result;
+use candlewick_device::{Adjusted, Floats};
 use candlewick_kernels::neuron::current::{PerChannel, Source};
 use candlewick_kernels::spikes::Spikes;
 
 use crate::buffer::Buffer;
 use crate::kept::Kept;
 use crate::signal::{Values, decoded};
-use crate::{Pass, Signal};
+use crate::{Features, Pass, Signal};
 
 /// A summand of the input current, `[T, B, …]` or `[1, B, …]`.
 #[derive(Debug)]
@@ -22,8 +23,9 @@ pub(crate) struct Summand {
 
 #[derive(Debug)]
 enum SummandValues {
-    Floats(Arc<Kept>, Option<PerChannel>),
+    Floats(Arc<Kept<Buffer>>, Option<PerChannel>),
     Spikes(Arc<Spikes>),
+    Device(Arc<Kept<Floats>>, Option<Arc<Adjusted>>),
     Tensor(Tensor),
 }
 
@@ -37,10 +39,20 @@ impl Summand {
     /// Currents with the time steps and samples of `x`, before their normalization.
     pub(crate) fn currents(
         x: &Signal,
-        values: Arc<Kept>,
+        values: Arc<Kept<Buffer>>,
         normalization: Option<PerChannel>,
     ) -> Self {
         let values = SummandValues::Floats(values, normalization);
+        Self { time: x.time, batch: x.batch, values }
+    }
+
+    /// As [`currents`](Self::currents), on a device that has kernels.
+    pub(crate) fn on_device(
+        x: &Signal,
+        values: Arc<Kept<Floats>>,
+        normalization: Option<Arc<Adjusted>>,
+    ) -> Self {
+        let values = SummandValues::Device(values, normalization);
         Self { time: x.time, batch: x.batch, values }
     }
 
@@ -48,6 +60,7 @@ impl Summand {
     pub(crate) fn as_it_is(signal: &Signal, pass: &Pass) -> Self {
         let values = match &signal.values {
             Values::Tensor(tensor) => SummandValues::Tensor(tensor.clone()),
+            Values::Device(values) => SummandValues::Device(Kept::new(values.clone(), None), None),
             Values::Dense(values) => SummandValues::Floats(Kept::new(values.clone(), None), None),
             Values::Spikes(spikes)
                 if spikes.is_binary() && Spikes::is_seamless(signal.features.channels()) =>
@@ -65,10 +78,30 @@ impl Summand {
         Self { time: signal.time, batch: signal.batch, values }
     }
 
-    /// The tensor of a summand on a device.
-    pub(super) fn tensor(&self) -> Result<&Tensor> {
+    /// The tensor `[T, B, …]` of a summand on a device.
+    pub(super) fn tensor(&self, features: Features, pass: &Pass) -> Result<Tensor> {
+        match (&self.values, pass.queue()) {
+            (SummandValues::Tensor(tensor), _) => Ok(tensor.clone()),
+            (SummandValues::Device(kept, normalization), Some(queue)) => {
+                let mut dims = vec![self.time, self.batch];
+                dims.extend(features.dims());
+                let values = kept.values()?;
+                Ok(match normalization {
+                    Some(adjusted) => queue.normalize(&values, adjusted)?.tensor(&dims)?,
+                    None => values.tensor(&dims)?,
+                })
+            }
+            _ => Err(misplaced()),
+        }
+    }
+
+    /// The array of a summand on a device that has kernels, which is in memory from now on, with its
+    /// normalization.
+    pub(super) fn on_its_device(&self) -> Result<(Arc<Floats>, Option<Arc<Adjusted>>)> {
         match &self.values {
-            SummandValues::Tensor(tensor) => Ok(tensor),
+            SummandValues::Device(kept, normalization) => {
+                Ok((kept.values()?, normalization.clone()))
+            }
             _ => Err(misplaced()),
         }
     }
@@ -80,14 +113,16 @@ impl Summand {
                 Ok(Read::Floats(kept.values()?, normalization.as_ref()))
             }
             SummandValues::Spikes(spikes) => Ok(Read::Spikes(spikes)),
-            SummandValues::Tensor(_) => Err(misplaced()),
+            SummandValues::Device(..) | SummandValues::Tensor(_) => Err(misplaced()),
         }
     }
 
     /// Gives back the memory of floats that can be made again.
     pub(super) fn let_go(&self) {
-        if let SummandValues::Floats(kept, _) = &self.values {
-            kept.let_go();
+        match &self.values {
+            SummandValues::Floats(kept, _) => kept.let_go(),
+            SummandValues::Device(kept, _) => kept.let_go(),
+            SummandValues::Spikes(_) | SummandValues::Tensor(_) => (),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use candle_core::{Result as CandleResult, Tensor, Var};
 use candlewick_core::Result;
+use candlewick_device::Floats;
 use candlewick_kernels::convolution::Conv2d;
 
 use super::{Plasticity, Synapse, SynapseBackward};
@@ -81,8 +82,18 @@ impl Synapse {
         out.reshape(dims)
     }
 
-    /// The gradient with respect to the weight of `sum(layer(x) · gradient)`.
-    pub(crate) fn correlate(&self, x: &Tensor, gradient: &Tensor) -> CandleResult<Tensor> {
+    /// The gradient with respect to the weight of `sum(layer(x) · gradient)`, x and the gradient `[T, B, …]`.
+    pub(crate) fn correlate(
+        &self,
+        x: &Tensor,
+        gradient: &Tensor,
+        pass: &Pass,
+    ) -> CandleResult<Tensor> {
+        if let Some(queue) = pass.queue() {
+            let shape = Conv2d { images: x.dim(0)? * x.dim(1)?, ..self.geometry };
+            let (x, gradient) = (Floats::of(x)?, Floats::of(gradient)?);
+            return queue.weight_gradient(&shape, &x, &gradient)?.tensor(self.weight.dims());
+        }
         let weight = Var::from_tensor(&self.weight.detach())?;
         let out = self.composed_of(&x.detach(), &weight, None)?;
         let found = (out * gradient)?.sum_all()?.backward()?;

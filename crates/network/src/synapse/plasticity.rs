@@ -84,7 +84,7 @@ impl Plasticity {
         let [pre, post_spikes] = [x.tensor(pass)?, post.tensor(pass)?];
         let outputs = synapse.geometry.out_channels;
         let correlate = |x: &Tensor, gradient: &Tensor| -> Result<Vec<f32>> {
-            Ok(synapse.correlate(x, gradient)?.flatten_all()?.to_vec1()?)
+            Ok(synapse.correlate(x, gradient, pass)?.flatten_all()?.to_vec1()?)
         };
         // The trace of step `t`, as a sum of steps.
         let trace = |x: &Tensor, decay: f32, t: usize| -> Result<Tensor> {

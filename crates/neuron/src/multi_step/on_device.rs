@@ -1,10 +1,8 @@
 //! The multi-step neuron by the kernels of a device.
 
-use std::sync::Arc;
-
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CudaStorage, CustomOp3, Layout, Result, Shape, Tensor};
-use candlewick_device::{Arena, Current, Engine, Floats, Precision, Queue, Scan, Start};
+use candlewick_device::{Current, Floats, Queue, Scan, Start};
 use candlewick_kernels::neuron::scan::ActivityGradient;
 use candlewick_kernels::neuron::traced::{DerivativeTrace, ScanSettings};
 
@@ -13,7 +11,7 @@ use super::{MultiStep, Output};
 /// Runs all time steps.
 pub(super) fn run(
     call: MultiStep<'_>,
-    engine: Arc<Engine>,
+    queue: Queue,
     derivative: &DerivativeTrace,
 ) -> Result<Output> {
     let neuron = call.model.trace();
@@ -24,7 +22,6 @@ pub(super) fn run(
     };
     let x = call.input.contiguous()?;
     let neurons = x.elem_count() / x.dim(0)?;
-    let queue = Queue::new(engine, Arc::new(Arena::default()), Precision::F32);
     let learned = call.parameters.map(flat).transpose()?;
     let before = call.state.map(flat).transpose()?;
     let op = Op {
@@ -40,7 +37,7 @@ pub(super) fn run(
     let forward = {
         let values = Floats::of(&x)?;
         let currents = [op.current(&values)];
-        op.queue.scan_forward(&op.scan, &op.start(&currents), call.return_state)?
+        op.queue.scan_forward(&op.scan, &op.start(&currents), call.return_state, None)?
     };
     let mut dims = x.dims().to_vec();
     dims[0] = call.time_steps;
@@ -173,8 +170,14 @@ impl CustomOp3 for Connect {
             .transpose()?;
         let start = op.start(&currents);
         let activity = ActivityGradient::default();
-        let found =
-            op.queue.scan_backward(&op.scan, &start, activity, &of_output, of_final.as_ref())?;
+        let found = op.queue.scan_backward(
+            &op.scan,
+            &start,
+            activity,
+            &of_output,
+            of_final.as_ref(),
+            None,
+        )?;
         let of_scalars =
             found.of_scalars.map(|gradient| gradient.tensor(scalars.dims())).transpose()?;
         let of_state = found

@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 use candlewick_core::Result;
+use candlewick_device::Queue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -78,5 +79,16 @@ impl UpdateRule for Adam {
         state: &mut [Tensor],
     ) -> candle_core::Result<Tensor> {
         self.without_decay().compose(step, parameter, gradient, state)
+    }
+
+    fn launch(
+        &self,
+        step: &Step,
+        queue: &Queue,
+        parameter: &Tensor,
+        gradient: &Tensor,
+        state: &[Tensor],
+    ) -> candle_core::Result<()> {
+        self.without_decay().launch(step, queue, parameter, gradient, state)
     }
 }

@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 use candlewick_core::Result;
+use candlewick_device::Queue;
 use candlewick_kernels::optimizer as kernel;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,19 @@ impl AdamW {
     }
 }
 
+impl AdamW {
+    /// The step as kernels take it.
+    fn kernel(&self, step: &Step) -> kernel::AdamW {
+        kernel::AdamW {
+            learning_rate: step.learning_rate as f32,
+            beta1: self.beta1 as f32,
+            beta2: self.beta2 as f32,
+            epsilon: self.epsilon as f32,
+            weight_decay: if step.decays { self.weight_decay as f32 } else { 0.0 },
+        }
+    }
+}
+
 impl UpdateRule for AdamW {
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -82,14 +96,7 @@ impl UpdateRule for AdamW {
         gradient: &[f32],
         [first, second]: [&mut [f32]; 2],
     ) {
-        kernel::AdamW {
-            learning_rate: step.learning_rate as f32,
-            beta1: self.beta1 as f32,
-            beta2: self.beta2 as f32,
-            epsilon: self.epsilon as f32,
-            weight_decay: if step.decays { self.weight_decay as f32 } else { 0.0 },
-        }
-        .step(step.number, parameter, gradient, first, second);
+        self.kernel(step).step(step.number, parameter, gradient, first, second);
     }
 
     fn compose(
@@ -110,5 +117,19 @@ impl UpdateRule for AdamW {
         let decay = if step.decays { self.weight_decay } else { 0.0 };
         let kept = (parameter * (1.0 - step.learning_rate * decay))?;
         kept - ((mean / (root + self.epsilon)?)? * step.learning_rate)?
+    }
+
+    fn launch(
+        &self,
+        step: &Step,
+        queue: &Queue,
+        parameter: &Tensor,
+        gradient: &Tensor,
+        state: &[Tensor],
+    ) -> candle_core::Result<()> {
+        let [first, second] = state else {
+            candle_core::bail!("AdamW needs two moments, got {}", state.len());
+        };
+        queue.adamw(&self.kernel(step), step.number, parameter, gradient, [first, second])
     }
 }

@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 use candlewick_core::{Error, Result};
+use candlewick_device::Queue;
 use candlewick_kernels::optimizer as kernel;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,18 @@ impl Default for Sgd {
     }
 }
 
+impl Sgd {
+    /// The step as kernels take it.
+    fn kernel(&self, step: &Step) -> kernel::Sgd {
+        kernel::Sgd {
+            learning_rate: step.learning_rate as f32,
+            momentum: self.momentum as f32,
+            weight_decay: if step.decays { self.weight_decay as f32 } else { 0.0 },
+            nesterov: self.nesterov,
+        }
+    }
+}
+
 impl UpdateRule for Sgd {
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -81,13 +94,7 @@ impl UpdateRule for Sgd {
         gradient: &[f32],
         [velocity, _]: [&mut [f32]; 2],
     ) {
-        kernel::Sgd {
-            learning_rate: step.learning_rate as f32,
-            momentum: self.momentum as f32,
-            weight_decay: if step.decays { self.weight_decay as f32 } else { 0.0 },
-            nesterov: self.nesterov,
-        }
-        .step(parameter, gradient, velocity);
+        self.kernel(step).step(parameter, gradient, velocity);
     }
 
     fn compose(
@@ -107,5 +114,16 @@ impl UpdateRule for Sgd {
             _ => g,
         };
         parameter - (direction * step.learning_rate)?
+    }
+
+    fn launch(
+        &self,
+        step: &Step,
+        queue: &Queue,
+        parameter: &Tensor,
+        gradient: &Tensor,
+        state: &[Tensor],
+    ) -> candle_core::Result<()> {
+        queue.sgd(&self.kernel(step), parameter, gradient, state.first())
     }
 }

@@ -4,6 +4,7 @@ use candle_core::Device;
 use candlewick_core::parameters::seeded;
 use candlewick_core::{Key, host};
 use candlewick_datasets::Split;
+use candlewick_device::pretend;
 use candlewick_encode::Batch;
 use candlewick_methods::{AnyLoss, AnyMethod, CrossEntropy, MethodSettings, Methods};
 use candlewick_network::{Features, Network};
@@ -69,17 +70,23 @@ fn steps_on_a_device_are_those_of_the_kernels() -> Result<()> {
     for rule in optimizers() {
         for (settings, loss) in &cases {
             let run = || three_steps(&rule, settings.methods(loss), &batches);
-            let ((losses, kernels), (on_device, composed)) = (run()?, host::forbid(run)?);
-            let what = format!("{rule:?}, {loss:?}, {settings:?}");
-            for (a, b) in losses.iter().zip(&on_device) {
-                assert!((a - b).abs() < 1e-5, "{what}: {losses:?} {on_device:?}");
-            }
-            assert_eq!(kernels.len(), composed.len());
-            for ((name, a), (_, b)) in kernels.iter().zip(&composed) {
-                let largest = a.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
-                let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
-                let difference = differences.fold(0.0_f32, f32::max);
-                assert!(difference <= 1e-4 * largest, "{what}, {name}: {difference} of {largest}");
+            let (losses, kernels) = run()?;
+            for (path, device) in [("composed", host::forbid(run)?), ("kernels", pretend(run)?)] {
+                let (on_device, composed) = device;
+                let what = format!("{rule:?}, {loss:?}, {settings:?}, {path}");
+                for (a, b) in losses.iter().zip(&on_device) {
+                    assert!((a - b).abs() < 1e-5, "{what}: {losses:?} {on_device:?}");
+                }
+                assert_eq!(kernels.len(), composed.len());
+                for ((name, a), (_, b)) in kernels.iter().zip(&composed) {
+                    let largest = a.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+                    let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+                    let difference = differences.fold(0.0_f32, f32::max);
+                    assert!(
+                        difference <= 1e-4 * largest,
+                        "{what}, {name}: {difference} of {largest}"
+                    );
+                }
             }
             visited += 1;
         }
