@@ -8,6 +8,7 @@ use std::error::Error;
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
 use candlewick_core::parameters::seeded;
+use candlewick_device::{Counts, pretend};
 use candlewick_experiment::{RawRecipe, Recipe, parts};
 use candlewick_methods::Moment;
 use candlewick_network::{Context, Features, Network};
@@ -184,7 +185,43 @@ fn check_named(name: &str, parameters: usize) -> Checked {
     let golden: Golden = serde_json::from_str(GOLDEN)?;
     let case = golden.cases.iter().find(|case| case.name == name).ok_or("no such case")?;
     assert_eq!(case.gradients.len(), parameters);
-    check(case)
+    check(case)?;
+    // The kernels for devices, which are compiled for the host.
+    pretend(|| check(case))
+}
+
+/// Forward and backward pass of a network as on a device, without loss and update: what the second of two
+/// passes launches.
+fn launches(name: &str) -> Result<Counts, Box<dyn Error>> {
+    let golden: Golden = serde_json::from_str(GOLDEN)?;
+    let case = golden.cases.iter().find(|case| case.name == name).ok_or("no such case")?;
+    let recipe = recipe(&case.net)?;
+    let (features, input, _) = batch(case)?;
+    let methods = recipe.training_methods();
+    let builder = seeded(&Device::Cpu, Key::new(1));
+    let network = Network::new(&*recipe.network, &parts(&recipe), &methods, features, 10, builder)?;
+    let context = Context::training(case.time_steps, Key::new(1));
+    let mut before = network.device_counts();
+    for pass in 0..2 {
+        before = network.device_counts();
+        network.forward(&input, &context)?.logits.sum_all()?.backward()?;
+        assert!(pass > 0 || network.device_counts().launches > 0);
+    }
+    Ok(network.device_counts() - before)
+}
+
+#[test]
+fn a_pass_on_a_device_is_a_few_launches_and_never_waits() -> Checked {
+    let mut visited = 0;
+    for (name, most) in [("convnet", 60), ("resnet-19", 400), ("vggsnn", 130)] {
+        let counts = pretend(|| launches(name))?;
+        println!("{name}, forward and backward: {counts:?}");
+        assert!(counts.launches + counts.products <= most, "{name}: {counts:?}");
+        assert_eq!(counts.reads, 0, "{name}: {counts:?}");
+        visited += 1;
+    }
+    assert_eq!(visited, 3);
+    Ok(())
 }
 
 // Parameters: three per convolution, with bias four, and two per linear layer.

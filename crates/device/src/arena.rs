@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::{DType, Device, Result, Tensor};
 
+use crate::Counts;
+
 /// Arrays that wait for their next use, and counts of what was done with them.
 #[derive(Debug, Default)]
 pub struct Arena {
@@ -70,14 +72,25 @@ impl Arena {
         let known = shelf.free.iter().rposition(fits);
         let known = known.map(|index| shelf.free.swap_remove(index).tensor);
         drop(shelf);
-        let tensor = match known {
-            Some(tensor) => tensor,
-            None => {
-                Tally::add(&self.tally.allocations, 1);
-                Tensor::zeros(length, dtype, device)?
-            }
+        let tensor = if let Some(tensor) = known {
+            tensor
+        } else {
+            Tally::add(&self.tally.allocations, 1);
+            Tensor::zeros(length, dtype, device)?
         };
         Ok(Lent { tensor, arena: Some(self.clone()), kept: AtomicBool::new(false) })
+    }
+
+    /// What was launched since the arena was made.
+    pub fn counts(&self) -> Counts {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            launches: count(&self.tally.launches),
+            products: count(&self.tally.products),
+            reads: count(&self.tally.reads),
+            allocations: count(&self.tally.allocations),
+            bytes: count(&self.tally.bytes),
+        }
     }
 
     pub(crate) fn floats(self: &Arc<Self>, length: usize, device: &Device) -> Result<Floats> {

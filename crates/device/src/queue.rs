@@ -1,7 +1,6 @@
 //! Where the layers of a network launch their kernels.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use candle_core::{Device, Result, Tensor};
 use candlewick_kernels::cuda::LIBRARY;
@@ -125,14 +124,6 @@ impl Queue {
 
     /// What was launched since the arena was made.
     pub fn counts(&self) -> Counts {
-        let tally = &self.arena.tally;
-        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        Counts {
-            launches: count(&tally.launches),
-            products: count(&tally.products),
-            reads: count(&tally.reads),
-            allocations: count(&tally.allocations),
-            bytes: count(&tally.bytes),
-        }
+        self.arena.counts()
     }
 }

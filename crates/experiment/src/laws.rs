@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use candlewick_core::Key;
 use candlewick_datasets::{Dataset, Error as DataError, Info, Sample, Shape, Split, find};
+use candlewick_device::pretend;
+use candlewick_train::{Optimizer, StepSettings, step};
 
 use crate::experiment::Experiment;
 use crate::index::FILES;
@@ -119,6 +122,42 @@ fn rows_are_compared_on_the_same_data() {
         }
     }
     assert!(visited > 2 * FILES.len());
+}
+
+/// Two steps of every row of table 1 by the kernels for devices, which are compiled for the host, beside two
+/// steps by those of the CPU.
+#[test]
+fn every_row_of_table_1_trains_on_a_device() {
+    let machine = Machine { workers: 0, ..Machine::default() };
+    let table = Table::open("table-1", Scale::Demo).unwrap();
+    let mut visited = 0;
+    for row in &table.rows {
+        let run = || -> Vec<f64> {
+            let mut recipe = row.recipe.clone();
+            recipe.input.batch_size = 8;
+            let mut experiment = Experiment::prepare(recipe.clone(), &row.id, &machine).unwrap();
+            let batch = experiment.first_batch().unwrap();
+            let (network, methods) = experiment.parts();
+            let train = &recipe.train;
+            let mut optimizer =
+                Optimizer::new(&train.optimizer, train.groups, network.parameters()).unwrap();
+            let steps = (0..2).map(|number| {
+                let key = Key::new(5).at(number);
+                let mut settings = StepSettings::new(train.stages[0].time_steps, key);
+                settings.clip_norm = train.clip_norm;
+                settings.context.recompute = train.recompute;
+                step(network, methods, &mut optimizer, &batch, &settings).unwrap().loss
+            });
+            steps.collect()
+        };
+        let (host, device) = (run(), pretend(run));
+        for (a, b) in host.iter().zip(&device) {
+            assert!((a - b).abs() < 1e-5 * a.abs().max(1.0), "{}: {host:?} {device:?}", row.id);
+        }
+        visited += 1;
+    }
+    assert_eq!(visited, table.rows.len());
+    assert!(visited >= 13, "{visited} rows");
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl<V: Real> Div for Dual<V> {
     fn div(self, other: Self) -> Self {
         let value = self.value / other.value.clone();
         let left = self.tangent.map(|tangent| tangent / other.value.clone());
-        let right = other.tangent.map(|tangent| -(tangent * value.clone() / other.value));
+        let right = other.tangent.map(|tangent| -(tangent / other.value).mul(value.clone()));
         Self { value, tangent: sum(left, right) }
     }
 }

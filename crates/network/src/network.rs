@@ -7,8 +7,8 @@ use candle_core::Tensor;
 use candle_nn::ModuleT;
 use candlewick_core::parameters::{Parameters, Scope};
 use candlewick_core::{Error, Key, Result};
+use candlewick_device::Counts;
 use candlewick_methods::{Methods, Outputs};
-use candlewick_neuron::Counts;
 
 use crate::buffer::Pool;
 use crate::builder::Built;
@@ -72,7 +72,7 @@ pub struct LayerObservation {
     /// Number of neurons H·W·C.
     pub neurons: usize,
     /// Spikes, zero derivatives, potentials.
-    pub counts: Counts,
+    pub counts: candlewick_neuron::Counts,
     /// The spikes of every neuron, if they were counted.
     pub census: Option<Census>,
 }
@@ -247,6 +247,11 @@ impl Network {
     /// parameters.
     pub fn most_buffered(&self) -> usize {
         self.pool.most_lent() * size_of::<f32>()
+    }
+
+    /// What passes have launched on a device that has kernels, since the network was built.
+    pub fn device_counts(&self) -> Counts {
+        self.pool.arena.counts()
     }
 
     /// How each synaptic layer was last computed, from input to output; the classifier and side

@@ -120,7 +120,7 @@ impl<'a> MultiStep<'a> {
             return self.fused();
         }
         match Queue::of(self.input.device()).zip(self.surrogate.trace()) {
-            Some((queue, derivative)) => on_device::run(self, queue, &derivative),
+            Some((queue, derivative)) => on_device::run(&self, queue, &derivative),
             None => self.composed(),
         }
     }

@@ -154,8 +154,8 @@ impl Optimizer {
                 decays: self.groups.decays(parameter.role),
             };
             let variable = &parameter.variable;
-            let outcome = match &mut self.state {
-                State::Fused(state) => {
+            let outcome = match (&mut self.state, &queue) {
+                (State::Fused(state), _) => {
                     let update = Update {
                         rule: &*self.rule,
                         step,
@@ -163,11 +163,11 @@ impl Optimizer {
                     };
                     variable.inplace_op2(gradient, &update)
                 }
-                State::Composed(state) if queue.is_some() => {
-                    let (queue, state) = (queue.as_ref().expect("there is one"), state.of(index));
-                    self.rule.launch(&step, queue, variable.as_tensor(), gradient, state)
+                (State::Composed(state), Some(queue)) => {
+                    let parameter = variable.as_tensor();
+                    self.rule.launch(&step, queue, parameter, gradient, state.of(index))
                 }
-                State::Composed(state) => self
+                (State::Composed(state), None) => self
                     .rule
                     .compose(&step, &variable.as_detached_tensor(), gradient, state.of(index))
                     .and_then(|new| variable.set(&new)),

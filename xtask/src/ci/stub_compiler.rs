@@ -39,13 +39,14 @@ elif [ -n "$directory" ]; then
 fi
 "#;
 
-/// Runs `cargo check --features cuda` on the command line tool with the stand-in first on the path.
+/// Runs clippy with all features of CUDA on the command line tool, with the stand-in first on the path.
 pub(super) fn check_cuda(workspace: &Workspace) -> Result<()> {
     let folder = workspace.target.join("stub-nvcc");
     write_stub(&folder)?;
     let mut command = cargo();
     command
-        .args(["check", "--package", "candlewick-cli", "--features", "cuda"])
+        .args(["clippy", "--package", "candlewick-cli", "--features", "cuda,cudnn,nccl"])
+        .args(["--", "-D", "warnings"])
         .env("PATH", path_behind(&folder)?)
         .env("CUDA_COMPUTE_CAP", "90")
         .current_dir(&workspace.root);

@@ -53,6 +53,7 @@ mod tests {
     use super::*;
     use crate::Result;
     use crate::digits::{LEARNED, difference, trained};
+    use crate::own_surrogate::Parabola;
 
     #[test]
     fn the_derivatives_are_those_of_candle() -> Result<()> {
@@ -69,6 +70,29 @@ mod tests {
             let difference = difference(&of(&reference), &of(&fused))?;
             assert!(difference < 1e-5, "{difference}");
         }
+        Ok(())
+    }
+
+    /// On devices the same lines run as kernels, here compiled for the host and with a surrogate of one's own.
+    #[test]
+    fn the_kernels_of_a_device_give_the_same_bits() -> Result<()> {
+        use candlewick::device::pretend;
+
+        let (model, surrogate) = (Saturating::default().model(), Parabola { width: 0.8 }.shared());
+        let x = Var::from_tensor(&Tensor::randn(0.5_f32, 1.0, (4, 1, 50), &Device::Cpu)?)?;
+        let decay = Var::new(&[0.5_f32], &Device::Cpu)?;
+        let run = || -> Result<[Vec<f32>; 3]> {
+            let call = MultiStep::new(model.clone(), surrogate.clone(), &x, 4);
+            let spikes = MultiStep { parameters: Some(&decay), ..call }.run()?.output;
+            let gradients = spikes.sqr()?.backward()?;
+            let flat = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
+            let of = |variable: &Var| flat(gradients.get(variable).expect("a gradient"));
+            Ok([flat(&spikes)?, of(&x)?, of(&decay)?])
+        };
+        let ([spikes, of_x, of_decay], on_device) = (run()?, pretend(run)?);
+        assert_eq!([spikes, of_x], on_device[..2]);
+        // A sum over all neurons rounds in another order.
+        assert!((of_decay[0] - on_device[2][0]).abs() < 1e-5 * of_decay[0].abs().max(1.0));
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use super::{MultiStep, Output};
 
 /// Runs all time steps.
 pub(super) fn run(
-    call: MultiStep<'_>,
+    call: &MultiStep<'_>,
     queue: Queue,
     derivative: &DerivativeTrace,
 ) -> Result<Output> {
