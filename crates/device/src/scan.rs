@@ -1,12 +1,14 @@
 //! The scan of neurons over time on devices.
 
+use std::sync::Arc;
+
 use candle_core::{Result, Tensor};
 use candlewick_kernels::neuron::scan::{ActivityGradient, ForwardSums, Potentials};
 use candlewick_kernels::neuron::traced::{
     DerivativeTrace, Mask, NeuronTrace, ScanProgram, ScanSettings,
 };
 
-use crate::{Adjusted, Argument, Doubles, Floats, Queue};
+use crate::{Adjusted, Argument, Counter, Doubles, Floats, Queue};
 
 /// A neuron under a surrogate, as a text for devices.
 #[derive(Clone, Debug)]
@@ -23,7 +25,7 @@ pub struct Scan {
 #[derive(Clone, Copy, Debug)]
 pub struct Current<'a> {
     /// The values.
-    pub values: &'a Floats,
+    pub values: &'a Arc<Floats>,
     /// What normalizes them.
     pub normalization: Option<&'a Adjusted>,
     /// Whether they are the same at every step.
@@ -66,15 +68,28 @@ pub struct ScanBackward {
     pub of_state: Option<Floats>,
     /// The gradients with respect to the learned scalars and, where it learns, to the surrogate's parameter.
     pub of_scalars: Option<Floats>,
+    /// What the gradients of normalizations need, if a summand is normalized.
+    pub row_sums: Option<RowSums>,
 }
 
-/// Where counts per channel go: `[channels]` of `f64`, to which they are added if there are some already.
-#[derive(Clone, Debug)]
-pub struct Counter {
-    /// The counts.
-    pub onto: Tensor,
-    /// Whether there are some.
-    pub add: bool,
+/// Sums over rows of the gradient with respect to a current, and of its products with the summands less their
+/// means: what the gradients of their normalizations need.
+#[derive(Debug)]
+pub struct RowSums {
+    pub(crate) parts: Doubles,
+    pub(crate) chunks: usize,
+    /// The normalized summands.
+    summands: [Option<Arc<Floats>>; SUMMANDS],
+}
+
+impl RowSums {
+    /// The number of the kind of sums that has the products with x.
+    pub(crate) fn kind(&self, x: &Arc<Floats>) -> Option<usize> {
+        let is_x = |summand: &Option<Arc<Floats>>| {
+            summand.as_ref().is_some_and(|summand| Arc::ptr_eq(summand, x))
+        };
+        self.summands.iter().position(is_x).map(|number| 1 + number)
+    }
 }
 
 /// Most summands of a current that are added up inside of the scan.
@@ -189,20 +204,21 @@ impl Queue {
         let neurons = rows * channels;
         let output = self.floats(scan.settings.steps * neurons)?;
         let state = keep_state.then(|| self.floats(scan.states * neurons)).transpose()?;
-        let parts = self.doubles(scan.kinds() * chunks * channels)?;
         let mut arguments = scan.arguments(start);
         arguments.push(Argument::U32(span));
         arguments.push(Argument::Out(output.flat()));
         arguments.push(Argument::optional_out(state.as_ref().map(Floats::flat)));
-        arguments.push(Argument::Out(parts.flat()));
-        self.launch(scan.text(), "scan_forward", chunks * channels, &arguments)?;
+        let counter = spikes.filter(|_| !scan.settings.measure);
         let shape = [scan.kinds(), chunks, channels];
+        let parts = counter.is_none().then(|| self.doubles(shape.iter().product())).transpose()?;
+        let onto = parts.as_ref().map(Doubles::flat).or(counter.map(|counter| &counter.parts));
+        arguments.push(Argument::U32(u32::from(counter.is_some())));
+        arguments.push(Argument::optional_out(onto));
+        self.launch(scan.text(), "scan_forward", chunks * channels, &arguments)?;
         let mut sums = None;
-        if let Some(Counter { onto, add }) = spikes.filter(|_| !scan.settings.measure) {
-            self.fold(&parts, 0, shape, *add, onto)?;
-        } else {
+        if let Some(parts) = parts {
             let found = self.doubles(scan.kinds() * channels)?;
-            self.fold(&parts, 0, shape, false, found.flat())?;
+            self.fold(&parts, shape, &found)?;
             sums = Some(found);
         }
         Ok(ScanForward { output, state, sums })
@@ -229,8 +245,10 @@ impl Queue {
         let once = start.currents.iter().all(|current| current.once) && scan.settings.steps > 1;
         let of_input = self.floats(if once { neurons } else { scan.settings.steps * neurons })?;
         let of_state = start.state.map(|_| self.floats(scan.states * neurons)).transpose()?;
-        let kinds = 1 + scan.scalars();
-        let parts = self.doubles(kinds * chunks * channels)?;
+        let shape = [scan.scalars(), chunks, channels];
+        let sums =
+            (scan.scalars() > 0).then(|| self.doubles(shape.iter().product())).transpose()?;
+        let row_sums = self.row_sums(start, once, chunks)?;
         let mut arguments = scan.arguments(start);
         arguments.push(Argument::U32(span));
         let (words, scale) = match scan.mask {
@@ -245,16 +263,15 @@ impl Queue {
         arguments.push(Argument::Out(of_input.flat()));
         arguments.push(Argument::U64(if once { 0 } else { neurons as u64 }));
         arguments.push(Argument::optional_out(of_state.as_ref().map(Floats::flat)));
-        arguments.push(Argument::Out(parts.flat()));
+        arguments.push(Argument::optional_out(zeros.map(|zeros| &zeros.parts)));
+        arguments.push(Argument::optional_out(sums.as_ref().map(Doubles::flat)));
+        let of_rows = row_sums.as_ref().map(|sums| sums.parts.flat());
+        arguments.push(Argument::optional_out(of_rows));
         self.launch(scan.text(), "scan_backward", chunks * channels, &arguments)?;
-        if let Some(Counter { onto, add }) = zeros {
-            self.fold(&parts, 0, [1, chunks, channels], *add, onto)?;
-        }
         let mut of_scalars = None;
-        if scan.scalars() > 0 {
+        if let Some(parts) = sums {
             let sums = self.doubles(scan.scalars() * channels)?;
-            let shape = [scan.scalars(), chunks, channels];
-            self.fold(&parts, chunks * channels, shape, false, sums.flat())?;
+            self.fold(&parts, shape, &sums)?;
             let out = self.floats(scan.scalars())?;
             let arguments = [
                 Argument::In(sums.flat(), 0),
@@ -266,6 +283,20 @@ impl Queue {
             self.launch(scan.text(), "scan_scalars", 1, &arguments)?;
             of_scalars = Some(out);
         }
-        Ok(ScanBackward { of_input, of_state, of_scalars })
+        Ok(ScanBackward { of_input, of_state, of_scalars, row_sums })
+    }
+
+    /// Room for the sums over rows, if a summand is normalized and all are given at as many steps.
+    fn row_sums(&self, start: &Start<'_>, once: bool, chunks: usize) -> Result<Option<RowSums>> {
+        let alike = start.currents.iter().all(|current| current.once == once);
+        if !alike || start.currents.iter().all(|current| current.normalization.is_none()) {
+            return Ok(None);
+        }
+        let parts = self.doubles((1 + SUMMANDS) * chunks * start.channels)?;
+        let normalized =
+            |current: &Current<'_>| current.normalization.map(|_| current.values.clone());
+        let summands =
+            std::array::from_fn(|number| start.currents.get(number).and_then(normalized));
+        Ok(Some(RowSums { parts, chunks, summands }))
     }
 }

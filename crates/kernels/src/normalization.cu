@@ -81,9 +81,9 @@ KERNEL gradient_sums(const float *x, const float *g, const float *mean, u32 rows
 }
 
 /* The gradients of gamma and beta, and the factors of `normalize_gradient`, from the parts of
-   `gradient_sums`; the statistics are constants or those of the rows. */
+   `gradient_sums`, of which the products are number `kind`; the statistics are constants or those of the rows. */
 KERNEL gradient_factors(
-    const double *parts, u32 chunks, u32 channels, u32 rows, const float *variance, const float *gamma,
+    const double *parts, u32 kind, u32 chunks, u32 channels, u32 rows, const float *variance, const float *gamma,
     float factor, float epsilon, u32 constants,
     float *of_gamma, float *of_beta, float *scale, float *slope, float *offset
 ) {
@@ -92,7 +92,7 @@ KERNEL gradient_factors(
     double plain = 0, centered = 0;
     for (u64 chunk = 0; chunk < chunks; chunk++) {
         plain += parts[chunk * channels + channel];
-        centered += parts[(chunks + chunk) * channels + channel];
+        centered += parts[((u64)kind * chunks + chunk) * channels + channel];
     }
     const double inverse = inverse_deviation(variance[channel], epsilon);
     const double scaled = (double)(gamma[channel] * factor) * inverse;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use candlewick_core::{Result, host};
-use candlewick_device::{Floats, Queue};
+use candlewick_device::{Floats, Queue, RowSums};
 
 use crate::Pass;
 use crate::buffer::{Buffer, Pool, add};
@@ -15,9 +15,24 @@ pub enum Array {
     /// In the memory of the CPU.
     Host(Buffer),
     /// On a device that has kernels.
-    Device(Arc<Floats>, Queue),
+    Device(OnDevice),
     /// On another device.
     Tensor(Tensor),
+}
+
+/// A gradient on a device that has kernels.
+#[derive(Clone, Debug)]
+pub struct OnDevice {
+    pub(crate) values: Arc<Floats>,
+    pub(crate) queue: Queue,
+    /// Sums over its rows, which the neurons have formed on their way.
+    pub(crate) sums: Option<Arc<RowSums>>,
+}
+
+impl OnDevice {
+    pub(crate) fn new(values: Floats, queue: Queue) -> Self {
+        Self { values: Arc::new(values), queue, sums: None }
+    }
 }
 
 impl Array {
@@ -27,7 +42,7 @@ impl Array {
     /// If the tensor does not hold `f32`.
     pub(crate) fn of(tensor: &Tensor, pass: &Pass) -> Result<Self> {
         if let Some(queue) = pass.queue() {
-            return Ok(Self::Device(Arc::new(Floats::of(tensor)?), queue.clone()));
+            return Ok(Self::Device(OnDevice::new(Floats::of(tensor)?, queue.clone())));
         }
         if !host::is_reachable(tensor.device()) {
             return Ok(Self::Tensor(tensor.clone()));
@@ -40,7 +55,7 @@ impl Array {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Host(values) => values.len(),
-            Self::Device(values, _) => values.len(),
+            Self::Device(array) => array.values.len(),
             Self::Tensor(tensor) => tensor.elem_count(),
         }
     }
@@ -52,7 +67,7 @@ impl Array {
     pub fn tensor(&self, dims: &[usize], device: &Device) -> Result<Tensor> {
         Ok(match self {
             Self::Host(values) => Tensor::from_vec(values.to_vec(), dims, device)?,
-            Self::Device(values, _) => values.tensor(dims)?,
+            Self::Device(array) => array.values.tensor(dims)?,
             Self::Tensor(tensor) => tensor.reshape(dims)?,
         })
     }
@@ -69,7 +84,7 @@ impl Array {
     pub(crate) fn into_host(self, pool: &Arc<Pool>) -> Result<Buffer> {
         match self {
             Self::Host(values) => Ok(values),
-            Self::Device(values, _) => Ok(pool.filled(&values.flat().to_vec1::<f32>()?)),
+            Self::Device(array) => Ok(pool.filled(&array.values.flat().to_vec1::<f32>()?)),
             Self::Tensor(tensor) => Ok(pool.filled(&tensor.flatten_all()?.to_vec1::<f32>()?)),
         }
     }
@@ -79,13 +94,17 @@ impl Array {
     /// # Errors
     /// If they are elsewhere.
     pub(crate) fn into_device(self) -> Result<Arc<Floats>> {
+        Ok(self.on_device()?.values)
+    }
+
+    /// As [`into_device`](Self::into_device), with what is known about them.
+    pub(crate) fn on_device(self) -> Result<OnDevice> {
         match self {
-            Self::Device(values, _) => Ok(values),
-            Self::Tensor(tensor) => Ok(Arc::new(Floats::of(&tensor)?)),
-            Self::Host(_) => Err(candlewick_core::Error::Shape {
+            Self::Device(array) => Ok(array),
+            Self::Host(_) | Self::Tensor(_) => Err(candlewick_core::Error::Shape {
                 what: "a gradient".into(),
                 expected: "one on the device of its activation".into(),
-                got: "one in memory".into(),
+                got: "one elsewhere".into(),
             }),
         }
     }
@@ -94,7 +113,7 @@ impl Array {
     pub(crate) fn copy(&self) -> Self {
         match self {
             Self::Host(values) => Self::Host(values.copy()),
-            Self::Device(values, queue) => Self::Device(values.clone(), queue.clone()),
+            Self::Device(array) => Self::Device(array.clone()),
             Self::Tensor(tensor) => Self::Tensor(tensor.clone()),
         }
     }
@@ -109,10 +128,10 @@ impl Array {
                 add(&mut sum, other);
                 Ok(Self::Host(sum))
             }
-            (Self::Device(one, queue), Self::Device(other, _)) => {
-                let sum = queue.unique(one)?;
-                queue.add(&sum, other)?;
-                Ok(Self::Device(Arc::new(sum), queue))
+            (Self::Device(OnDevice { values, queue, .. }), Self::Device(other)) => {
+                let sum = queue.unique(values)?;
+                queue.add(&sum, &other.values)?;
+                Ok(Self::Device(OnDevice::new(sum, queue)))
             }
             (Self::Tensor(one), other) => {
                 let other = other.tensor(one.dims(), one.device())?;
@@ -122,7 +141,7 @@ impl Array {
                 let one = one.tensor(other.dims(), other.device())?;
                 Ok(Self::Tensor((one + other)?))
             }
-            (Self::Host(_), Self::Device(..)) | (Self::Device(..), Self::Host(_)) => {
+            (Self::Host(_), Self::Device(_)) | (Self::Device(_), Self::Host(_)) => {
                 Err(candlewick_core::Error::Shape {
                     what: "gradients that are added".into(),
                     expected: "gradients on one device".into(),
@@ -156,9 +175,9 @@ impl Array {
                 sum.truncate(length);
                 Ok(Self::Host(sum))
             }
-            Self::Device(values, queue) => {
+            Self::Device(OnDevice { values, queue, .. }) => {
                 let sum = queue.sum_steps(&values, steps)?;
-                Ok(Self::Device(Arc::new(sum), queue))
+                Ok(Self::Device(OnDevice::new(sum, queue)))
             }
             Self::Tensor(tensor) => Ok(Self::Tensor(tensor.reshape((steps, ()))?.sum_keepdim(0)?)),
         }

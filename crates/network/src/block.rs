@@ -132,10 +132,9 @@ impl Currents {
         let (Some(synapse), Some(through)) = (synapse, through) else {
             return Ok((summand, None));
         };
-        let queue = queue.clone();
         let backward: SynapseBackward = Box::new(move |gradient, post, found| {
-            let gradient = through(gradient.into_device()?, found)?;
-            synapse(crate::Array::Device(gradient, queue), post, found)
+            let gradient = through(gradient.on_device()?, found)?;
+            synapse(crate::Array::Device(gradient), post, found)
         });
         Ok((summand, Some(backward)))
     }

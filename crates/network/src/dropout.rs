@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::layer::Backward;
 use crate::signal::Values;
-use crate::{Array, Context, Element, Features, Layer, Pass, Signal};
+use crate::{Array, Context, Element, Features, Layer, OnDevice, Pass, Signal};
 
 /// Sets elements to 0 with probability `p` in training and scales the others by 1/(1-p); the identity in
 /// evaluation.
@@ -78,7 +78,7 @@ impl Dropout {
         let queue = queue.clone();
         let backward: Backward = Box::new(move |gradient, _| {
             let of_input = queue.dropout(&*gradient.into_device()?, key, p, length)?;
-            Ok(Some(Array::Device(Arc::new(of_input), queue)))
+            Ok(Some(Array::Device(OnDevice::new(of_input, queue))))
         });
         Ok((x.made_from_device(self.features, out)?, Some(backward)))
     }

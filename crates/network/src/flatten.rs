@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::layer::Backward;
 use crate::signal::Values;
-use crate::{Array, Element, Features, Layer, Pass, Signal};
+use crate::{Array, Element, Features, Layer, OnDevice, Pass, Signal};
 
 /// `[T, B, H, W, C]` to `[T, B, C·H·W]`, in the order of PyTorch's `flatten`, so that the weights
 /// of a linear layer behind it mean the same there and here.
@@ -45,7 +45,7 @@ impl Layer for Flatten {
             let backward: Backward = Box::new(move |gradient, _| {
                 let gradient = gradient.into_device()?;
                 let of_input = queue.transpose(&gradient, [sides[1], sides[0]])?;
-                Ok(Some(Array::Device(Arc::new(of_input), queue)))
+                Ok(Some(Array::Device(OnDevice::new(of_input, queue))))
             });
             return Ok((x.made_from_device(self.output(), out)?, Some(backward)));
         }

@@ -53,7 +53,7 @@ mod synchronization;
 mod vgg;
 mod width;
 
-pub use array::Array;
+pub use array::{Array, OnDevice};
 pub use block::{Block, SynapseObservation};
 pub use blueprint::Blueprint;
 pub use buffer::Buffer;

@@ -16,6 +16,7 @@ use crate::graph::{BackwardOfResult, connect, refuse};
 use crate::layer::Backward;
 use crate::pass::lock;
 use crate::side_head::SideHead;
+use crate::spiking::Unread;
 use crate::{
     Architecture, Array, Census, Context, Element, Features, Layer, Linear, NetworkBuilder,
     Operations, ParameterGradients, Parts, Pass, Signal, Spiking, SynapseObservation,
@@ -289,15 +290,15 @@ impl Network {
         let layers = self.spiking();
         let unread = layers.iter().filter_map(|layer| Some((layer, layer.unread()?)));
         let unread: Vec<_> = unread.collect();
-        let Some((_, (queue, _))) = unread.first() else { return };
-        let arrays: Vec<&Tensor> = unread.iter().flat_map(|(_, (_, sums))| sums).collect();
-        match queue.read(&arrays) {
-            Ok(values) => {
-                let mut rest = &values[..];
-                for (layer, (_, sums)) in &unread {
-                    let (own, others) = rest.split_at(sums.iter().map(Tensor::elem_count).sum());
-                    layer.was_read(own);
-                    rest = others;
+        let Some((_, Unread { queue, .. })) = unread.first() else { return };
+        let counters: Vec<_> = unread
+            .iter()
+            .flat_map(|(_, unread)| [&unread.spikes, &unread.zero_derivatives])
+            .collect();
+        match queue.take(&counters) {
+            Ok(counts) => {
+                for ((layer, _), counts) in unread.iter().zip(counts.chunks(2)) {
+                    layer.was_read(counts[0], counts[1]);
                 }
             }
             Err(error) => tracing::warn!(%error, "the counts of a device cannot be read"),

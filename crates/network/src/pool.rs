@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::layer::Backward;
 use crate::signal::{LEVELS, Values};
-use crate::{Array, Element, Features, Layer, Pass, Signal};
+use crate::{Array, Element, Features, Layer, OnDevice, Pass, Signal};
 
 /// What a window becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -210,7 +210,7 @@ impl Window {
                 None => queue.average_pool_gradient(&geometry, &gradient)?,
                 Some(input) => queue.max_pool_gradient(&geometry, input, &gradient)?,
             };
-            Ok(Some(Array::Device(Arc::new(of_input), queue)))
+            Ok(Some(Array::Device(OnDevice::new(of_input, queue))))
         });
         Ok((out, Some(backward)))
     }

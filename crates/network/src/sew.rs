@@ -15,8 +15,8 @@ use crate::compose::BackwardAll;
 use crate::layer::Backward;
 use crate::signal::{LEVELS, Values};
 use crate::{
-    Array, Block, Features, Layer, NetworkBuilder, Pass, ResidualSettings, Signal, Spiking,
-    SynapseObservation,
+    Array, Block, Features, Layer, NetworkBuilder, OnDevice, Pass, ResidualSettings, Signal,
+    Spiking, SynapseObservation,
 };
 
 /// Values per task.
@@ -149,7 +149,7 @@ impl Connect {
             }
             let gradient = gradient.into_device()?;
             let gradients = queue.multiply_gradient(&from_x, &from_a, &gradient, inverted)?;
-            let array = |gradient| Some(Array::Device(Arc::new(gradient), queue.clone()));
+            let array = |gradient| Some(Array::Device(OnDevice::new(gradient, queue.clone())));
             Ok(gradients.map(array).into_iter().collect())
         });
         Ok((out, Some(backward)))

@@ -22,7 +22,7 @@ use crate::layer::Backward;
 use crate::pass::lock;
 use crate::{Array, Context, Element, Features, Layer, Pass, Signal, synchronization};
 pub(crate) use currents::Summand;
-use on_device::Unread;
+pub(crate) use on_device::Unread;
 
 /// The spikes of every single neuron of a layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,8 +1,10 @@
 //! Normalization: `normalization.cu`.
 
+use std::sync::Arc;
+
 use candle_core::{Result, Tensor};
 
-use crate::{Argument, Floats, Queue};
+use crate::{Argument, Doubles, Floats, Queue, RowSums};
 
 /// A normalization per channel with its parameters, `[channels]` each.
 #[derive(Clone, Copy, Debug)]
@@ -139,37 +141,36 @@ impl Queue {
     }
 
     /// Turns the gradient with respect to the normalized values into that with respect to x, in place; gives
-    /// those with respect to gamma and beta.
+    /// those with respect to gamma and beta. `sums` are those of the scan that the gradient comes from, if it
+    /// formed them.
     ///
     /// # Errors
     /// If a launch fails.
     pub fn normalize_gradient(
         &self,
-        x: &Floats,
+        x: &Arc<Floats>,
         affine: Affine<'_>,
         adjusted: &Adjusted,
         through: Through,
         gradient: &Floats,
+        sums: Option<&RowSums>,
     ) -> Result<[Floats; 2]> {
         let channels = affine.gamma.elem_count();
         let rows = x.len() / channels;
-        let (span, chunks) = Self::parts(rows);
-        let parts = self.doubles(2 * chunks * channels)?;
-        let arguments = [
-            Argument::In(x.flat(), 0),
-            Argument::In(gradient.flat(), 0),
-            Argument::In(adjusted.mean.flat(), 0),
-            Argument::U32(rows as u32),
-            Argument::U32(channels as u32),
-            Argument::U32(span),
-            Argument::Out(parts.flat()),
-        ];
-        self.call("gradient_sums", chunks * channels, &arguments)?;
+        let known = sums.and_then(|sums| Some((sums, sums.kind(x)?)));
+        let computed =
+            if known.is_none() { Some(self.gradient_sums(x, adjusted, gradient)?) } else { None };
+        let (parts, kind, chunks) = match (known, &computed) {
+            (Some((sums, kind)), _) => (&sums.parts, kind, sums.chunks),
+            (None, Some((parts, chunks))) => (parts, 1, *chunks),
+            (None, None) => candle_core::bail!("no sums over the rows of a gradient"),
+        };
         let new = || self.floats(channels);
         let (of_gamma, of_beta, scale, slope, offset) = (new()?, new()?, new()?, new()?, new()?);
         let constants = Argument::U32(u32::from(through == Through::Constants));
         let arguments = [
             Argument::In(parts.flat(), 0),
+            Argument::U32(kind as u32),
             Argument::U32(chunks as u32),
             Argument::U32(channels as u32),
             Argument::U32(rows as u32),
@@ -198,5 +199,28 @@ impl Queue {
         ];
         self.call("normalize_gradient", x.len(), &arguments)?;
         Ok([of_gamma, of_beta])
+    }
+    /// The sums over rows that a gradient needs, `[2, chunks, channels]`, and the number of chunks.
+    fn gradient_sums(
+        &self,
+        x: &Floats,
+        adjusted: &Adjusted,
+        gradient: &Floats,
+    ) -> Result<(Doubles, usize)> {
+        let channels = adjusted.scale.len();
+        let rows = x.len() / channels;
+        let (span, chunks) = Self::parts(rows);
+        let parts = self.doubles(2 * chunks * channels)?;
+        let arguments = [
+            Argument::In(x.flat(), 0),
+            Argument::In(gradient.flat(), 0),
+            Argument::In(adjusted.mean.flat(), 0),
+            Argument::U32(rows as u32),
+            Argument::U32(channels as u32),
+            Argument::U32(span),
+            Argument::Out(parts.flat()),
+        ];
+        self.call("gradient_sums", chunks * channels, &arguments)?;
+        Ok((parts, chunks))
     }
 }

@@ -27,7 +27,7 @@ impl Queue {
                 Argument::Out(parts.flat()),
             ];
             self.call("squares", chunks * WIDTH, &arguments)?;
-            self.fold(&parts, 0, [1, chunks, WIDTH], false, sums.flat())?;
+            self.fold(&parts, [1, chunks, WIDTH], &sums)?;
             columns.push(sums);
         }
         if columns.is_empty() {

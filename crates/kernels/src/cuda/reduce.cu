@@ -1,12 +1,26 @@
-/* Sums over chunks of rows, in their order: `parts` [kinds, chunks, channels] to `sums` [kinds, channels], to
-   which they are added if asked. */
-KERNEL fold(const double *parts, u32 kinds, u32 chunks, u32 channels, u32 add, double *sums) {
-    const u64 id = THREAD;
-    if (id >= (u64)kinds * channels) return;
+DEVICE double folded(const double *parts, u32 chunks, u32 channels, u64 id) {
     parts += id / channels * chunks * channels + id % channels;
-    double sum = add ? sums[id] : 0;
+    double sum = 0;
     for (u32 chunk = 0; chunk < chunks; chunk++) sum += parts[(u64)chunk * channels];
-    sums[id] = sum;
+    return sum;
+}
+
+/* Sums over chunks of rows, in their order: `parts` [kinds, chunks, channels] to `sums` [kinds, channels]. */
+KERNEL fold(const double *parts, u32 kinds, u32 chunks, u32 channels, double *sums) {
+    const u64 id = THREAD;
+    if (id < (u64)kinds * channels) sums[id] = folded(parts, chunks, channels, id);
+}
+
+/* As `fold`, of one kind, to floats. */
+KERNEL fold_to_floats(const double *parts, u32 chunks, u32 channels, float *sums) {
+    if (THREAD < channels) sums[THREAD] = (float)folded(parts, chunks, channels, THREAD);
+}
+
+/* As `fold`, of one kind; the parts are 0 afterwards. */
+KERNEL take(double *parts, u32 chunks, u32 channels, double *sums) {
+    if (THREAD >= channels) return;
+    sums[THREAD] = folded(parts, chunks, channels, THREAD);
+    for (u64 chunk = 0; chunk < chunks; chunk++) parts[chunk * channels + THREAD] = 0;
 }
 
 /* The sums over the rows of x [rows, channels], in parts [chunks, channels]. */
@@ -17,9 +31,4 @@ KERNEL column_sums(const float *x, u32 rows, u32 channels, u32 span, double *par
     double sum = 0;
     for (u64 row = chunk * span; row < rows && row < (chunk + 1) * span; row++) sum += x[row * channels + channel];
     parts[chunk * channels + channel] = sum;
-}
-
-/* Sums as floats. */
-KERNEL rounded(const double *sums, u32 count, float *out) {
-    if (THREAD < count) out[THREAD] = (float)sums[THREAD];
 }

@@ -51,13 +51,13 @@ DEVICE void see_parameters(const float *k, const float *learned, float *paramete
 /* Currents are the sum of x0 and, where it is not null, x1, each [STEPS, rows, channels] with `step` values
    from one time step to the next (0 if it is the same at each), normalized per channel where a mean is given.
    `before` [STATES, rows, channels] may be null, and so may `after`.
-   `sums` [kinds, chunks, channels]: spikes; with MEASURE also potentials, their squares, currents, their
-   squares, potentials of neurons that fire. */
+   `sums` [kinds, chunks, channels], to which the spikes are added if asked: spikes; with MEASURE also
+   potentials, their squares, currents, their squares, potentials of neurons that fire. */
 KERNEL scan_forward(
     const float *x0, const float *mean0, const float *scale0, const float *shift0, u64 step0,
     const float *x1, const float *mean1, const float *scale1, const float *shift1, u64 step1,
     const float *learned, const float *before, Constants constants,
-    u32 rows, u32 channels, u32 span, float *output, float *after, double *sums
+    u32 rows, u32 channels, u32 span, float *output, float *after, u32 add, double *sums
 ) {
     const u32 channel = (u32)(THREAD % channels);
     const u64 chunk = THREAD / channels, chunks = (rows + span - 1) / span;
@@ -102,7 +102,7 @@ KERNEL scan_forward(
     }
     const u64 kind = chunks * channels;
     sums += chunk * channels + channel;
-    sums[0] = spikes;
+    sums[0] = add ? sums[0] + spikes : spikes;
     if (MEASURE) {
         sums[kind] = potentials;
         sums[2 * kind] = squares;
@@ -115,8 +115,10 @@ KERNEL scan_forward(
 /* `gradient` [STEPS, rows, channels] is that with respect to the output; `of_input` receives that with respect
    to the current, with `step` values from one time step to the next (0: the sum over all steps), and may be
    `gradient` itself unless the step is 0. `of_after` and `of_before` [STATES, rows, channels] may be null.
-   `sums` [kinds, chunks, channels]: derivatives that are 0; gradients of the parameters that the equations
-   see; with LEARNS that of the surrogate's parameter. */
+   Sums [kinds, chunks, channels] may be null, too: to `zeros` the derivatives that are 0 are added; `sums` are
+   the gradients of the parameters that the equations see and, with LEARNS, that of the surrogate's parameter;
+   `row_sums` are those that the gradient of a normalization needs: of the gradient with respect to the current,
+   and of its products with x0 and x1 less their means. */
 KERNEL scan_backward(
     const float *x0, const float *mean0, const float *scale0, const float *shift0, u64 step0,
     const float *x1, const float *mean1, const float *scale1, const float *shift1, u64 step1,
@@ -124,7 +126,8 @@ KERNEL scan_backward(
     u32 rows, u32 channels, u32 span,
     u32 key0, u32 key1, u32 numerator, u32 digits, float mask_scale,
     float by_constant, float by_potential, float by_spike, float by_error,
-    const float *gradient, const float *of_after, float *of_input, u64 step, float *of_before, double *sums
+    const float *gradient, const float *of_after, float *of_input, u64 step, float *of_before,
+    double *zeros, double *sums, double *row_sums
 ) {
     const u32 channel = (u32)(THREAD % channels);
     const u64 chunk = THREAD / channels, chunks = (rows + span - 1) / span;
@@ -133,7 +136,7 @@ KERNEL scan_backward(
     const u64 neurons = (u64)rows * channels;
     float parameters[PARAMETERS + 1];
     see_parameters(k, learned, parameters);
-    double zeros = 0, of_width = 0, of_parameters[PARAMETERS + 1];
+    double zero = 0, of_width = 0, of_parameters[PARAMETERS + 1], plain = 0, centered0 = 0, centered1 = 0;
     for (u32 p = 0; p < PARAMETERS; p++) of_parameters[p] = 0;
     for (u64 row = chunk * span; row < rows && row < (chunk + 1) * span; row++) {
         const u64 n = row * channels + channel;
@@ -196,7 +199,7 @@ KERNEL scan_backward(
                     parameter_derivative(k + K_PARAMETER_DERIVATIVE, &above, &by_width);
                     of_width += by_width * grad_spike;
                 }
-                zeros += slope == 0.0f ? 1.0 : 0.0;
+                zero += slope == 0.0f ? 1.0 : 0.0;
                 in[PARAMETERS + STATES] = grad_spike * slope;
                 distance_backward(k + K_DISTANCE_BACKWARD, in, fire);
                 UNROLL
@@ -217,24 +220,44 @@ KERNEL scan_backward(
             UNROLL
             for (u32 s = 0; s < STATES; s++) grad_state[s] = out[s];
             for (u32 p = 0; p < PARAMETERS; p++) of_parameters[p] += of_step[p] + out[STATES + 1 + p];
-            if (step) of_input[t * step + n] = out[STATES];
-            else of_sum += out[STATES];
+            of_sum += out[STATES];
+            if (step) {
+                of_input[t * step + n] = out[STATES];
+                if (row_sums) {
+                    plain += out[STATES];
+                    if (mean0) centered0 += (double)out[STATES] * (double)(x0[t * step0 + n] - mean0[channel]);
+                    if (x1 && mean1) centered1 += (double)out[STATES] * (double)(x1[t * step1 + n] - mean1[channel]);
+                }
+            }
         }
-        if (!step) of_input[n] = of_sum;
+        if (!step) {
+            of_input[n] = of_sum;
+            if (row_sums) {
+                plain += of_sum;
+                if (mean0) centered0 += (double)of_sum * (double)(x0[n] - mean0[channel]);
+                if (x1 && mean1) centered1 += (double)of_sum * (double)(x1[n] - mean1[channel]);
+            }
+        }
         if (of_before) {
             UNROLL
             for (u32 s = 0; s < STATES; s++) of_before[s * neurons + n] = grad_state[s];
         }
     }
-    const u64 kind = chunks * channels;
-    sums += chunk * channels + channel;
-    sums[0] = zeros;
-    for (u32 p = 0; p < PARAMETERS; p++) sums[(1 + p) * kind] = of_parameters[p];
-    if (LEARNS) sums[(1 + PARAMETERS) * kind] = of_width;
+    const u64 kind = chunks * channels, own = chunk * channels + channel;
+    if (zeros) zeros[own] += zero;
+    if (sums) {
+        for (u32 p = 0; p < PARAMETERS; p++) sums[p * kind + own] = of_parameters[p];
+        if (LEARNS) sums[PARAMETERS * kind + own] = of_width;
+    }
+    if (row_sums) {
+        row_sums[own] = plain;
+        row_sums[kind + own] = centered0;
+        row_sums[2 * kind + own] = centered1;
+    }
 }
 
 /* The gradients of the learned scalars and of the surrogate's parameter, from the folded sums of
-   `scan_backward` but for the first: [kinds, channels]. */
+   `scan_backward`: [kinds, channels]. */
 KERNEL scan_scalars(const double *sums, u32 channels, const float *learned, Constants constants, float *of_learned) {
     if (THREAD > 0) return;
     float in[2 * PARAMETERS + 1];

@@ -9,11 +9,11 @@ use super::{Normalization, refuse_seats};
 use crate::gradients::ParameterGradients;
 use crate::kept::Kept;
 use crate::layer::Backward;
-use crate::{Array, Pass, Signal};
+use crate::{Array, OnDevice, Pass, Signal};
 
 /// A backward pass through a normalization on a device.
 pub(crate) type DeviceBackward =
-    Box<dyn FnOnce(Arc<Floats>, &mut ParameterGradients) -> Result<Arc<Floats>> + Send>;
+    Box<dyn FnOnce(OnDevice, &mut ParameterGradients) -> Result<OnDevice> + Send>;
 
 impl Normalization {
     fn affine(&self) -> Affine<'_> {
@@ -50,16 +50,18 @@ impl Normalization {
         let slots = [&self.gamma, &self.beta].map(|parameter| pass.learn(parameter));
         let (layer, x, queue, kept) = (self.clone(), x.clone(), queue.clone(), adjusted.clone());
         let backward: DeviceBackward = Box::new(move |gradient, found| {
-            let gradient = queue.unique(gradient)?;
+            let OnDevice { values, sums, .. } = gradient;
+            let gradient = queue.unique(values)?;
             let through = if of_the_batch { Through::Rows } else { Through::Constants };
             let (x, affine) = (x.values()?, layer.affine());
-            let of_both = queue.normalize_gradient(&x, affine, &kept, through, &gradient)?;
+            let sums = sums.as_deref();
+            let of_both = queue.normalize_gradient(&x, affine, &kept, through, &gradient, sums)?;
             for (slot, of_parameter) in slots.into_iter().zip(of_both) {
                 if let Some(slot) = slot {
                     found.add(slot, of_parameter.tensor(&[of_parameter.len()])?)?;
                 }
             }
-            Ok(Arc::new(gradient))
+            Ok(OnDevice::new(gradient, queue))
         });
         Ok((adjusted, Some(backward)))
     }
@@ -75,11 +77,9 @@ impl Normalization {
         let kept = Kept::new(values.clone(), None);
         let (adjusted, backward) = self.prepare_on_device(&kept, x.time, queue, pass)?;
         let out = x.made_from_device(self.features, queue.normalize(&values, &adjusted)?)?;
-        let queue = queue.clone();
         let backward = backward.map(|backward| -> Backward {
             Box::new(move |gradient, found| {
-                let of_input = backward(gradient.into_device()?, found)?;
-                Ok(Some(Array::Device(of_input, queue)))
+                Ok(Some(Array::Device(backward(gradient.on_device()?, found)?)))
             })
         });
         let learns = backward.is_some();

@@ -14,23 +14,14 @@ use super::currents::Summand;
 use super::{NeuronBackward, Spiking};
 use crate::pass::lock;
 use crate::signal::Values;
-use crate::{Array, Pass, Signal};
+use crate::{Array, OnDevice, Pass, Signal};
 
-/// What a device has counted and the host has not read yet.
+/// What a device counts until the host reads it.
 #[derive(Clone, Debug)]
-pub(super) struct Unread {
-    queue: Queue,
-    /// Spikes and derivatives of 0, per channel.
-    sums: [Tensor; 2],
-    /// Whether something was counted.
-    started: [bool; 2],
-}
-
-/// What is counted.
-#[derive(Clone, Copy)]
-enum Kind {
-    Spikes,
-    ZeroDerivatives,
+pub(crate) struct Unread {
+    pub(crate) queue: Queue,
+    pub(crate) spikes: Counter,
+    pub(crate) zero_derivatives: Counter,
 }
 
 /// A summand of the current as the scan takes it.
@@ -127,15 +118,12 @@ impl Spiking {
         };
         let elements = (steps * neurons) as u64;
         // Without penalties nobody needs the counts before the end of the step.
-        let counter = if settings.measure || !penalties.is_empty() {
-            None
-        } else {
-            Some(self.counter(Kind::Spikes, queue)?)
-        };
+        let unread = self.counters(queue)?;
+        let counter = penalties.is_empty().then_some(&unread.spikes);
         let forward = {
             let read = read(&currents, neurons, queue)?;
             let (summands, keep) = (summands(&read), pass.states.is_some());
-            queue.scan_forward(&scan, &start(&summands), keep, counter.as_ref())?
+            queue.scan_forward(&scan, &start(&summands), keep, counter)?
         };
         currents.iter().for_each(Summand::let_go);
         if let (Some(all), Some(after)) = (&pass.states, &forward.state) {
@@ -156,7 +144,7 @@ impl Spiking {
         }
         let slots: Vec<_> = self.parameters.iter().map(|scalar| pass.learn(scalar)).collect();
         let (probe, queue) = (self.probe(), queue.clone());
-        let counter = self.counter(Kind::ZeroDerivatives, &queue)?;
+        let zeros = unread.zero_derivatives;
         let backward: NeuronBackward = Box::new(move |gradient, found| {
             let gradient = gradient.into_device()?;
             let read = read(&currents, neurons, &queue)?;
@@ -169,7 +157,7 @@ impl Spiking {
                 channels,
             };
             let back =
-                queue.scan_backward(&scan, &start, activity, &gradient, None, Some(&counter))?;
+                queue.scan_backward(&scan, &start, activity, &gradient, None, Some(&zeros))?;
             probe.went_back(elements, 0);
             if let Some(of_scalars) = back.of_scalars {
                 let of_scalars = of_scalars.tensor(&[of_scalars.len()])?;
@@ -179,45 +167,30 @@ impl Spiking {
                     }
                 }
             }
-            Ok(Array::Device(Arc::new(back.of_input), queue))
+            let sums = back.row_sums.map(Arc::new);
+            Ok(Array::Device(OnDevice { sums, ..OnDevice::new(back.of_input, queue) }))
         });
         Ok((signal, Some(backward)))
     }
 
-    /// Where the device counts, until the host reads it.
-    fn counter(&self, kind: Kind, queue: &Queue) -> Result<Counter> {
-        let channels = self.features.channels();
+    /// What counts on the device.
+    fn counters(&self, queue: &Queue) -> Result<Unread> {
         let mut unread = lock(&self.unread);
-        let unread = match &mut *unread {
-            Some(unread) => unread,
-            none => none.insert(Unread {
-                queue: queue.clone(),
-                sums: [queue.sums(channels)?, queue.sums(channels)?],
-                started: [false; 2],
-            }),
-        };
-        let add = std::mem::replace(&mut unread.started[kind as usize], true);
-        Ok(Counter { onto: unread.sums[kind as usize].clone(), add })
-    }
-
-    /// The arrays that [`take_counts`](Self::take_counts) needs to have read, and where they are.
-    pub(crate) fn unread(&self) -> Option<(Queue, [Tensor; 2])> {
-        let unread = lock(&self.unread);
-        let unread = unread.as_ref().filter(|unread| unread.started != [false; 2])?;
-        Some((unread.queue.clone(), unread.sums.clone()))
-    }
-
-    /// Takes what was read of the arrays of [`unread`](Self::unread), one after the other.
-    pub(crate) fn was_read(&self, values: &[f64]) {
-        let Some(unread) = &mut *lock(&self.unread) else { return };
-        let mut counts = [0; 2];
-        for ((count, values), started) in
-            counts.iter_mut().zip(values.chunks(values.len() / 2)).zip(&mut unread.started)
-        {
-            if std::mem::take(started) {
-                *count = values.iter().sum::<f64>() as u64;
-            }
+        if unread.is_none() {
+            let channels = self.features.channels();
+            let [spikes, zero_derivatives] = [queue.counter(channels)?, queue.counter(channels)?];
+            *unread = Some(Unread { queue: queue.clone(), spikes, zero_derivatives });
         }
-        self.probe().counted_later(counts[0], counts[1]);
+        Ok(unread.clone().expect("made above"))
+    }
+
+    /// What counts on a device, if anything does.
+    pub(crate) fn unread(&self) -> Option<Unread> {
+        lock(&self.unread).clone()
+    }
+
+    /// Adds what was read of a device's counters.
+    pub(crate) fn was_read(&self, spikes: f64, zero_derivatives: f64) {
+        self.probe().counted_later(spikes as u64, zero_derivatives as u64);
     }
 }

@@ -1,13 +1,11 @@
 //! Synapses by the kernels and matrix products of a device.
 
-use std::sync::Arc;
-
 use candlewick_core::Result;
 use candlewick_device::Queue;
 use candlewick_kernels::convolution::Conv2d;
 
 use super::{Plasticity, Synapse, SynapseBackward};
-use crate::{Array, Pass, Signal};
+use crate::{Array, OnDevice, Pass, Signal};
 
 impl Synapse {
     pub(super) fn by_device(
@@ -51,7 +49,7 @@ impl Synapse {
                 return Ok(None);
             }
             let of_input = queue.input_gradient(&shape, &gradient, &synapse.weight)?;
-            Ok(Some(Array::Device(Arc::new(of_input), queue)))
+            Ok(Some(Array::Device(OnDevice::new(of_input, queue))))
         });
         Ok((out, Some(backward)))
     }

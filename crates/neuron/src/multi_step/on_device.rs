@@ -1,5 +1,7 @@
 //! The multi-step neuron by the kernels of a device.
 
+use std::sync::Arc;
+
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CudaStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use candlewick_device::{Current, Floats, Queue, Scan, Start};
@@ -35,7 +37,7 @@ pub(super) fn run(
         returns_state: call.return_state,
     };
     let forward = {
-        let values = Floats::of(&x)?;
+        let values = Arc::new(Floats::of(&x)?);
         let currents = [op.current(&values)];
         op.queue.scan_forward(&op.scan, &op.start(&currents), call.return_state, None)?
     };
@@ -85,7 +87,7 @@ struct Op {
 }
 
 impl Op {
-    fn current<'a>(&self, values: &'a Floats) -> Current<'a> {
+    fn current<'a>(&self, values: &'a Arc<Floats>) -> Current<'a> {
         Current { values, normalization: None, once: self.once }
     }
 
@@ -159,7 +161,7 @@ impl CustomOp3 for Connect {
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let op = &self.op;
-        let values = Floats::of(x)?;
+        let values = Arc::new(Floats::of(x)?);
         let currents = [op.current(&values)];
         let gradient = gradient.contiguous()?;
         let steps = gradient.dim(0)? - if op.returns_state { op.scan.states() } else { 0 };
