@@ -25,6 +25,10 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(code(error))
 }
 
+/// What helps where a GPU has no memory left.
+const OUT_OF_MEMORY: &str = "; the memory of the device is used up: lower `input.batch_size`, divide batches by \
+                             `train.shards`, or set `train.recompute = true`";
+
 /// The causes of an error from the outermost on, without those that a message before quotes.
 pub(crate) fn in_words(error: &anyhow::Error) -> String {
     let mut words = String::new();
@@ -36,7 +40,8 @@ pub(crate) fn in_words(error: &anyhow::Error) -> String {
             words = format!("{words}: {cause}");
         }
     }
-    words.trim_end().to_owned()
+    let used_up = words.contains("CUDA_ERROR_OUT_OF_MEMORY");
+    words.trim_end().to_owned() + if used_up { OUT_OF_MEMORY } else { "" }
 }
 
 /// An argument that is wrong in itself or next to the others.
@@ -147,6 +152,18 @@ mod tests {
             assert_eq!(code(&experiment::Error::from(error).into()), expected, "{words}");
         }
         assert_eq!(visited, 2);
+    }
+
+    #[test]
+    fn a_device_without_memory_says_what_to_lower() {
+        let text = "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")";
+        let words = |text: &str| {
+            let source = core::Error::Candle(candlewick::candle::Error::Msg(text.to_owned()));
+            in_words(&anyhow::Error::new(source.in_layer("block2")))
+        };
+        let used_up = words(text);
+        assert!(used_up.starts_with("layer block2: ") && used_up.contains("lower `input.batch"));
+        assert_eq!(words("shape mismatch"), "layer block2: shape mismatch");
     }
 
     /// A full disk leaves nothing damaged.

@@ -96,11 +96,17 @@ fn threads(table: &Table, arguments: &ReproduceArguments) -> usize {
     }
 }
 
-/// How `open` runs share the threads: small ones side by side on the CPU, others one after the other.
+/// How `open` runs share the threads: small ones side by side on the CPU, large ones one after the other, and one on
+/// each GPU.
 fn sharing(table: &Table, open: usize, arguments: &ReproduceArguments) -> Sharing {
     let threads = threads(table, arguments);
-    let small = table.scale == Scale::Demo && arguments.machine.device == "cpu";
-    let side_by_side = if small { threads } else { 1 };
+    let device = &arguments.machine.device;
+    let side_by_side = match (table.scale, device.as_str()) {
+        (Scale::Demo, "cpu") => threads,
+        (_, "cpu") => 1,
+        // One run on each device; what cannot be opened is reported where a run needs it.
+        _ => candlewick::core::device::all(device).map_or(1, |devices| devices.len()),
+    };
     let several = ranks::communicator().ranks() > 1;
     let jobs = if several { 1 } else { arguments.jobs.unwrap_or(side_by_side) };
     let jobs = jobs.clamp(1, open.max(1));

@@ -94,7 +94,8 @@ impl Planned {
             }
             RunState::Absent => {
                 let resolved = self.recipe.to_toml()?;
-                let manifest = machine::manifest(&experiment, &wanted.device, threads);
+                let device = candlewick::core::device::name(&machine.device);
+                let manifest = machine::manifest(&experiment, &device, threads);
                 RunDirectory::create(&self.path, manifest, &self.text, &resolved)?
             }
         };
@@ -112,7 +113,8 @@ impl Planned {
     }
 }
 
-/// Trains what is not complete, `jobs` runs side by side, in the order of `runs`.
+/// Trains what is not complete, `jobs` runs side by side, in the order of `runs`; they take turns on the devices
+/// of the arguments.
 pub(crate) fn train_all(
     runs: &[&Planned],
     machine: &Machine,
@@ -126,8 +128,9 @@ pub(crate) fn train_all(
     let open = runs.iter().copied().zip(&complete).filter(|(_, complete)| **complete == 0);
     let open = open.map(|(run, _)| run);
     let queue: Mutex<VecDeque<&Planned>> = Mutex::new(open.collect());
+    let devices = candlewick::core::device::all(&arguments.device)?;
     let failure = Mutex::new(None);
-    let work = || -> Result<()> {
+    let work = |machine: &Machine| -> Result<()> {
         let pool = machine::pool(threads)?;
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
@@ -144,9 +147,11 @@ pub(crate) fn train_all(
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                if let Err(error) = work() {
+        for device in devices.iter().cycle().take(jobs) {
+            let machine = Machine { device: device.clone(), ..machine.clone() };
+            let (work, failure) = (&work, &failure);
+            scope.spawn(move || {
+                if let Err(error) = work(&machine) {
                     // The others stop with a checkpoint.
                     failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                     STOP.store(true, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! Where tensors live: `cpu`, `cuda:N` or `metal`.
 
-use candle_core::Device;
+use candle_core::{Device, DeviceLocation};
 
 use crate::{Error, Result};
 
@@ -31,13 +31,38 @@ pub fn parse(name: &str) -> Result<Device> {
     }
 }
 
+/// The devices that runs may be spread over: all of a machine for `"cuda"`, else the one of that name.
+///
+/// # Errors
+/// As [`parse`].
+pub fn all(name: &str) -> Result<Vec<Device>> {
+    #[cfg(feature = "cuda")]
+    if name == "cuda" {
+        use candle_core::cuda_backend::cudarc::driver::CudaContext;
+
+        let count = CudaContext::device_count().unwrap_or_default();
+        return (0..count.max(1)).map(|ordinal| parse(&format!("cuda:{ordinal}"))).collect();
+    }
+    Ok(vec![parse(name)?])
+}
+
+/// The name of a device, from which [`parse`] makes the same.
+pub fn name(device: &Device) -> String {
+    match device.location() {
+        DeviceLocation::Cpu => "cpu".to_owned(),
+        DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
+        DeviceLocation::Metal { .. } => "metal".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn names_are_checked() {
-        assert!(parse("cpu").is_ok_and(|device| device.is_cpu()));
+        assert!(parse("cpu").is_ok_and(|device| device.is_cpu() && name(&device) == "cpu"));
+        assert!(all("cpu").is_ok_and(|devices| devices.len() == 1) && all("gpu").is_err());
         let mut refused = 0;
         for (name, reason) in [("gpu", "expected cpu"), ("cuda:x", "not a device number")] {
             assert!(parse(name).unwrap_err().to_string().contains(reason));

@@ -140,6 +140,7 @@ fn per_sample(
     let key = Key::new(0).named("estimate");
     let mut settings = StepSettings::new(time_steps, key);
     settings.context.recompute = train.recompute;
+    settings.context.precision = train.precision;
     settings.clip_norm = train.clip_norm;
     let mut optimizer = Optimizer::new(&train.optimizer, train.groups, network.parameters())?;
     let mut trained = |batch: &Batch| -> Result<f64> {

@@ -8,9 +8,10 @@ use std::sync::atomic::AtomicBool;
 
 use candle_core::Device;
 use candlewick_core::Error::Setting;
-use candlewick_core::Key;
 use candlewick_core::parameters::seeded;
+use candlewick_core::{Key, host};
 use candlewick_datasets::{Dataset, Shape, Split};
+use candlewick_device::Precision;
 use candlewick_encode::{Augmentation, Batch, ImageInput, Loader, Settings as LoaderSettings};
 use candlewick_methods::Methods;
 use candlewick_network::{Network, Parts};
@@ -118,6 +119,13 @@ impl Experiment {
         if footprint.is_silent() {
             let (field, expected) = ("layers of neurons".into(), "at least one".into());
             return Err(failed(Setting { field, expected, got: "none".into() }));
+        }
+        if host::is_reachable(&machine.device) && recipe.train.precision != Precision::F32 {
+            return Err(Error::Field {
+                name: name.into(),
+                field: "train.precision".into(),
+                expected: "f32, as the CPU has no other".into(),
+            });
         }
         if machine.device.is_cpu() {
             memory::check(name, "the network", footprint.built())?;

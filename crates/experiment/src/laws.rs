@@ -146,6 +146,7 @@ fn every_row_of_table_1_trains_on_a_device() {
                 let mut settings = StepSettings::new(train.stages[0].time_steps, key);
                 settings.clip_norm = train.clip_norm;
                 settings.context.recompute = train.recompute;
+                settings.context.precision = train.precision;
                 step(network, methods, &mut optimizer, &batch, &settings).unwrap().loss
             });
             steps.collect()

@@ -1,6 +1,7 @@
 //! The settings of a training: stages, optimizer, schedule, clipping.
 
 use candlewick_core::{Error, Result};
+use candlewick_device::Precision;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,11 @@ fn yes() -> bool {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_f32(precision: &Precision) -> bool {
+    *precision == Precision::F32
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_no(value: &bool) -> bool {
     !value
 }
@@ -92,6 +98,11 @@ pub struct Settings {
     /// are the same to the bit. Default false.
     #[serde(skip_serializing_if = "is_no")]
     pub recompute: bool,
+    /// How the matrix products of training steps round their operands: `"f32"` (default), or on CUDA devices
+    /// `"tf32"` (11 significant bits) or `"bf16"` (8). Sums, potentials and statistics are `f32` or finer with
+    /// each, and evaluation rounds nothing.
+    #[serde(skip_serializing_if = "is_f32")]
+    pub precision: Precision,
     /// Number of shards of every batch: each is computed by itself, as a batch of its own with its own batch
     /// statistics, and what is summed over them is summed in a fixed order. Ranks divide the shards among
     /// themselves; in one process, they lower the memory. Default 1.
@@ -119,6 +130,7 @@ impl Default for Settings {
             clip_norm: None,
             evaluate_every: 1,
             recompute: false,
+            precision: Precision::F32,
             shards: 1,
             synchronize_normalization: false,
             stop_when_diverged: true,
@@ -273,6 +285,7 @@ mod tests {
                     schedule,
                     clip_norm,
                     recompute: visited % 2 == 0,
+                    precision: [Precision::F32, Precision::Tf32, Precision::Bf16][visited % 3],
                     shards: 1 + visited % 3,
                     synchronize_normalization: visited % 2 == 1,
                     stop_when_diverged: visited % 2 == 0,

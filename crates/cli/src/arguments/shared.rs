@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 /// The machine that a training runs on; on one device, none of it changes a result.
 #[derive(Debug, Args)]
 pub(crate) struct MachineArguments {
-    /// Where tensors live: cpu, cuda:N or metal
+    /// Where tensors live: cpu, cuda:N, metal, or cuda to spread runs over all GPUs
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     pub(crate) device: String,
     /// Folder of the data sets that are not embedded

@@ -10,6 +10,13 @@
      MASKED                               whether a random mask sets derivatives to 0
      CONSTANTS, K_CHARGE, ...             how many constants there are, and where those of a function start */
 
+/* Few time steps stay in registers, many go to the memory of the thread. */
+#if STEPS <= 16
+#define UNROLL_STEPS UNROLL
+#else
+#define UNROLL_STEPS
+#endif
+
 typedef struct { float values[CONSTANTS]; } Constants;
 
 DEVICE float current(const float *x, const float *mean, const float *scale, const float *shift, u64 at, u32 channel) {
@@ -147,7 +154,7 @@ KERNEL scan_backward(
             state[s] = before ? before[s * neurons + n] : k[K_INITIAL + s];
             grad_state[s] = of_after ? of_after[s * neurons + n] : 0.0f;
         }
-        UNROLL
+        UNROLL_STEPS
         for (u32 t = 0; t < STEPS; t++) {
             float x = current(x0, mean0, scale0, shift0, t * step0 + n, channel), spike;
             if (x1) x += current(x1, mean1, scale1, shift1, t * step1 + n, channel);
@@ -162,7 +169,7 @@ KERNEL scan_backward(
                 for (u32 s = 0; s < STATES; s++) state[s] = charged[t][s];
             }
         }
-        UNROLL
+        UNROLL_STEPS
         for (u32 back = 0; back < STEPS; back++) {
             const u32 t = STEPS - 1 - back;
             const float above = FIRES ? distances[t] : 0.0f;

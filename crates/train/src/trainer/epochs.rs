@@ -209,12 +209,16 @@ impl Training<'_> {
     fn step(&mut self, batch: &Batch, span: Span, steps: u64) -> Result<()> {
         let (epoch, number) = (self.place.epoch, self.place.step);
         let key = self.key.named("step").at(u64::from(epoch)).at(number);
-        let recompute = self.settings.recompute;
+        let Settings { recompute, precision, .. } = self.settings;
         let schedule_step = u64::from(epoch - span.schedule_start) * steps + number;
         let factor = span.stage.learning_rate_factor
             * self.settings.schedule.factor(schedule_step, steps, span.schedule_epochs);
         let settings = StepSettings {
-            context: Context { recompute, ..Context::training(span.stage.time_steps, key) },
+            context: Context {
+                recompute,
+                precision,
+                ..Context::training(span.stage.time_steps, key)
+            },
             moment: self.moment(steps),
             learning_rate_factor: factor,
             clip_norm: self.settings.clip_norm,
