@@ -1,6 +1,7 @@
 //! Texts for devices as functions of the host: compiled by the machine's C compiler, loaded, and run thread
 //! after thread.
 
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::fmt;
 use std::fmt::Write;
@@ -27,7 +28,7 @@ const FLAGS: [&str; 7] =
 pub(crate) struct Executed;
 
 /// The type of the functions that [`wrapper`] writes.
-type Run = unsafe extern "C" fn(u32, u32, *mut *mut c_void);
+type Run = unsafe extern "C" fn(u32, u32, u32, *mut *mut c_void);
 
 struct Loaded(Library);
 
@@ -35,6 +36,24 @@ impl fmt::Debug for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Loaded")
     }
+}
+
+thread_local! {
+    static BACKWARDS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `f` in such a way that kernels run their last thread first. Where two threads of a launch touched the same
+/// number, of which one writes it, the results would depend on the order.
+pub fn backwards<R>(f: impl FnOnce() -> R) -> R {
+    /// Restores what was there before, also after a panic.
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            BACKWARDS.set(self.0);
+        }
+    }
+    let _restore = Restore(BACKWARDS.replace(true));
+    f()
 }
 
 /// A function that runs all threads of a kernel.
@@ -46,10 +65,15 @@ fn wrapper(kernel: &Signature<'_>) -> String {
     }
     let name = kernel.name;
     format!(
-        "void run_{name}(u32 blocks, u32 threads, void **a) {{
+        "void run_{name}(u32 blocks, u32 threads, u32 backwards, void **a) {{
+    const u64 all = (u64)blocks * threads;
     blockDim.x = threads;
-    for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++)
-        for (threadIdx.x = 0; threadIdx.x < threads; threadIdx.x++) {name}({call});
+    for (u64 i = 0; i < all; i++) {{
+        const u64 id = backwards ? all - 1 - i : i;
+        blockIdx.x = (u32)(id / threads);
+        threadIdx.x = (u32)(id % threads);
+        {name}({call});
+    }}
 }}
 "
     )
@@ -159,7 +183,7 @@ impl Module for Loaded {
         let mut pointers: Vec<*mut c_void> =
             arguments.iter_mut().map(|words| words.as_mut_ptr().cast()).collect();
         // SAFETY: the arguments are those of the kernel; their tensors are locked and long enough, as on a device.
-        unsafe { run(blocks, BLOCK, pointers.as_mut_ptr()) };
+        unsafe { run(blocks, BLOCK, u32::from(BACKWARDS.get()), pointers.as_mut_ptr()) };
         Ok(())
     }
 }

@@ -28,6 +28,7 @@ mod scan;
 pub use arena::{Arena, Doubles, Floats};
 pub use argument::Argument;
 pub use engine::{Counts, Engine, pretend};
+pub use executed::backwards;
 pub use nvrtc::{Nvrtc, Usage};
 pub use operations::{Adjusted, Affine, Counter, Through};
 pub use precision::Precision;

@@ -112,6 +112,17 @@ impl Scan {
         }
     }
 
+    /// The scan of the same neuron under another derivative, if its text is the same.
+    pub fn with(
+        &self,
+        derivative: Option<&DerivativeTrace>,
+        settings: ScanSettings,
+    ) -> Option<Self> {
+        let program = self.program.with(derivative, settings)?;
+        let mask = derivative.and_then(|derivative| derivative.mask);
+        Some(Self { program, mask, ..self.clone() })
+    }
+
     /// The text that is compiled.
     pub fn text(&self) -> &str {
         &self.program.text

@@ -122,6 +122,11 @@ impl Function {
         self.outputs.len()
     }
 
+    /// Whether the other is the same but for its constants, so that both have one text.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.inputs == other.inputs && self.nodes == other.nodes && self.outputs == other.outputs
+    }
+
     /// The constants, in the order of their numbers.
     pub fn constants(&self) -> &[f32] {
         &self.constants
@@ -323,6 +328,8 @@ mod tests {
         assert_eq!(function.constants(), [1.0, 1.0]);
         // x, x², x² + x², two constants and two sums.
         assert_eq!(function.nodes.len(), 7);
+        let other = |c: f32| Function::record(1, |x| vec![x[0] * c]);
+        assert!(other(1.0).is_like(&other(2.0)) && !other(1.0).is_like(&function));
     }
 
     #[test]

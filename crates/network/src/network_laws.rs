@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 use candlewick_core::parameters::seeded;
 use candlewick_core::{Key, Result, host};
-use candlewick_device::pretend;
+use candlewick_device::{backwards, pretend};
 use candlewick_methods::{Methods, Shortcut};
 use candlewick_neuron::AnyNeuron;
 use candlewick_surrogate::AnySurrogate;
@@ -422,6 +422,28 @@ fn the_input_has_a_gradient_where_it_is_asked_for() -> Result<()> {
     assert_eq!(visited, 2 * all.len());
     // In a few of the narrow networks no neuron of a layer is near its threshold.
     assert!(10 * reached >= 9 * visited, "{reached} of {visited}");
+    Ok(())
+}
+
+/// No thread of a kernel depends on what another does: in the other order they give the same bits.
+#[test]
+fn threads_of_a_device_may_run_in_any_order() -> Result<()> {
+    let all = all_reduced();
+    let mut visited = 0;
+    for (architecture, input) in &all {
+        let methods = side_heads(architecture);
+        let x = normal("x", &[&[2, 2], &input[..]].concat())?;
+        let run = || -> Result<Vec<Vec<f32>>> {
+            let network = build(&**architecture, &parts()?, &methods, *input)?;
+            let mut all = trained(&network, &x, &Context::training(2, Key::new(1)))?;
+            all.extend(network.parameters().iter().map(|entry| entry.variable.as_tensor().clone()));
+            all.iter().map(|tensor| Ok(tensor.flatten_all()?.to_vec1()?)).collect()
+        };
+        let (one, other) = (pretend(run)?, pretend(|| backwards(run))?);
+        assert_eq!(one, other, "{architecture:?}");
+        visited += 1;
+    }
+    assert_eq!(visited, all.len());
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use candle_core::Tensor;
 use candlewick_core::parameters::Scope;
 use candlewick_core::{Error, Result};
+use candlewick_device::Scan;
 use candlewick_methods::{Methods, SpikingSite};
 use candlewick_neuron::{ActivityPenalty, Counts, Model, Probe};
 use candlewick_surrogate::{Effective, Site, Surrogate, SurrogateRule};
@@ -91,6 +92,8 @@ pub struct Spiking {
     census: Mutex<Census>,
     /// What a device has counted and the host has not read yet.
     unread: Mutex<Option<Unread>>,
+    /// The last scan of a device, whose text serves while the structure of the surrogate stays.
+    scan: Mutex<Option<Scan>>,
 }
 
 /// A backward pass through neurons: turns the gradient with respect to the spikes into that with
@@ -124,6 +127,7 @@ impl Spiking {
             probes: Mutex::default(),
             census: Mutex::default(),
             unread: Mutex::default(),
+            scan: Mutex::default(),
         })
     }
 

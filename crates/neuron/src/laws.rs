@@ -197,7 +197,8 @@ fn the_kernels_for_devices_give_the_bits_of_the_fused_operation() -> Result<()> 
         let mut visited = 0;
         let surrogates = AnySurrogate::all();
         for (which, surrogate) in surrogates.iter().enumerate().skip(variant % 4).step_by(4) {
-            let (time_steps, n) = sizes[(which / 4 + variant) % sizes.len()];
+            // Resets that differ in constants alone share a text.
+            let (time_steps, n) = sizes[which / 4 % sizes.len()];
             let steps_in = if which % 3 == 0 { 1 } else { time_steps };
             let case = Case::new(model, surrogate, steps_in, time_steps, n)?;
             let run = || -> Result<(Output, Vec<Vec<f32>>)> {
@@ -224,7 +225,8 @@ fn the_kernels_for_devices_give_the_bits_of_the_fused_operation() -> Result<()> 
     };
     let visited = variants().par_iter().enumerate().map(compare).sum::<Result<usize>>()?;
     println!("{visited} scans for devices have the bits of the fused operation");
-    assert_eq!(visited, variants().len() * AnySurrogate::NAMES.len() / 4);
+    let quarter = |variant| (AnySurrogate::NAMES.len() - variant % 4).div_ceil(4);
+    assert_eq!(visited, (0..variants().len()).map(quarter).sum::<usize>());
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::array;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::{Neuron, derived};
 use crate::cuda::PRELUDE;
@@ -118,13 +119,50 @@ pub struct ScanSettings {
 }
 
 /// The scan of a neuron under a surrogate as a text for devices, with the constants that it takes.
+///
+/// ```
+/// use candlewick_kernels::neuron::scan::{Fused, Scan};
+/// # use candlewick_kernels::neuron::{Firing, Neuron};
+/// # use candlewick_kernels::real::Real;
+/// use candlewick_kernels::neuron::traced::{ScanProgram, ScanSettings};
+/// # #[derive(Clone, Copy, Debug)]
+/// # struct Integrator(Firing);
+/// # impl Neuron<1, 0> for Integrator {
+/// #     fn firing(&self) -> &Firing { &self.0 }
+/// #     fn charge<V: Real>(&self, _: &[V; 0], [v]: [V; 1], x: V) -> [V; 1] { [v + x] }
+/// # }
+///
+/// let neuron = |v_threshold| Fused(Integrator(Firing { v_threshold, ..Firing::default() })).trace();
+/// let settings = ScanSettings { steps: 4, measure: false, learns: false };
+/// let [one, other] = [1.0, 2.0].map(|v| ScanProgram::new(&neuron(v), None, settings));
+/// assert_eq!(one.text, other.text);
+/// assert_ne!(one.constants, other.constants);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScanProgram {
     /// The text, with the kernels `scan_forward`, `scan_backward` and `scan_scalars`; it depends on the structure
     /// of the equations, not on the constants in them.
-    pub text: String,
-    /// The constants.
+    pub text: Arc<str>,
+    /// The constants: those of the neuron, then those of the derivatives.
     pub constants: Vec<f32>,
+    /// How many constants are those of the neuron.
+    own: usize,
+    slope: Function,
+    by_parameter: Function,
+    masked: bool,
+    settings: ScanSettings,
+}
+
+fn is_masked(derivative: Option<&DerivativeTrace>) -> bool {
+    derivative.is_some_and(|derivative| derivative.mask.is_some())
+}
+
+/// The two derivatives; any function where there is none.
+fn derivatives(derivative: Option<&DerivativeTrace>) -> [Function; 2] {
+    match derivative {
+        Some(found) => [found.derivative.clone(), found.parameter_derivative.clone()],
+        None => [Function::record(1, |x| vec![x[0]]), Function::record(1, |x| vec![x[0]])],
+    }
 }
 
 impl ScanProgram {
@@ -148,25 +186,51 @@ impl ScanProgram {
         define("THROUGH_RESET", if neuron.detach_reset { "0.0f" } else { "1.0f" }.to_owned());
         define("MEASURE", truth(settings.measure));
         define("LEARNS", truth(settings.learns));
-        define("MASKED", truth(derivative.is_some_and(|derivative| derivative.mask.is_some())));
+        let masked = is_masked(derivative);
+        define("MASKED", truth(masked));
         define("K_INITIAL", "0".to_owned());
-        let nothing = Function::record(1, |x| vec![x[0]]);
-        let (slope, by_parameter) = match derivative {
-            Some(found) => (&found.derivative, &found.parameter_derivative),
-            None => (&nothing, &nothing),
-        };
+        let [slope, by_parameter] = derivatives(derivative);
         let own = neuron.functions.iter().map(|(name, function)| (*name, function));
         let functions =
-            || own.clone().chain([("derivative", slope), ("parameter_derivative", by_parameter)]);
+            || own.clone().chain([("derivative", &slope), ("parameter_derivative", &by_parameter)]);
         for (name, function) in functions() {
             define(&format!("K_{}", name.to_uppercase()), constants.len().to_string());
             constants.extend(function.constants());
         }
+        let own_constants =
+            constants.len() - slope.constants().len() - by_parameter.constants().len();
         define("CONSTANTS", constants.len().to_string());
         for (name, function) in functions() {
             text += &function.print(name);
         }
         text += include_str!("scan.cu");
-        Self { text, constants }
+        Self {
+            text: text.into(),
+            constants,
+            own: own_constants,
+            slope,
+            by_parameter,
+            masked,
+            settings,
+        }
+    }
+
+    /// The same text with the constants of another derivative; `None` if its structure, or a setting, is
+    /// another.
+    pub fn with(
+        &self,
+        derivative: Option<&DerivativeTrace>,
+        settings: ScanSettings,
+    ) -> Option<Self> {
+        let [slope, by_parameter] = derivatives(derivative);
+        let alike = self.settings == settings
+            && self.masked == is_masked(derivative)
+            && self.slope.is_like(&slope)
+            && self.by_parameter.is_like(&by_parameter);
+        if !alike {
+            return None;
+        }
+        let parts = [&self.constants[..self.own], slope.constants(), by_parameter.constants()];
+        Some(Self { constants: parts.concat(), slope, by_parameter, ..self.clone() })
     }
 }

@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use candlewick_core::Result;
 use candlewick_device::{Adjusted, Counter, Current, Floats, Queue, Scan, Start};
 use candlewick_kernels::neuron::scan::ForwardSums;
-use candlewick_kernels::neuron::traced::ScanSettings;
+use candlewick_kernels::neuron::traced::{DerivativeTrace, ScanSettings};
 use candlewick_neuron::{Measure, measure, needs};
 use candlewick_surrogate::Effective;
 
@@ -78,9 +78,8 @@ impl Spiking {
         let (steps, batch) = (context.time_steps, currents[0].batch);
         let neurons = batch * self.features.count();
         let Effective { surrogate, parameter } = self.effective(context, steps * neurons)?;
-        let neuron = self.model.trace();
         let derivative = surrogate.trace();
-        if neuron.fires() && derivative.is_none() {
+        if self.model.fires() && derivative.is_none() {
             static ONCE: Once = Once::new();
             ONCE.call_once(|| {
                 tracing::info!(
@@ -95,9 +94,9 @@ impl Spiking {
         let settings = ScanSettings {
             steps,
             measure: needs(penalties) != Measure::default(),
-            learns: width.is_some() && neuron.fires(),
+            learns: width.is_some() && self.model.fires(),
         };
-        let scan = Scan::new(&neuron, derivative.as_ref(), settings);
+        let scan = self.scan(derivative.as_ref(), settings);
         let learned = match &self.parameters[..] {
             [] => None,
             scalars => {
@@ -171,6 +170,14 @@ impl Spiking {
             Ok(Array::Device(OnDevice { sums, ..OnDevice::new(back.of_input, queue) }))
         });
         Ok((signal, Some(backward)))
+    }
+
+    /// The scan under a derivative, whose text is written once.
+    fn scan(&self, derivative: Option<&DerivativeTrace>, settings: ScanSettings) -> Scan {
+        let mut known = lock(&self.scan);
+        let same = known.as_ref().and_then(|known| known.with(derivative, settings));
+        let scan = same.unwrap_or_else(|| Scan::new(&self.model.trace(), derivative, settings));
+        known.insert(scan).clone()
     }
 
     /// What counts on the device.
