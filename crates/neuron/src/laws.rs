@@ -224,7 +224,6 @@ fn the_kernels_for_devices_give_the_bits_of_the_fused_operation() -> Result<()> 
         Ok(visited)
     };
     let visited = variants().par_iter().enumerate().map(compare).sum::<Result<usize>>()?;
-    println!("{visited} scans for devices have the bits of the fused operation");
     let quarter = |variant| (AnySurrogate::NAMES.len() - variant % 4).div_ceil(4);
     assert_eq!(visited, (0..variants().len()).map(quarter).sum::<usize>());
     Ok(())
