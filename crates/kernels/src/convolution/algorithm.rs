@@ -69,6 +69,8 @@ impl Spikes {
 const PRODUCT: f64 = 0.53;
 /// Cycles per vector of a row that is read from the level-2 cache and added.
 const ADDITION: f64 = 1.25;
+/// The same from the level-1 cache.
+const SHORT_ADDITION: f64 = 0.6;
 
 /// Cycles per product of two registers of the matrix unit.
 const TILE_PRODUCT: f64 = 30.0;
@@ -194,6 +196,22 @@ impl Conv2d {
         let lists = work.rows * work.vectors * 9.0 / 128.0;
         let tables = (work.steps.exp2() - 1.0) * work.vectors * 2.5;
         let sorting = 15.0 * work.inputs * work.union;
+        let sparse = rows + lists + tables + sorting;
+        let mut algorithms = vec![(Algorithm::Dense, work.dense()), (Algorithm::Sparse, sparse)];
+        if self.has_tiles() {
+            algorithms.push((Algorithm::Tiles, self.tile_weight_gradient_cycles(&work)));
+        }
+        fastest(&algorithms)
+    }
+
+    /// The fastest algorithm of the gradient of the weight in which each step counts by its shares, for
+    /// the activity of a single step.
+    pub fn shared_weight_gradient_algorithm(&self, of_step: Activity) -> Algorithm {
+        let work = Work::new(self, of_step);
+        let rows = work.active * SHORT_ADDITION * work.vectors;
+        let lists = work.rows * work.vectors * 0.02;
+        let tables = 3.0 * work.vectors;
+        let sorting = 8.0 * work.inputs * work.union;
         let sparse = rows + lists + tables + sorting;
         let mut algorithms = vec![(Algorithm::Dense, work.dense()), (Algorithm::Sparse, sparse)];
         if self.has_tiles() {
