@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::slice::Chunks;
 
 /// Places of a part, about: their bits of one vector stay in the level-2 cache.
-const PLACES: usize = 4096;
+const PLACES: usize = 8192;
 
 /// The places of all images of a step: those of an image stand in lines, with zeros around the outputs.
 pub(super) struct Places {
