@@ -46,15 +46,43 @@ pub(super) unsafe fn count<S: Simd>(
         assert!(most < S::as_simd_u64s(table).0.len(), "places of a table");
         counts.start(simd, indices.len());
     }
+    // SAFETY: no index is above the last one, which is in range.
+    let seen = |table| unsafe { Seen::new(S::as_simd_u64s(table).0) };
     for block in blocks {
         for (counts, table) in counts.iter_mut().zip(tables) {
-            counts.add_block(simd, S::as_simd_u64s(table).0, block);
+            counts.add_block(simd, seen(table), block);
         }
     }
     if !rest.is_empty() {
         for (counts, table) in counts.iter_mut().zip(tables) {
-            counts.add_rest(simd, S::as_simd_u64s(table).0, rest);
+            counts.add_rest(simd, seen(table), rest);
         }
+    }
+}
+
+/// Vectors whose indices have been checked.
+struct Seen<'a, S: Simd>(&'a [S::u64s]);
+
+impl<S: Simd> Clone for Seen<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Simd> Copy for Seen<'_, S> {}
+
+impl<'a, S: Simd> Seen<'a, S> {
+    /// # Safety
+    /// All indices that are asked for are in range.
+    #[inline(always)]
+    unsafe fn new(vectors: &'a [S::u64s]) -> Self {
+        Self(vectors)
+    }
+
+    #[inline(always)]
+    fn get(&self, index: u32) -> S::u64s {
+        // SAFETY: `new` was promised that the index is in range.
+        unsafe { *self.0.get_unchecked(index as usize) }
     }
 }
 
@@ -81,7 +109,7 @@ impl<S: Simd> Counts<S> {
 
     /// Adds a block.
     #[inline(always)]
-    fn add_block(&mut self, simd: S, vectors: &[S::u64s], block: &[u32; BLOCK]) {
+    fn add_block(&mut self, simd: S, vectors: Seen<'_, S>, block: &[u32; BLOCK]) {
         let [ones, twos, fours, eights, sixteens, thirties, ..] = self.digits;
         let mut low = [ones, twos, fours, eights];
         let (mut sixteens, mut thirties) = (sixteens, thirties);
@@ -101,7 +129,7 @@ impl<S: Simd> Counts<S> {
 
     /// Adds what is less than a block.
     #[inline(always)]
-    fn add_rest(&mut self, simd: S, vectors: &[S::u64s], rest: &[u32]) {
+    fn add_rest(&mut self, simd: S, vectors: Seen<'_, S>, rest: &[u32]) {
         let [ones, twos, fours, eights, ..] = self.digits;
         let mut low = [ones, twos, fours, eights];
         let higher = &mut self.digits[4..self.used.max(4)];
@@ -205,7 +233,7 @@ fn nibbles_of_steps<S: Simd>(digits: &[u64], steps: &mut [[u64; WORDS]; STEPS]) 
 fn add_sixteen<S: Simd>(
     simd: S,
     low: &mut [S::u64s; 4],
-    vectors: &[S::u64s],
+    vectors: Seen<'_, S>,
     indices: &[u32; SIXTEEN],
 ) -> S::u64s {
     let [first, second] = indices.as_chunks::<EIGHT>().0 else { unreachable!() };
@@ -219,7 +247,7 @@ fn add_sixteen<S: Simd>(
 fn add_eight<S: Simd>(
     simd: S,
     low: &mut [S::u64s; 4],
-    vectors: &[S::u64s],
+    vectors: Seen<'_, S>,
     indices: &[u32; EIGHT],
 ) -> S::u64s {
     let [first, second] = indices.as_chunks::<4>().0 else { unreachable!() };
@@ -233,14 +261,12 @@ fn add_eight<S: Simd>(
 fn add_four<S: Simd>(
     simd: S,
     low: &mut [S::u64s; 4],
-    vectors: &[S::u64s],
+    vectors: Seen<'_, S>,
     indices: &[u32; 4],
 ) -> S::u64s {
-    // SAFETY: `count` has found all indices in range.
-    let get = |index: u32| unsafe { *vectors.get_unchecked(index as usize) };
     let [a, b, c, d] = *indices;
-    let first = add(simd, &mut low[0], get(a), get(b));
-    let second = add(simd, &mut low[0], get(c), get(d));
+    let first = add(simd, &mut low[0], vectors.get(a), vectors.get(b));
+    let second = add(simd, &mut low[0], vectors.get(c), vectors.get(d));
     add(simd, &mut low[1], first, second)
 }
 
