@@ -61,15 +61,8 @@ pub(super) unsafe fn count<S: Simd>(
 }
 
 /// Vectors whose indices have been checked.
+#[derive(Clone, Copy)]
 struct Seen<'a, S: Simd>(&'a [S::u64s]);
-
-impl<S: Simd> Clone for Seen<'_, S> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<S: Simd> Copy for Seen<'_, S> {}
 
 impl<'a, S: Simd> Seen<'a, S> {
     /// # Safety
