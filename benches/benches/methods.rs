@@ -3,7 +3,8 @@
 //!
 //! Weights are trained by SGD from the start on random images, so that firing rates are those of a young
 //! network. Arguments: names of methods to measure (default all), `--rounds=N` (default 7),
-//! `--net=NAME`, `--surrogate=rectangle`, and `--instructions=avx2` or `vectors`.
+//! `--net=NAME`, `--surrogate=rectangle`, `--p=P` for the probability of `masked_surrogate`, and
+//! `--instructions=avx2` or `vectors`.
 //!
 //! | net | layers | input | batch | T |
 //! |---|---|---|---|---|
@@ -19,7 +20,7 @@ use candlewick_core::Key;
 use candlewick_core::parameters::seeded;
 use candlewick_encode::Batch;
 use candlewick_kernels::simd::{self, Level};
-use candlewick_methods::{AnyMethod, Methods, Shortcut, ShortcutSchedule, Tet};
+use candlewick_methods::{AnyMethod, MaskedSurrogate, Methods, Shortcut, ShortcutSchedule, Tet};
 use candlewick_network::{Blueprint, Features, Network, ResNet19, Spec, VggSnn};
 use candlewick_surrogate::{Rectangle, Triangle};
 use candlewick_train::optimizer::Sgd;
@@ -37,6 +38,8 @@ const CLASSES: usize = 10;
 struct Task {
     net: String,
     surrogate: String,
+    /// Probability of the mask.
+    p: f32,
 }
 
 impl Task {
@@ -132,7 +135,11 @@ fn trainings(task: &Task, wanted: &[String]) -> Result<Vec<Training>> {
     for method in AnyMethod::all() {
         let name = method.name().to_owned();
         let mut methods = Methods::new();
-        methods.push(method.boxed());
+        if name == "masked_surrogate" {
+            methods = methods.with(MaskedSurrogate { p: task.p, ..MaskedSurrogate::default() });
+        } else {
+            methods.push(method.boxed());
+        }
         all.push((name, methods));
     }
     all.into_iter()
@@ -150,12 +157,14 @@ fn median(values: &mut [f64]) -> f64 {
 fn main() -> Result<()> {
     let mut rounds = 7;
     let mut wanted = Vec::new();
-    let mut task = Task { net: "convnet".to_owned(), surrogate: "triangle".to_owned() };
+    let p = MaskedSurrogate::default().p;
+    let mut task = Task { net: "convnet".to_owned(), surrogate: "triangle".to_owned(), p };
     for argument in std::env::args().skip(1) {
         match argument.split_once('=') {
             Some(("--rounds", number)) => rounds = number.parse()?,
             Some(("--net", net)) => net.clone_into(&mut task.net),
             Some(("--surrogate", surrogate)) => surrogate.clone_into(&mut task.surrogate),
+            Some(("--p", p)) => task.p = p.parse()?,
             Some(("--instructions", "avx2")) => simd::limit(Level::Avx2),
             Some(("--instructions", "vectors")) => simd::limit(Level::Vectors),
             // cargo passes --bench to every bench.

@@ -150,12 +150,12 @@ fn a_convolution_of_spikes_is_that_of_candle() -> Result<()> {
         padding: [1; 2],
     };
     // Both sparse kernels are in play at least for few spikes.
-    let few = Activity { time_steps: 4, planes: 1, union_density: 0.03 };
+    let few = Activity { time_steps: 4, planes: 1, density: 0.03, union_density: 0.03 };
     assert_eq!(narrow.forward_algorithm(few), Algorithm::Sparse);
     assert_eq!(narrow.weight_gradient_algorithm(few), Algorithm::Sparse);
     // All passes take the matrix unit of many spikes, if the machine has one.
     let wide = Conv2d { in_channels: 128, out_channels: 96, ..narrow };
-    let many = Activity { union_density: 1.0, ..few };
+    let many = Activity { density: 1.0, union_density: 1.0, ..few };
     for algorithm in [
         wide.forward_algorithm(many),
         wide.weight_gradient_algorithm(many),

@@ -44,6 +44,8 @@ pub struct Activity {
     pub time_steps: usize,
     /// Binary digits per value: 1 for spikes.
     pub planes: usize,
+    /// Bits that are set, per value: of spikes the share that is not 0.
+    pub density: f64,
     /// See [`Spikes::union_density`].
     pub union_density: f64,
 }
@@ -54,14 +56,15 @@ impl Spikes {
         Activity {
             time_steps: self.shape()[0],
             planes: self.planes(),
+            density: self.bits() as f64 / self.len().max(1) as f64,
             union_density: self.union_density(),
         }
     }
 
     /// The same of a single step, on average.
     pub fn activity_of_a_step(&self) -> Activity {
-        let union_density = self.bits() as f64 / self.len().max(1) as f64;
-        Activity { time_steps: 1, planes: self.planes(), union_density }
+        let activity = self.activity();
+        Activity { time_steps: 1, union_density: activity.density, ..activity }
     }
 }
 
@@ -69,6 +72,8 @@ impl Spikes {
 const PRODUCT: f64 = 0.53;
 /// Cycles per vector of a row that is read from the level-2 cache and added.
 const ADDITION: f64 = 1.25;
+/// The same from the level-1 cache.
+const SHORT_ADDITION: f64 = 0.6;
 
 /// Cycles per product of two registers of the matrix unit.
 const TILE_PRODUCT: f64 = 30.0;
@@ -89,6 +94,8 @@ struct Work {
     patterns: f64,
     taps: f64,
     union: f64,
+    /// Steps of a group in which an active input has a bit.
+    bits: f64,
 }
 
 impl Work {
@@ -106,17 +113,19 @@ impl Work {
             patterns: (steps.exp2() - 1.0) * activity.planes as f64,
             taps: shape.taps() as f64,
             union: activity.union_density,
+            bits: steps * (activity.density / activity.union_density.max(1e-9)).min(1.0),
         }
     }
 
     /// The sparse gradient of the input.
     fn masked(&self) -> f64 {
+        // Four channels are computed in all steps in which one of them has a bit.
+        let steps = (self.bits + 0.3).min(self.steps);
         // The fewer steps, the more each product waits for the weight to be read.
-        let product = 0.51 + 1.0 / (self.steps * self.steps);
+        let products = 1.2 + 0.3 * steps;
         // Channels come in fours; the last four may be short.
         let fours = self.inputs * self.union / 4.0 + 0.4;
-        let per_four =
-            self.rows / self.inputs * 4.0 * self.vectors * self.steps * product + 12.5 * self.steps;
+        let per_four = self.rows / self.inputs * 4.0 * self.vectors * products + 12.5 * steps;
         let reading = 6.0 * self.steps * self.vectors + 4.0 * self.inputs / PER_WORD as f64;
         fours * per_four + reading + 4.0 * self.inputs * self.union
     }
@@ -202,10 +211,26 @@ impl Conv2d {
         fastest(&algorithms)
     }
 
+    /// The fastest algorithm of the gradient of the weight in which each step counts by its shares, for
+    /// the activity of a single step.
+    pub fn shared_weight_gradient_algorithm(&self, of_step: Activity) -> Algorithm {
+        let work = Work::new(self, of_step);
+        let rows = work.active * SHORT_ADDITION * work.vectors;
+        let lists = work.rows * work.vectors * 0.02;
+        let tables = 3.0 * work.vectors;
+        let sorting = 8.0 * work.inputs * work.union;
+        let sparse = rows + lists + tables + sorting;
+        let mut algorithms = vec![(Algorithm::Dense, work.dense()), (Algorithm::Sparse, sparse)];
+        if self.has_tiles() {
+            algorithms.push((Algorithm::Tiles, self.tile_weight_gradient_cycles(&work)));
+        }
+        fastest(&algorithms)
+    }
+
     /// The fastest algorithm of the gradient of the input; the sparse one is open only for a mask, of
     /// this activity.
     pub fn input_gradient_algorithm(&self, mask: Option<Activity>) -> Algorithm {
-        let all = Activity { time_steps: 1, planes: 1, union_density: 1.0 };
+        let all = Activity { time_steps: 1, planes: 1, density: 1.0, union_density: 1.0 };
         let work = Work::new(self, mask.unwrap_or(all));
         let mut algorithms = vec![(Algorithm::Dense, work.dense())];
         if self.has_winograd() {

@@ -12,17 +12,17 @@ mod lists;
 
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
-use crate::simd::vector::with_vectors;
+use crate::simd::vector::{rows_mut, with_vectors};
 use crate::spikes::{PER_WORD, STEPS, Spikes};
-use counts::Counts;
+use counts::{Counts, VECTORS};
 use lists::{Lists, Places, Site};
 use pulp::bytemuck::cast_slice_mut;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Bytes of a cache line, which no vector is longer than.
-const LINE: usize = 64;
+/// Taps at a time: neighbors see almost the same outputs.
+const TAPS: usize = 3;
 
 impl Conv2d {
     /// Correlates the traces of the input's spikes with those of the output's, in the shape of the
@@ -65,20 +65,53 @@ impl Conv2d {
         let powers: Vec<f32> = powers.take(time_steps.max(2)).collect();
         let row = steps.len() * self.out_channels;
         Table::with(&places, post, |table| {
-            out.par_chunks_mut(self.in_channels * row).enumerate().for_each(|(tap, out)| {
-                out.par_chunks_mut(PER_WORD * row).enumerate().for_each(|(word, out)| {
-                    let site = places.of_tap(tap);
+            let line = self.kernel[1] * self.in_channels * row;
+            out.par_chunks_mut(line).enumerate().for_each(|(line, out)| {
+                let tap = line * self.kernel[1];
+                let words = by_word(out, self.in_channels * row, PER_WORD * row);
+                words.into_par_iter().enumerate().for_each(|(word, out)| {
                     let lists = lists.iter().skip(word).step_by(pre.words_per_row());
                     let lists: Vec<&Lists> = lists.collect();
-                    with_floats(steps.len() * table.channels(), |sums| {
-                        let (lists, powers, steps) = (&lists[..], &powers[..], steps.clone());
-                        let task = Task { pre, post, table, lists, site, powers, steps, sums, out };
-                        with_vectors(task);
-                    });
+                    let mut taps: Vec<(Site, &mut [f32])> = out
+                        .into_iter()
+                        .enumerate()
+                        .map(|(kx, out)| (places.of_tap(tap + kx), out))
+                        .collect();
+                    taps.sort_by_key(|(site, _)| site.class);
+                    for same in taps.chunk_by_mut(|(a, _), (b, _)| a.class == b.class) {
+                        for taps in same.chunks_mut(TAPS) {
+                            with_floats(TAPS * steps.len() * table.channels(), |sums| {
+                                let (lists, powers, steps) =
+                                    (&lists[..], &powers[..], steps.clone());
+                                with_vectors(Task {
+                                    pre,
+                                    post,
+                                    table,
+                                    lists,
+                                    taps,
+                                    powers,
+                                    steps,
+                                    sums,
+                                });
+                            });
+                        }
+                    }
                 });
             });
         });
     }
+}
+
+/// The parts of each word in the rows of some taps: of `[taps, tap]`, where a word has `size` elements of
+/// a tap, the last one perhaps fewer.
+fn by_word(taps: &mut [f32], tap: usize, size: usize) -> Vec<Vec<&mut [f32]>> {
+    let mut words: Vec<Vec<&mut [f32]>> = (0..tap.div_ceil(size)).map(|_| Vec::new()).collect();
+    for tap in taps.chunks_mut(tap) {
+        for (word, part) in words.iter_mut().zip(tap.chunks_mut(size)) {
+            word.push(part);
+        }
+    }
+    words
 }
 
 /// The bits of the outputs at all places.
@@ -106,24 +139,28 @@ impl Table<'_> {
         let words = with_vectors(Words);
         let panels = post.words_per_row().div_ceil(words);
         let image = places.per_image();
-        let size = places.count() * words;
+        let count = places.count() + places.spare();
+        let size = count * words;
         let length = post.rows_per_pixel() * panels * size;
         with_floats(2 * length, |bits| {
             let bits: &mut [u64] = cast_slice_mut(bits);
             bits.par_chunks_mut(size).enumerate().for_each(|(index, bits)| {
                 let (row, first) = (index / panels, index % panels * words);
-                let count = words.min(post.words_per_row() - first);
+                let here = words.min(post.words_per_row() - first);
                 bits.par_chunks_mut(image * words).enumerate().for_each(|(image, bits)| {
                     bits.fill(0);
+                    if image >= places.images() {
+                        return;
+                    }
                     for (place, pixel) in places.outputs(image) {
-                        let bits = &mut bits[place * words..][..count];
+                        let bits = &mut bits[place * words..][..here];
                         for (word, bits) in bits.iter_mut().enumerate() {
                             *bits = post.word(row, pixel, first + word);
                         }
                     }
                 });
             });
-            body(&Table { places: places.count(), words, panels, bits });
+            body(&Table { places: count, words, panels, bits });
         });
     }
 
@@ -139,40 +176,45 @@ impl Table<'_> {
     }
 }
 
-/// The coincidences of one tap with the input channels of one word.
-struct Task<'a> {
+/// The coincidences of some taps, which have the same lists, with the input channels of one word.
+struct Task<'a, 'b> {
     pre: &'a Spikes,
     post: &'a Spikes,
     table: &'a Table<'a>,
     /// The lists of the word, part by part.
     lists: &'a [&'a Lists],
-    site: Site,
+    /// At most [`TAPS`], each with its `[in, steps, out]`.
+    taps: &'a mut [(Site, &'b mut [f32])],
     /// Of the decay, the zeroth first.
     powers: &'a [f32],
     steps: Range<usize>,
-    /// Room for `[steps, channels of a panel]`.
+    /// Room for `[taps, steps, channels of a panel]`.
     sums: &'a mut [f32],
-    /// `[in, steps, out]`.
-    out: &'a mut [f32],
 }
 
-impl WithSimd for Task<'_> {
+impl WithSimd for Task<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let outputs = self.post.channels();
-        let out = std::mem::take(&mut self.out);
-        out.fill(0.0);
+        let (outputs, width) = (self.post.channels(), self.table.channels());
+        let row = self.steps.len() * outputs;
+        let channels = self.taps.first().map_or(0, |(_, out)| out.len() / row);
+        for (_, out) in &mut *self.taps {
+            out.fill(0.0);
+        }
         for lists in self.lists {
-            for (channel, out) in out.chunks_exact_mut(self.steps.len() * outputs).enumerate() {
+            for channel in 0..channels {
                 for panel in 0..self.table.panels {
                     self.sum(simd, lists, channel, panel);
-                    let first = panel * self.table.channels();
-                    let count = self.table.channels().min(outputs - first);
-                    let sums = self.sums.chunks_exact(self.table.channels());
-                    for (out, sums) in out.chunks_exact_mut(outputs).zip(sums) {
-                        counts::add_in_order(sums, &mut out[first..first + count]);
+                    let first = panel * width;
+                    let count = width.min(outputs - first);
+                    let sums = self.sums.chunks_exact(self.steps.len() * width);
+                    for ((_, out), sums) in self.taps.iter_mut().zip(sums) {
+                        let out = out[channel * row..][..row].chunks_exact_mut(outputs);
+                        for (out, sums) in out.zip(sums.chunks_exact(width)) {
+                            counts::add_in_order(sums, &mut out[first..first + count]);
+                        }
                     }
                 }
             }
@@ -180,43 +222,60 @@ impl WithSimd for Task<'_> {
     }
 }
 
-impl Task<'_> {
+impl Task<'_, '_> {
     /// Writes the sums of an input channel with the output channels of a panel, in the places of some
     /// lists.
     #[inline(always)]
     fn sum<S: Simd>(&mut self, simd: S, lists: &Lists, channel: usize, panel: usize) {
-        let Self { pre, post, table, site, powers, .. } = *self;
-        let channels = table.channels();
+        let Self { pre, post, table, powers, .. } = *self;
+        let taps = self.taps.len();
+        let class = self.taps[0].0.class;
         self.sums.fill(0.0);
-        let mut counts = Counts::<S>::new(simd);
+        let sums = rows_mut::<S, VECTORS>(self.sums);
+        let mut counts = [Counts::<S>::new(simd); TAPS];
+        let silent = [simd.splat_f32s(0.0); VECTORS];
+        // The counts of a group of steps.
+        let mut of_steps = [[silent; STEPS]; TAPS];
+        let mut tables = [&[][..]; TAPS];
+        let decay = simd.splat_f32s(powers[1]);
         for t in 0..pre.shape()[0] {
-            if lists.are_empty(site.class, channel, t) {
+            if lists.are_empty(class, channel, t) {
                 continue;
             }
-            // The trace of the outputs where the input spikes in step `t`.
-            let mut trace = [0.0; LINE / size_of::<u64>() * PER_WORD];
+            // The traces of the outputs where the input spikes in step `t`.
+            let mut traces = [silent; TAPS];
             for group in 0..post.groups() {
-                let mut of_steps = [[0.0; LINE / size_of::<u64>() * PER_WORD]; STEPS];
+                let mut first = true;
                 for (row, plane) in (group * post.planes()..).zip(0..post.planes()) {
-                    let bits = &table.of(row, panel)[site.shift * table.words..];
+                    for (bits, (site, _)) in tables.iter_mut().zip(&*self.taps) {
+                        *bits = &table.of(row, panel)[site.shift * table.words..];
+                    }
                     for pre_plane in 0..pre.planes() {
                         let worth = pre.weight_of(pre_plane) * post.weight_of(plane);
-                        for places in lists.of(site.class, channel, t, pre_plane) {
-                            counts.count(simd, bits, places);
-                            for (step, sums) in of_steps.iter_mut().enumerate() {
-                                counts.add(step, worth, &mut sums[..channels]);
+                        for places in lists.of(class, channel, t, pre_plane) {
+                            let counts = &mut counts[..taps];
+                            // SAFETY: the places of a list ascend.
+                            unsafe { counts::count(simd, counts, &tables[..taps], places) };
+                            for (counts, of_steps) in counts.iter().zip(&mut of_steps) {
+                                counts.weigh(worth, first, of_steps);
                             }
+                            first = false;
                         }
                     }
                 }
-                for (step, sums) in post.steps(group).zip(&of_steps) {
-                    for (trace, sum) in trace[..channels].iter_mut().zip(sums) {
-                        *trace = powers[1] * *trace + sum;
-                    }
-                    if step >= t && self.steps.contains(&step) {
-                        let sums = &mut self.sums[(step - self.steps.start) * channels..];
-                        for (sum, trace) in sums[..channels].iter_mut().zip(&trace) {
-                            *sum += powers[step - t] * trace;
+                for (tap, (trace, of_steps)) in
+                    traces.iter_mut().zip(&of_steps).enumerate().take(taps)
+                {
+                    for (step, sum) in post.steps(group).zip(of_steps) {
+                        for (trace, sum) in trace.iter_mut().zip(sum) {
+                            *trace = simd.add_f32s(simd.mul_f32s(decay, *trace), *sum);
+                        }
+                        if step >= t && self.steps.contains(&step) {
+                            let power = simd.splat_f32s(powers[step - t]);
+                            let at = tap * self.steps.len() + step - self.steps.start;
+                            for (sum, trace) in sums[at].iter_mut().zip(trace.iter()) {
+                                *sum = simd.add_f32s(*sum, simd.mul_f32s(power, *trace));
+                            }
                         }
                     }
                 }

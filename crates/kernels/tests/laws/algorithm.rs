@@ -26,7 +26,15 @@ pub(crate) fn the_algorithm_turns_dense_at_most_once() {
                 let algorithms: Vec<Algorithm> = (0..=100)
                     .map(|percent| {
                         let union_density = f64::from(percent) / 100.0;
-                        pass(&shape, Activity { time_steps, planes: 1, union_density })
+                        pass(
+                            &shape,
+                            Activity {
+                                time_steps,
+                                planes: 1,
+                                density: union_density,
+                                union_density,
+                            },
+                        )
                     })
                     .collect();
                 let sparse =

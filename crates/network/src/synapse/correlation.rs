@@ -51,7 +51,7 @@ impl Correlation<'_> {
         let (steps, outputs) = (shares.scales.len(), self.convolution.out_channels);
         let algorithm = match &self.x.values {
             Values::Spikes(spikes) => {
-                self.step().weight_gradient_algorithm(spikes.activity_of_a_step())
+                self.step().shared_weight_gradient_algorithm(spikes.activity_of_a_step())
             }
             _ => self.algorithm,
         };

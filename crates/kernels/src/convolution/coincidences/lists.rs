@@ -1,6 +1,6 @@
 //! The places where each input channel spikes, and how places of inputs and outputs are numbered.
 
-use super::counts::MOST;
+use super::counts::{EIGHT, MOST};
 use crate::convolution::Conv2d;
 use crate::convolution::axis::Axis;
 use crate::simd::{Kernel, dispatch};
@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::slice::Chunks;
 
 /// Places of a part, about: their bits of one vector stay in the level-2 cache.
-const PLACES: usize = 4096;
+const PLACES: usize = 8192;
 
 /// The places of all images of a step: those of an image stand in lines, with zeros around the outputs.
 pub(super) struct Places {
@@ -28,6 +28,15 @@ impl Places {
 
     pub(super) fn count(&self) -> usize {
         self.images * self.per_image()
+    }
+
+    /// Places behind the last one that have no output from any tap.
+    pub(super) fn spare(&self) -> usize {
+        self.vertical.reach * self.width() + self.horizontal.reach + 1
+    }
+
+    pub(super) fn images(&self) -> usize {
+        self.images
     }
 
     pub(super) fn per_image(&self) -> usize {
@@ -80,7 +89,8 @@ pub(super) struct Site {
     pub(super) shift: usize,
 }
 
-/// For each class, channel of a word, step and plane: the places of some lines where it spikes.
+/// For each class, channel of a word, step and plane: the places of some lines where it spikes, ascending, made
+/// a multiple of eight by the place behind the last one.
 pub(super) struct Lists {
     time_steps: usize,
     planes: usize,
@@ -144,18 +154,18 @@ impl Kernel for Gather<'_> {
         let (time_steps, planes) = (pre.shape()[0], pre.planes());
         let keys = vertical.stride * horizontal.stride * PER_WORD * time_steps * planes;
         let mut starts = vec![0_u32; keys + 1];
-        let mut spikes = Vec::new();
+        let mut spikes = Vec::with_capacity(self.spikes());
         self.for_each_spike(|key, place| {
             starts[key + 1] += 1;
             spikes.push((key as u32, place));
         });
         let mut end = 0;
         for start in &mut starts {
-            end += *start;
+            end += start.next_multiple_of(EIGHT as u32);
             *start = end;
         }
         let mut next = starts.clone();
-        let mut places = vec![0; spikes.len()];
+        let mut places = vec![self.places.count() as u32; end as usize];
         for (key, place) in spikes {
             let next = &mut next[key as usize];
             places[*next as usize] = place;
@@ -166,6 +176,25 @@ impl Kernel for Gather<'_> {
 }
 
 impl Gather<'_> {
+    /// How many spikes there are.
+    #[inline(always)]
+    fn spikes(&self) -> usize {
+        let Places { shape, vertical, .. } = self.places;
+        let mut count = 0;
+        for line in self.lines.clone() {
+            let (image, a) = (line / vertical.size, line % vertical.size);
+            for y in a * vertical.stride..shape.height.min((a + 1) * vertical.stride) {
+                let first = (image * shape.height + y) * shape.width;
+                for row in 0..self.pre.rows_per_pixel() {
+                    let words = (first..first + shape.width)
+                        .map(|pixel| self.pre.word(row, pixel, self.word));
+                    count += words.map(|word| word.count_ones() as usize).sum::<usize>();
+                }
+            }
+        }
+        count
+    }
+
     /// Calls `body(key, place)` for each spike, places ascending.
     #[inline(always)]
     fn for_each_spike(&self, mut body: impl FnMut(usize, u32)) {

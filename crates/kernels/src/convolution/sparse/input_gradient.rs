@@ -1,15 +1,16 @@
 //! The gradient of a convolution to its input, where it is needed.
 //!
 //! The gradient of a spike is always multiplied by the surrogate derivative, so it is needed only
-//! where that is not 0; a neuron outside is usually so at all steps, so the union over a group of
-//! four steps is taken.
-//! Four channels and four steps at a time give sixteen sums in registers, for which each vector that
-//! is loaded serves four products.
+//! where that is not 0.
+//! The channels of a pixel are sorted by the pattern of the steps in which they are needed, and four
+//! neighbors in this order are computed at a time, in all steps in which one of them is needed: up to
+//! sixteen sums in registers, for which each vector that is loaded serves up to four products.
 
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::shared::Shared;
 use crate::simd::vector::{Panels, multiply_add, with_vectors};
+use crate::spikes::lists::PATTERNS;
 use crate::spikes::{PER_WORD, STEPS, Spikes, for_each_pattern};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -23,10 +24,11 @@ const PIXELS: usize = 64;
 const WEIGHT_BYTES: usize = 1 << 20;
 
 impl Conv2d {
-    /// `grad_input[images, height, width, in]` where `mask` has a bit in the same group of steps,
-    /// 0 elsewhere; `self.images` counts time steps times batch.
+    /// `grad_input[images, height, width, in]` where `mask` has a bit; `self.images` counts time steps
+    /// times batch.
     ///
-    /// Equal to [`Self::input_gradient`] up to rounding wherever the mask has a bit.
+    /// Equal to [`Self::input_gradient`] up to rounding wherever the mask has a bit. Elsewhere it may be
+    /// 0 instead, and is if the neuron has no bit in the same group of steps.
     ///
     /// # Panics
     /// If the mask or a slice do not have the number of elements of their shape, or a stride is 0.
@@ -179,30 +181,25 @@ impl WithSimd for Strip<'_> {
         let mut runs = Vec::with_capacity(convolution.taps());
         for group in 0..mask.groups() {
             let steps = mask.steps(group);
-            for (step, t) in steps.clone().enumerate() {
+            let regions = self.region.chunks_exact_mut((pixels * self.row).max(1));
+            for (region, t) in regions.zip(steps.clone()) {
                 let first = (t * batch + image) * output_height * output_width + first_pixel;
                 let grads = &self.grad_output[first * convolution.out_channels..];
-                let grads = grads.chunks_exact(convolution.out_channels).take(pixels);
-                for (pixel, grad) in grads.enumerate() {
-                    interleave::<S>(grad, self.region, pixel * vectors, steps.len(), step);
+                let grads = grads.chunks_exact(convolution.out_channels);
+                for (row, grad) in region.chunks_exact_mut(self.row).zip(grads) {
+                    row[..grad.len()].copy_from_slice(grad);
+                    row[grad.len()..].fill(0.0);
                 }
             }
-            let region = S::as_simd_f32s(self.region).0;
+            let mut regions = [&[][..]; STEPS];
+            let all = S::as_simd_f32s(self.region).0.chunks_exact((pixels * vectors).max(1));
+            for (region, of_step) in regions.iter_mut().zip(all) {
+                *region = of_step;
+            }
             for y in self.lines.clone() {
                 for x in 0..convolution.width {
                     let pixel = (image * convolution.height + y) * convolution.width + x;
-                    active.clear();
-                    // A mask has one plane; with several, a bit in any of them counts.
-                    for plane in 0..mask.planes() {
-                        let words = mask.patterns(pixel, group, plane)[self.words.clone()].iter();
-                        for_each_pattern(words.copied(), |channel, _| {
-                            active.push(channels.start + channel);
-                        });
-                    }
-                    if mask.planes() > 1 {
-                        active.sort_unstable();
-                        active.dedup();
-                    }
+                    sort(mask, pixel, group, &self.words, &mut active);
                     // Where the gradients of each step go.
                     let mut targets: [&mut [f32]; STEPS] = [&mut [], &mut [], &mut [], &mut []];
                     for (target, t) in targets.iter_mut().zip(steps.clone()) {
@@ -225,19 +222,28 @@ impl WithSimd for Strip<'_> {
                     for chunk in active.chunks(CHANNELS) {
                         // A short chunk repeats its first channel.
                         let mut rows = [&weight[..0]; CHANNELS];
+                        let mut pattern = 0;
                         for (index, row) in rows.iter_mut().enumerate() {
-                            let channel = chunk.get(index).unwrap_or(&chunk[0]);
-                            *row = &weight[channel * per_channel..][..per_channel];
+                            let (channel, steps) = chunk.get(index).unwrap_or(&chunk[0]);
+                            *row = &weight[(channels.start + channel) * per_channel..];
+                            pattern |= steps;
                         }
-                        let sums = match steps.len() {
-                            1 => dot::<S, 1>(simd, rows, region, &runs),
-                            2 => dot::<S, 2>(simd, rows, region, &runs),
-                            3 => dot::<S, 3>(simd, rows, region, &runs),
-                            _ => dot::<S, 4>(simd, rows, region, &runs),
+                        let mut wanted = [0; STEPS];
+                        let mut count = 0;
+                        for step in (0..STEPS).filter(|step| pattern >> step & 1 == 1) {
+                            wanted[count] = step;
+                            count += 1;
+                        }
+                        let of = wanted.map(|step| regions[step]);
+                        let sums = match count {
+                            1 => dot::<S, 1>(simd, rows, of, &runs),
+                            2 => dot::<S, 2>(simd, rows, of, &runs),
+                            3 => dot::<S, 3>(simd, rows, of, &runs),
+                            _ => dot::<S, 4>(simd, rows, of, &runs),
                         };
-                        for (target, sums) in targets.iter_mut().zip(&sums).take(steps.len()) {
-                            for (channel, sum) in chunk.iter().zip(sums) {
-                                target[channel - channels.start] = *sum;
+                        for (step, sums) in wanted.iter().zip(&sums).take(count) {
+                            for ((channel, _), sum) in chunk.iter().zip(sums) {
+                                targets[*step][*channel] = *sum;
                             }
                         }
                     }
@@ -247,44 +253,59 @@ impl WithSimd for Strip<'_> {
     }
 }
 
-/// Copies the gradients of one pixel and step to `region: [pixels, vectors, steps]` of vectors, from
-/// vector `first` of the pixels on.
+/// The patterns that are not empty, each different from the one before in one step.
+const ORDER: [usize; PATTERNS - 1] = [1, 3, 2, 6, 7, 5, 4, 12, 13, 15, 14, 10, 11, 9, 8];
+
+/// Writes the channels of some words that have a bit, counted from the first word on, with their patterns,
+/// in the order of these.
 #[inline(always)]
-fn interleave<S: Simd>(from: &[f32], region: &mut [f32], first: usize, steps: usize, step: usize) {
-    let (from, rest) = S::as_simd_f32s(from);
-    let size = S::F32_LANES;
-    let mut at = (first * steps + step) * size;
-    for vector in from {
-        S::as_mut_simd_f32s(&mut region[at..at + size]).0[0] = *vector;
-        at += steps * size;
+fn sort(
+    mask: &Spikes,
+    pixel: usize,
+    group: usize,
+    words: &Range<usize>,
+    active: &mut Vec<(usize, usize)>,
+) {
+    // A mask has one plane; with several, a bit in any of them counts.
+    let word = |index: usize| {
+        (0..mask.planes()).fold(0, |bits, plane| bits | mask.patterns(pixel, group, plane)[index])
+    };
+    let mut next = [0; PATTERNS];
+    for_each_pattern(words.clone().map(word), |_, pattern| next[pattern] += 1);
+    let mut end = 0;
+    for pattern in ORDER {
+        end += std::mem::replace(&mut next[pattern], end);
     }
-    if !rest.is_empty() {
-        let target = &mut region[at..at + size];
-        target[..rest.len()].copy_from_slice(rest);
-        target[rest.len()..].fill(0.0);
-    }
+    active.clear();
+    active.resize(end, (0, 0));
+    for_each_pattern(words.clone().map(word), |channel, pattern| {
+        active[next[pattern]] = (channel, pattern);
+        next[pattern] += 1;
+    });
 }
 
-/// The gradients of some channels in `T` steps, `[step][channel]`: products of weight rows with
-/// `region: [vectors, T]`, over the given runs of vectors.
+/// The gradients of some channels in `K` steps, `[step][channel]`: products of weight rows with the
+/// `regions` of the steps, over the given runs of vectors.
 #[inline(always)]
-fn dot<S: Simd, const T: usize>(
+fn dot<S: Simd, const K: usize>(
     simd: S,
     rows: [&[S::f32s]; CHANNELS],
-    region: &[S::f32s],
+    regions: [&[S::f32s]; STEPS],
     runs: &[Run],
 ) -> [[f32; CHANNELS]; STEPS] {
-    let region = region.as_chunks::<T>().0;
-    let mut sums = [[simd.splat_f32s(0.0); CHANNELS]; T];
+    let mut sums = [[simd.splat_f32s(0.0); CHANNELS]; K];
     for &Run { tap, pixel, length } in runs {
-        let grads = &region[pixel..pixel + length];
         let [a, b, c, d] = rows;
         let run = tap..tap + length;
         let rows = [&a[run.clone()], &b[run.clone()], &c[run.clone()], &d[run]];
-        for (vector, grads) in grads.iter().enumerate() {
-            for (sums, grad) in sums.iter_mut().zip(grads) {
+        let mut grads = [&regions[0][..0]; K];
+        for (grads, region) in grads.iter_mut().zip(&regions) {
+            *grads = &region[pixel..pixel + length];
+        }
+        for vector in 0..length {
+            for (sums, grads) in sums.iter_mut().zip(&grads) {
                 for (sum, row) in sums.iter_mut().zip(&rows) {
-                    *sum = multiply_add(simd, row[vector], *grad, *sum);
+                    *sum = multiply_add(simd, row[vector], grads[vector], *sum);
                 }
             }
         }

@@ -6,23 +6,23 @@
 //! an active pixel adds one row, whatever the number of steps in which it fires.
 //! The same list of pixels serves all taps, which differ by a shift in the table only; zeros around
 //! the image make up for pixels without a partner.
-//!
-//! Where each step counts by a share of its own, each has its own table and lists, and a sum of rows
-//! is multiplied by its shares before it is added.
 mod lists;
 mod plan;
+mod shared;
 
-use crate::convolution::{Conv2d, Shares};
+use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::simd::dispatch;
 use crate::simd::vector::{Panels, add_row, lanes, rows, rows_mut, with_count, with_vectors};
-use crate::spikes::Spikes;
-use lists::{Gather, Lists};
+use crate::spikes::{STEPS, Spikes};
+use lists::{Lists, Patterns};
 use plan::Plan;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
+/// Input pixels per strip, about: enough that a list is longer than the work around it.
+const PIXELS: usize = 128;
 /// Floats per row of the table, so that the table of a strip stays in cache.
 const COLUMNS: usize = 64;
 /// Tasks into which the gradient is cut, about.
@@ -44,33 +44,6 @@ impl Conv2d {
         grad_output: &[f32],
         grad_weight: &mut [f32],
     ) {
-        self.add_rows(input, grad_output, None, grad_weight);
-    }
-
-    /// The same, in which each step counts by its own share: `Σ_t (dL/dW)[t] ⊙ share[t]`.
-    ///
-    /// # Panics
-    /// As [`Self::sparse_weight_gradient`]; if there is not a share for each weight and step.
-    pub fn shared_weight_gradient(
-        &self,
-        input: &Spikes,
-        grad_output: &[f32],
-        shares: Shares<'_>,
-        grad_weight: &mut [f32],
-    ) {
-        let time_steps = input.shape()[0];
-        assert_eq!(shares.scales.len(), time_steps, "steps that have shares");
-        assert_eq!(shares.values.len(), time_steps * self.weight_len(), "shares");
-        self.add_rows(input, grad_output, Some(shares), grad_weight);
-    }
-
-    fn add_rows(
-        &self,
-        input: &Spikes,
-        grad_output: &[f32],
-        shares: Option<Shares<'_>>,
-        grad_weight: &mut [f32],
-    ) {
         self.check_spikes(input);
         self.check(input.len(), grad_weight.len(), grad_output.len());
         if grad_weight.is_empty() {
@@ -80,27 +53,30 @@ impl Conv2d {
             grad_weight.fill(0.0);
             return;
         }
-        let plan = Plan::new(self, input, shares.is_some());
-        let lists: Vec<Lists> = (0..plan.units)
+        let plan = Plan::new(self, input, PIXELS);
+        let units = plan.strips * input.groups();
+        let lists: Vec<Lists> = (0..units)
             .into_par_iter()
-            .map(|unit| dispatch(Gather { plan: &plan, unit }))
+            .map(|unit| {
+                let (strip, group) = (unit / input.groups(), unit % input.groups());
+                dispatch(Patterns { plan: &plan, strip, group })
+            })
             .collect();
         let panels = Panels::new(self.out_channels, (COLUMNS / lanes()).max(1));
         let size = self.patch_len() * panels.width;
         let most = (SUMS / (panels.count * size)).max(1);
-        let parts = TASKS.div_ceil(panels.count).min(plan.units).min(most);
+        let parts = TASKS.div_ceil(panels.count).min(units).min(most);
         with_floats(panels.count * parts * size, |partial| {
             partial.par_chunks_mut(size).enumerate().for_each(|(task, sums)| {
                 let (panel, part) = (task / parts, task % parts);
-                let units = part * plan.units / parts..(part + 1) * plan.units / parts;
-                let rows = plan.table_pixels() * plan.most_patterns();
+                let units = part * units / parts..(part + 1) * units / parts;
+                let rows = plan.table_pixels() * ((1 << STEPS) - 1);
                 with_floats(rows * panels.width, |table| {
                     let (plan, lists) = (&plan, &lists[..]);
                     with_vectors(Part {
                         plan,
                         lists,
                         grad_output,
-                        shares,
                         panels,
                         panel,
                         units,
@@ -109,27 +85,35 @@ impl Conv2d {
                     });
                 });
             });
-            let partial = &*partial;
-            // Adds the parts in their order.
-            grad_weight.par_chunks_mut(self.out_channels).with_min_len(16).enumerate().for_each(
-                |(row, grad_weight)| {
-                    for panel in 0..panels.count {
-                        let (first, columns) = panels.columns_of(panel);
-                        let target = &mut grad_weight[first..first + columns];
-                        for part in 0..parts {
-                            let from = (panel * parts + part) * size + row * panels.width;
-                            let from = &partial[from..from + columns];
-                            if part == 0 {
-                                target.copy_from_slice(from);
-                            } else {
-                                target.iter_mut().zip(from).for_each(|(sum, part)| *sum += part);
-                            }
-                        }
-                    }
-                },
-            );
+            let place = |panel, part| (panel * parts + part) * size;
+            add_parts(partial, panels, parts, place, grad_weight);
         });
     }
+}
+
+/// Adds the parts of the gradient in their order; `place` says where those of a panel and part start.
+fn add_parts(
+    partial: &[f32],
+    panels: Panels,
+    parts: usize,
+    place: impl Fn(usize, usize) -> usize + Sync,
+    grad_weight: &mut [f32],
+) {
+    let rows = grad_weight.par_chunks_mut(panels.columns).with_min_len(16).enumerate();
+    rows.for_each(|(row, grad_weight)| {
+        for panel in 0..panels.count {
+            let (first, columns) = panels.columns_of(panel);
+            let target = &mut grad_weight[first..first + columns];
+            for part in 0..parts {
+                let from = &partial[place(panel, part) + row * panels.width..][..columns];
+                if part == 0 {
+                    target.copy_from_slice(from);
+                } else {
+                    target.iter_mut().zip(from).for_each(|(sum, part)| *sum += part);
+                }
+            }
+        }
+    });
 }
 
 /// The share of some units in the gradient of the columns of a panel.
@@ -137,7 +121,6 @@ struct Part<'a> {
     plan: &'a Plan<'a>,
     lists: &'a [Lists],
     grad_output: &'a [f32],
-    shares: Option<Shares<'a>>,
     panels: Panels,
     panel: usize,
     units: Range<usize>,
@@ -168,42 +151,25 @@ fn part<S: Simd, const N: usize>(simd: S, part: Part<'_>) {
         if lists.rows.is_empty() {
             continue;
         }
-        fill_table::<S, N>(simd, plan, unit, part.grad_output, columns, table);
+        let patterns = fill_table::<S, N>(simd, plan, unit, part.grad_output, columns, table);
         let table = rows::<S, N>(table);
-        let patterns = plan.patterns(unit);
         for class in 0..plan.classes() {
             let down = &plan.vertical.taps[class / plan.horizontal.stride];
             let right = &plan.horizontal.taps[class % plan.horizontal.stride];
             for plane in 0..planes {
                 let scale = simd.splat_f32s(plan.input.weight_of(plane));
-                let first = (class * planes + plane) * channels;
                 for channel in 0..channels {
-                    let range = lists.starts[first + channel] as usize
-                        ..lists.starts[first + channel + 1] as usize;
-                    let list = &lists.rows[range];
+                    let list = lists.of((class * planes + plane) * channels + channel);
                     if list.is_empty() {
                         continue;
                     }
                     for &(ky, down) in down {
                         for &(kx, right) in right {
                             let shift = (down * plan.table_width() + right) * patterns;
-                            let mut sum = sum_of_rows(simd, &table[shift..], list);
+                            let sum = sum_of_rows(simd, &table[shift..], list);
                             let tap = ky * plan.shape.kernel[1] + kx;
-                            let row = tap * channels + channel;
-                            if let Some(shares) = part.shares {
-                                let t = plan.steps(unit).start;
-                                let shares = shares.of::<S, N>(
-                                    simd,
-                                    row,
-                                    t,
-                                    columns,
-                                    plan.shape.out_channels,
-                                );
-                                for (sum, share) in sum.iter_mut().zip(shares) {
-                                    *sum = simd.mul_f32s(*sum, share);
-                                }
-                            }
-                            for (total, sum) in sums[row].iter_mut().zip(sum) {
+                            let total = &mut sums[tap * channels + channel];
+                            for (total, sum) in total.iter_mut().zip(sum) {
                                 *total = simd.add_f32s(*total, simd.mul_f32s(sum, scale));
                             }
                         }
@@ -214,7 +180,8 @@ fn part<S: Simd, const N: usize>(simd: S, part: Part<'_>) {
     }
 }
 
-/// Sums the output gradient of a unit over all subsets of its steps, `[pixels, patterns, N]`.
+/// Sums the output gradient of a unit over all subsets of its steps, `[pixels, patterns, N]`; returns
+/// the number of patterns.
 #[inline(always)]
 fn fill_table<S: Simd, const N: usize>(
     simd: S,
@@ -223,14 +190,14 @@ fn fill_table<S: Simd, const N: usize>(
     grad_output: &[f32],
     (column, columns): (usize, usize),
     table: &mut [f32],
-) {
-    let shape = plan.shape;
-    let steps = plan.steps(unit);
-    let patterns = plan.patterns(unit);
+) -> usize {
+    let (shape, groups) = (plan.shape, plan.input.groups());
+    let steps = plan.input.steps(unit % groups);
+    let patterns = (1 << steps.len()) - 1;
     let batch = shape.images / plan.input.shape()[0];
     let width = plan.table_width();
     let zero = [simd.splat_f32s(0.0); N];
-    for block in plan.blocks(unit) {
+    for block in plan.blocks(unit / groups) {
         for line in 0..block.lines.len() + plan.vertical.reach {
             let y = plan.vertical.output_of(block.lines.start, line);
             for place in 0..width {
@@ -257,6 +224,7 @@ fn fill_table<S: Simd, const N: usize>(
             }
         }
     }
+    patterns
 }
 
 /// A row of columns, with zeros behind the last one.
@@ -268,24 +236,6 @@ fn padded<S: Simd, const N: usize>(columns: &[f32]) -> [S::f32s; N] {
     let mut padded = [0.0; COLUMNS];
     padded[..columns.len()].copy_from_slice(columns);
     rows::<S, N>(&padded)[0]
-}
-
-impl Shares<'_> {
-    /// Those of a row of the weight in a step.
-    #[inline(always)]
-    fn of<S: Simd, const N: usize>(
-        &self,
-        simd: S,
-        row: usize,
-        t: usize,
-        (column, columns): (usize, usize),
-        outputs: usize,
-    ) -> [S::f32s; N] {
-        let first = (row * self.scales.len() + t) * outputs + column;
-        let [offset, factor] = self.scales[t].map(|scale| simd.splat_f32s(scale));
-        padded::<S, N>(&self.values[first..first + columns])
-            .map(|value| simd.add_f32s(offset, simd.mul_f32s(factor, value)))
-    }
 }
 
 /// The sum of the rows with these indices.

@@ -1,80 +1,132 @@
-//! The active pixels of each input channel, as rows of the table of output gradients.
+//! The active pixels of each input channel, as rows of a table of output gradients.
 
-use super::plan::Plan;
+use super::plan::{Pixel, Plan};
 use crate::simd::Kernel;
-use crate::spikes::for_each_pattern;
+use crate::spikes::{PER_WORD, STEPS, for_each_pattern};
 
-/// For each class of positions modulo the stride, plane and channel: the rows of the table, as seen
-/// from the least tap, of the pixels where it is active.
+/// The rows of the table, as seen from the least tap, of the pixels where a channel is active: a list for
+/// each class of positions modulo the stride, plane and channel, and for each step if they are apart.
 pub(super) struct Lists {
     pub(super) rows: Vec<u32>,
-    pub(super) starts: Vec<u32>,
+    starts: Vec<u32>,
 }
 
-pub(super) struct Gather<'a> {
+impl Lists {
+    #[inline(always)]
+    pub(super) fn of(&self, key: usize) -> &[u32] {
+        &self.rows[self.starts[key] as usize..self.starts[key + 1] as usize]
+    }
+}
+
+/// The lists of a strip and a group of steps, `[classes, planes, channels]`: rows are numbered by place
+/// and pattern.
+pub(super) struct Patterns<'a> {
     pub(super) plan: &'a Plan<'a>,
-    pub(super) unit: usize,
+    pub(super) strip: usize,
+    pub(super) group: usize,
 }
 
-impl Kernel for Gather<'_> {
+impl Kernel for Patterns<'_> {
     type Output = Lists;
 
     #[inline(always)]
     fn call(self) -> Lists {
-        let Self { plan, unit } = self;
-        let Plan { shape, input, .. } = *plan;
+        let Self { plan, strip, group } = self;
+        let input = plan.input;
         let (planes, channels) = (input.planes(), input.channels());
-        let patterns = plan.patterns(unit);
-        let width = plan.table_width();
-        // Each pixel: the first key of its class, its number, and its place in the table.
-        let mut pixels = Vec::new();
-        for block in plan.blocks(unit) {
-            for a in block.lines.clone() {
-                for residue in 0..plan.vertical.stride {
-                    let y = a * plan.vertical.stride + residue;
-                    if y >= shape.height || plan.vertical.taps[residue].is_empty() {
-                        continue;
-                    }
-                    for x in 0..shape.width {
-                        let (place, column) =
-                            (x / plan.horizontal.stride, x % plan.horizontal.stride);
-                        if plan.horizontal.taps[column].is_empty() {
-                            continue;
-                        }
-                        let class = residue * plan.horizontal.stride + column;
-                        let pixel = (block.image * shape.height + y) * shape.width + x;
-                        let place = block.start + (a - block.lines.start) * width + place;
-                        pixels.push((class * planes * channels, pixel, place * patterns));
-                    }
-                }
+        let patterns = (1 << input.steps(group).len()) - 1;
+        let pixels = plan.pixels(strip);
+        let words = |pixel: &Pixel, plane| input.patterns(pixel.number, group, plane).iter();
+        let mut starts = vec![0_u32; plan.classes() * planes * channels + 1];
+        for pixel in &pixels {
+            for plane in 0..planes {
+                let first = (pixel.class * planes + plane) * channels;
+                let counts = &mut starts[first + 1..][..channels];
+                for_each_pattern(words(pixel, plane).copied(), |channel, _| counts[channel] += 1);
             }
         }
-        let keys = plan.classes() * planes * channels;
-        let mut starts = vec![0_u32; keys + 1];
-        for &(first, pixel, _) in &pixels {
+        let (mut rows, mut next) = room(&mut starts);
+        for pixel in &pixels {
             for plane in 0..planes {
-                let counts = &mut starts[first + plane * channels + 1..][..channels];
-                for_each_pattern(plan.words(unit, pixel, plane), |channel, _| {
-                    counts[channel] += 1;
-                });
-            }
-        }
-        let mut end = 0;
-        for start in &mut starts {
-            end += *start;
-            *start = end;
-        }
-        let mut rows = vec![0_u32; end as usize];
-        let mut next = starts.clone();
-        for &(first, pixel, place) in &pixels {
-            for plane in 0..planes {
-                let next = &mut next[first + plane * channels..][..channels];
-                for_each_pattern(plan.words(unit, pixel, plane), |channel, pattern| {
-                    rows[next[channel] as usize] = (place + pattern - 1) as u32;
+                let first = (pixel.class * planes + plane) * channels;
+                let next = &mut next[first..][..channels];
+                for_each_pattern(words(pixel, plane).copied(), |channel, pattern| {
+                    rows[next[channel] as usize] = (pixel.place * patterns + pattern - 1) as u32;
                     next[channel] += 1;
                 });
             }
         }
         Lists { rows, starts }
+    }
+}
+
+/// The lists of a strip, `[steps, classes, planes, channels]`: rows are numbered by place.
+pub(super) struct Steps<'a> {
+    pub(super) plan: &'a Plan<'a>,
+    pub(super) strip: usize,
+}
+
+impl Kernel for Steps<'_> {
+    type Output = Lists;
+
+    #[inline(always)]
+    fn call(self) -> Lists {
+        let Self { plan, strip } = self;
+        let input = plan.input;
+        let (planes, channels) = (input.planes(), input.channels());
+        let of_step = plan.classes() * planes * channels;
+        let pixels = plan.pixels(strip);
+        let mut starts = vec![0_u32; input.shape()[0] * of_step + 1];
+        for pixel in &pixels {
+            for group in 0..input.groups() {
+                for plane in 0..planes {
+                    let first = input.steps(group).start * of_step;
+                    let first = first + (pixel.class * planes + plane) * channels;
+                    let words = input.patterns(pixel.number, group, plane).iter();
+                    for_each_bit(words.copied(), |channel, step| {
+                        starts[first + step * of_step + channel + 1] += 1;
+                    });
+                }
+            }
+        }
+        let (mut rows, mut next) = room(&mut starts);
+        for pixel in &pixels {
+            for group in 0..input.groups() {
+                for plane in 0..planes {
+                    let first = input.steps(group).start * of_step;
+                    let first = first + (pixel.class * planes + plane) * channels;
+                    let words = input.patterns(pixel.number, group, plane).iter();
+                    for_each_bit(words.copied(), |channel, step| {
+                        let next = &mut next[first + step * of_step + channel];
+                        rows[*next as usize] = pixel.place as u32;
+                        *next += 1;
+                    });
+                }
+            }
+        }
+        Lists { rows, starts }
+    }
+}
+
+/// Turns the counts of the keys, each one behind its own place, into where their lists start; returns
+/// room for all rows, and where the next row of each key goes.
+fn room(starts: &mut [u32]) -> (Vec<u32>, Vec<u32>) {
+    let mut end = 0;
+    for start in &mut *starts {
+        end += *start;
+        *start = end;
+    }
+    (vec![0; end as usize], starts.to_vec())
+}
+
+/// Calls `body(channel, step)` for each bit.
+#[inline(always)]
+fn for_each_bit(words: impl Iterator<Item = u64>, mut body: impl FnMut(usize, usize)) {
+    for (index, mut left) in words.enumerate() {
+        while left != 0 {
+            let bit = left.trailing_zeros() as usize;
+            body(index * PER_WORD + bit / STEPS, bit % STEPS);
+            left &= left - 1;
+        }
     }
 }

@@ -2,29 +2,22 @@
 
 use crate::convolution::Conv2d;
 use crate::convolution::axis::Axis;
-use crate::spikes::{LOWEST, STEPS, Spikes};
+use crate::spikes::Spikes;
 use std::ops::Range;
 
-/// Input pixels per strip, about: enough that a list is longer than the work around it.
-const PIXELS: usize = 128;
-/// The same where each step is by itself: its table is small.
-const PIXELS_OF_STEP: usize = 512;
-
-/// How the work is cut: units of some lines of some images, for one group of steps or one step.
+/// How the work is cut: strips of some lines of some images.
 pub(super) struct Plan<'a> {
     pub(super) shape: &'a Conv2d,
     pub(super) input: &'a Spikes,
-    /// Whether a unit has one step.
-    apart: bool,
     pub(super) vertical: Axis,
     pub(super) horizontal: Axis,
     /// Lines of `a` per block.
-    pub(super) lines: usize,
+    lines: usize,
     /// Blocks per image.
-    pub(super) blocks: usize,
-    /// Blocks per unit.
-    pub(super) per_unit: usize,
-    pub(super) units: usize,
+    blocks: usize,
+    /// Blocks per strip.
+    per_strip: usize,
+    pub(super) strips: usize,
 }
 
 /// Some lines of one image.
@@ -36,18 +29,27 @@ pub(super) struct Block {
     pub(super) start: usize,
 }
 
+/// An input pixel of a strip.
+pub(super) struct Pixel {
+    /// The class of its position modulo the stride.
+    pub(super) class: usize,
+    /// Its number among the pixels of a step.
+    pub(super) number: usize,
+    /// Its place in the table, as seen from the least tap.
+    pub(super) place: usize,
+}
+
 impl<'a> Plan<'a> {
-    pub(super) fn new(shape: &'a Conv2d, input: &'a Spikes, apart: bool) -> Self {
-        let pixels = if apart { PIXELS_OF_STEP } else { PIXELS };
+    /// Strips of about so many input pixels.
+    pub(super) fn new(shape: &'a Conv2d, input: &'a Spikes, pixels: usize) -> Self {
         let (vertical, horizontal) = (Axis::new(shape, 0), Axis::new(shape, 1));
         let area = vertical.stride * horizontal.size * horizontal.stride;
         let lines = pixels.div_ceil(area.max(1)).clamp(1, vertical.size.max(1));
         let blocks = vertical.size.div_ceil(lines);
-        let per_unit = (pixels / (lines * area).max(1)).max(1);
+        let per_strip = (pixels / (lines * area).max(1)).max(1);
         let batch = shape.images / input.shape()[0].max(1);
-        let times = if apart { input.shape()[0] } else { input.groups() };
-        let units = (batch * blocks).div_ceil(per_unit) * times;
-        Self { shape, input, apart, vertical, horizontal, lines, blocks, per_unit, units }
+        let strips = (batch * blocks).div_ceil(per_strip);
+        Self { shape, input, vertical, horizontal, lines, blocks, per_strip, strips }
     }
 
     /// Pixels per line of a table.
@@ -56,54 +58,11 @@ impl<'a> Plan<'a> {
         self.horizontal.size + self.horizontal.reach
     }
 
-    /// How often a strip is worked on: once for each group of steps, or for each step.
-    #[inline]
-    fn times(&self) -> usize {
-        if self.apart { self.input.shape()[0] } else { self.input.groups() }
-    }
-
-    /// The steps of a unit.
-    #[inline]
-    pub(super) fn steps(&self, unit: usize) -> Range<usize> {
-        let time = unit % self.times();
-        if self.apart { time..time + 1 } else { self.input.steps(time) }
-    }
-
-    /// The patterns of one plane of a pixel in the steps of a unit.
-    #[inline(always)]
-    pub(super) fn words(
-        &self,
-        unit: usize,
-        pixel: usize,
-        plane: usize,
-    ) -> impl Iterator<Item = u64> {
-        let time = unit % self.times();
-        let (group, step, bits) = if self.apart {
-            let (group, step) = Spikes::group_of(self.input.shape()[0], time);
-            (group, step, LOWEST)
-        } else {
-            (time, 0, u64::MAX)
-        };
-        let words = self.input.patterns(pixel, group, plane);
-        words.iter().map(move |word| word >> step & bits)
-    }
-
-    /// Patterns that are not empty.
-    #[inline]
-    pub(super) fn patterns(&self, unit: usize) -> usize {
-        (1 << self.steps(unit).len()) - 1
-    }
-
-    /// The most patterns of a unit.
-    pub(super) fn most_patterns(&self) -> usize {
-        if self.apart { 1 } else { (1 << STEPS) - 1 }
-    }
-
-    /// The blocks of a unit, and behind the last one an empty one.
-    pub(super) fn blocks(&self, unit: usize) -> Vec<Block> {
+    /// The blocks of a strip.
+    pub(super) fn blocks(&self, strip: usize) -> Vec<Block> {
         let batch = self.shape.images / self.input.shape()[0];
-        let first = unit / self.times() * self.per_unit;
-        let last = (batch * self.blocks).min(first + self.per_unit);
+        let first = strip * self.per_strip;
+        let last = (batch * self.blocks).min(first + self.per_strip);
         let mut start = 0;
         let mut blocks = Vec::with_capacity(last - first);
         for index in first..last {
@@ -116,9 +75,36 @@ impl<'a> Plan<'a> {
         blocks
     }
 
+    /// The input pixels of a strip that meet an output.
+    pub(super) fn pixels(&self, strip: usize) -> Vec<Pixel> {
+        let Self { shape, vertical, horizontal, .. } = self;
+        let mut pixels = Vec::new();
+        for block in self.blocks(strip) {
+            for a in block.lines.clone() {
+                for residue in 0..vertical.stride {
+                    let y = a * vertical.stride + residue;
+                    if y >= shape.height || vertical.taps[residue].is_empty() {
+                        continue;
+                    }
+                    for x in 0..shape.width {
+                        let (place, column) = (x / horizontal.stride, x % horizontal.stride);
+                        if horizontal.taps[column].is_empty() {
+                            continue;
+                        }
+                        let class = residue * horizontal.stride + column;
+                        let number = (block.image * shape.height + y) * shape.width + x;
+                        let line = (a - block.lines.start) * self.table_width();
+                        pixels.push(Pixel { class, number, place: block.start + line + place });
+                    }
+                }
+            }
+        }
+        pixels
+    }
+
     /// Pixels of the largest table.
     pub(super) fn table_pixels(&self) -> usize {
-        self.per_unit * (self.lines + self.vertical.reach) * self.table_width()
+        self.per_strip * (self.lines + self.vertical.reach) * self.table_width()
     }
 
     #[inline]
