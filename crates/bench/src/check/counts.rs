@@ -23,8 +23,9 @@ pub fn check_counts(check: &DeviceCheck) -> Result<Findings> {
         "MB",
         "launches of optimizer and norms",
     ]);
+    let mut words = Vec::new();
     for net in NETS {
-        let row = check.target.run(|| -> Result<_> {
+        let (row, sentence) = check.target.run(|| -> Result<_> {
             let mut trainee =
                 trainee(net, size, &MethodSettings::default(), &check.target.device())?;
             trainee.step()?;
@@ -32,7 +33,7 @@ pub fn check_counts(check: &DeviceCheck) -> Result<Findings> {
             trainee.step()?;
             let after = trainee.counts();
             let (network, outside) = (after[0] - before[0], after[1] - before[1]);
-            Ok(vec![
+            let cells = vec![
                 net.into(),
                 CheckCell::count(trainee.samples() as u64),
                 CheckCell::count(trainee.time_steps() as u64),
@@ -42,17 +43,19 @@ pub fn check_counts(check: &DeviceCheck) -> Result<Findings> {
                 CheckCell::count(network.allocations + outside.allocations),
                 CheckCell::number((network.bytes + outside.bytes) as f64 / 1e6, 1),
                 CheckCell::count(outside.launches),
-            ])
+            ];
+            Ok((cells, format!("{net} {} and {}", network.launches, network.products)))
         })?;
         table.rows.push(row);
+        words.push(sentence);
     }
     let mut notes = vec![
-        "Launches and products are those of the forward and backward pass; a read is a time that the host waits for values of the device, of the network, the optimizer and the norms.".to_owned(),
+        "Counted in the second step; launches and products are those of the forward and backward pass; a read is a time that the host waits for values of the device, of the network, the optimizer and the norms.".to_owned(),
         "Bytes are those of all arrays that kernels and products take, each counted at every use.".to_owned(),
     ];
     if size.narrow {
         notes.push("The networks are narrow here, with a sixteenth of their channels: launches and products are those of the whole ones, bytes are not.".to_owned());
     }
-    let sentence = "counted in the second step, after one that allocates.".to_owned();
+    let sentence = format!("launches and matrix products: {}.", words.join("; "));
     Ok(Findings { sentence, notes, tables: vec![table], ..Findings::default() })
 }

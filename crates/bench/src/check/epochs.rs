@@ -23,12 +23,13 @@ const AT_MOST: Duration = Duration::from_secs(60);
 /// Steps that are not timed.
 const WARM_UP: usize = 3;
 
-/// Trains an epoch of each recipe, or as much of it as the time allows, and extrapolates.
+/// Trains an epoch of each recipe, or as much of it as the time allows, and extrapolates; no table if all data are
+/// missing.
 pub fn check_epochs(check: &DeviceCheck) -> Findings {
     let headers =
         ["recipe", "data", "steps", "of an epoch", "ms per step", "epoch", "whole training"];
     let mut table = CheckTable::new(&headers);
-    let (mut failures, mut notes, mut measured) = (Vec::new(), Vec::new(), 0);
+    let (mut failures, mut missing, mut measured) = (Vec::new(), Vec::new(), 0);
     for (id, row) in RECIPES {
         let name = format!("{id}, {row}");
         let (data, outcome) = match recipe(id, row) {
@@ -48,9 +49,7 @@ pub fn check_epochs(check: &DeviceCheck) -> Findings {
             }
             Ok(Epoch::Absent) => {
                 cells.extend(["data missing", "–", "–", "–", "–"].map(CheckCell::from));
-                notes.push(format!(
-                    "{data} is missing: `candlewick data info {data}` says where it comes from, `candlewick data fetch {data} --data-dir FOLDER` (feature `download`) fetches it, and `--data-dir FOLDER` names the folder here."
-                ));
+                missing.push(data.split(':').next().unwrap_or_default().to_owned());
             }
             Ok(Epoch::Late) => {
                 cells.extend(
@@ -64,12 +63,25 @@ pub fn check_epochs(check: &DeviceCheck) -> Findings {
         }
         table.rows.push(cells);
     }
-    notes.push("The whole training is that of its epochs' steps, without evaluations.".to_owned());
-    let sentence = match measured {
-        0 if failures.is_empty() => "no data of the recipes is there.".to_owned(),
-        0 => String::new(),
-        _ => format!("{measured} of {} recipes ran.", RECIPES.len()),
+    let mut notes = Vec::new();
+    let absent = (!missing.is_empty()).then(|| {
+        format!(
+            "the data of {} are missing: `candlewick data info NAME` says where they come from, `candlewick data fetch NAME --data-dir FOLDER` fetches them (feature `download`), and `--data-dir FOLDER` names the folder here.",
+            missing.join(", ")
+        )
+    });
+    let sentence = match (measured, absent) {
+        (0, Some(absent)) if failures.is_empty() => {
+            return Findings { sentence: absent, ..Findings::default() };
+        }
+        (_, absent) => {
+            notes.extend(absent);
+            format!("{measured} of {} experiments ran.", RECIPES.len())
+        }
     };
+    if measured > 0 && check.target.is_timed() {
+        notes.push("The whole training is that of its epochs' steps, without evaluations.".into());
+    }
     Findings { sentence, failures, notes, tables: vec![table], comparisons: None }
 }
 
@@ -167,6 +179,7 @@ fn measure(check: &DeviceCheck, recipe: Recipe, name: &str) -> Result<Epoch> {
             let key = Key::new(1).named("step").at(number as u64);
             let mut settings = StepSettings::new(first, key);
             settings.context.recompute = train.recompute;
+            settings.context.precision = train.precision;
             settings.clip_norm = train.clip_norm;
             step(network, methods, &mut optimizer, &batch?, &settings)?;
             steps = number + 1;

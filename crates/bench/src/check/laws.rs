@@ -15,6 +15,8 @@ struct Law {
     planned: u64,
     /// Numbers that were compared.
     values: u64,
+    /// Spikes on the CPU; where nothing fires, little is compared.
+    spikes: u64,
     failures: Vec<String>,
 }
 
@@ -26,6 +28,7 @@ impl Law {
             CheckCell::count(self.comparisons),
             CheckCell::count(self.planned),
             CheckCell::count(self.values),
+            CheckCell::count(self.spikes),
             CheckCell::count(self.failures.len() as u64),
         ]
     }
@@ -41,7 +44,7 @@ const QUOTED: usize = 8;
 pub fn check_laws(check: &DeviceCheck) -> Result<Findings> {
     let scans = scans::compare(check)?;
     let trainings = trainings::compare(check)?;
-    let headers = ["law", "bound", "comparisons", "planned", "numbers", "failed"];
+    let headers = ["law", "bound", "comparisons", "planned", "numbers", "spikes", "failed"];
     let mut table = CheckTable::new(&headers);
     table.rows.push(scans.row(
         "every neuron under several surrogates, spikes, states and gradients",

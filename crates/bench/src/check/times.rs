@@ -123,14 +123,15 @@ pub fn check_times(check: &DeviceCheck, times: &[StepTime]) -> Findings {
         }
         table.rows.push(row);
     }
-    let mut notes = vec![format!(
-        "A step is forward over T, loss, backward and SGD; {} are made before those that are timed, and each is waited for.",
-        PLAN.warm_up
-    )];
+    let mut notes = vec!["A step is forward over T, loss, backward and SGD.".to_owned()];
     let sentence = if check.target.is_timed() {
+        notes.push(format!(
+            "{} steps are made before those that are timed, and each is waited for.",
+            PLAN.warm_up
+        ));
         format!("medians of at most {} steps.", PLAN.timed)
     } else {
-        notes.push("The networks are narrow here, with a sixteenth of their channels.".to_owned());
+        notes.push("One step of each ran; the networks are narrow here, with a sixteenth of their channels.".to_owned());
         format!("every step ran; {NOT_MEASURED}.")
     };
     Findings { sentence, failures, notes, tables: vec![table], ..Findings::default() }

@@ -32,6 +32,25 @@ fn is_number(table: &CheckTable, column: usize) -> bool {
     table.rows.iter().any(|row| matches!(row.get(column), Some(CheckCell::Number { .. })))
 }
 
+/// Text whose parts between backticks are code, by `plain` and `code`; as it is if they do not pair up.
+fn spans(text: &str, plain: impl Fn(&str) -> String, code: impl Fn(&str) -> String) -> String {
+    if text.matches('`').count() % 2 == 1 {
+        return plain(text);
+    }
+    let part = |(number, part)| if number % 2 == 0 { plain(part) } else { code(part) };
+    text.split('`').enumerate().map(part).collect()
+}
+
+/// Text for Markdown.
+fn marked(text: &str) -> String {
+    spans(text, escape, |code| format!("`{code}`"))
+}
+
+/// Text for HTML.
+fn tagged(text: &str) -> String {
+    spans(text, prose, |code| format!("<code>{}</code>", prose(code)))
+}
+
 /// The outcome and its sentence: `passed: 12 comparisons.`
 fn outcome(section: &CheckSection) -> String {
     let CheckSection { outcome, sentence, .. } = section;
@@ -46,12 +65,12 @@ pub fn check_markdown(report: &CheckReport) -> String {
     let mut out = format!("# {}\n\n", escape(&report.title));
     out.push_str("| section | outcome | time |\n|---|---|---:|\n");
     for section in &report.sections {
-        let (heading, outcome) = (escape(&section.heading), escape(&outcome(section)));
+        let (heading, outcome) = (marked(&section.heading), marked(&outcome(section)));
         let _ = writeln!(out, "| {heading} | {outcome} | {} |", duration(section.seconds));
     }
     for section in &report.sections {
-        let _ = write!(out, "\n## {}\n\n{}\n", escape(&section.heading), escape(&section.about));
-        let _ = writeln!(out, "\n**{}** {}", section.outcome.words(), escape(&section.sentence));
+        let _ = write!(out, "\n## {}\n\n{}\n", marked(&section.heading), marked(&section.about));
+        let _ = writeln!(out, "\n**{}** {}", section.outcome.words(), marked(&section.sentence));
         for table in &section.tables {
             push_markdown(&mut out, table);
         }
@@ -59,7 +78,7 @@ pub fn check_markdown(report: &CheckReport) -> String {
             out.push('\n');
         }
         for note in &section.notes {
-            let _ = writeln!(out, "* {}", escape(note));
+            let _ = writeln!(out, "* {}", marked(note));
         }
     }
     let _ = write!(out, "\n## Again\n\n```sh\n{}\n```\n", report.command);
@@ -87,7 +106,7 @@ pub fn check_html(report: &CheckReport) -> String {
         for section in &report.sections {
             let heading = prose(&section.heading);
             let _ =
-                writeln!(out, "<li><strong>{heading}</strong>: {}</li>", prose(&outcome(section)));
+                writeln!(out, "<li><strong>{heading}</strong>: {}</li>", tagged(&outcome(section)));
         }
         out.push_str("</ul>\n</header>\n");
         for section in &report.sections {
@@ -113,9 +132,9 @@ fn push_section(out: &mut String, section: &CheckSection) {
         "<section id=\"{}\">\n<h2>{}</h2>\n<p>{}</p>\n<p class=\"verdict {class}\"><strong>{}</strong> <span>{}</span></p>\n",
         prose(&section.id),
         prose(&section.heading),
-        prose(&section.about),
+        tagged(&section.about),
         section.outcome.words(),
-        prose(&section.sentence)
+        tagged(&section.sentence)
     );
     for table in &section.tables {
         push_table(out, table);
@@ -123,7 +142,7 @@ fn push_section(out: &mut String, section: &CheckSection) {
     if !section.notes.is_empty() {
         out.push_str("<ul>\n");
         for note in &section.notes {
-            let _ = writeln!(out, "<li>{}</li>", prose(note));
+            let _ = writeln!(out, "<li>{}</li>", tagged(note));
         }
         out.push_str("</ul>\n");
     }
@@ -177,7 +196,7 @@ mod tests {
             outcome: CheckOutcome::Failed,
             sentence: "out of memory: lower the batch size.".into(),
             comparisons: Some(2),
-            notes: vec!["A note.".into()],
+            notes: vec!["Run `a_b | c`.".into()],
             tables: vec![table],
             seconds: 1.5,
         };
@@ -198,6 +217,9 @@ mod tests {
         let page = check_html(&report);
         assert!(page.contains("&lt;convnet&gt;") && !page.contains("<convnet>"));
         assert!(page.contains("<p class=\"verdict contradicted\"><strong>failed</strong>"));
+        assert!(markdown.contains("\n* Run `a_b | c`.\n"), "{markdown}");
+        assert!(page.contains("<li>Run <code>a_b | c</code>.</li>"));
+        assert_eq!(marked("a ` b_c"), "a \\` b\\_c");
         let text = check_text(&report);
         assert!(text.contains("  Times of a step  failed: out of memory"), "{text}");
         let directory = tempfile::tempdir().unwrap();

@@ -34,6 +34,9 @@ pub(super) fn compare(check: &DeviceCheck) -> Result<Law> {
             let host = scan.run(&Device::Cpu)?;
             let device = check.target.run(|| scan.run(&check.target.device()))?;
             law.comparisons += 1;
+            if scan.model.fires() {
+                law.spikes += host[0].iter().sum::<f32>() as u64;
+            }
             law.values += host.iter().map(|array| array.len() as u64).sum::<u64>();
             let what = format!("{} under {name}, T = {time_steps}, {n} neurons", neuron.name());
             law.failures
