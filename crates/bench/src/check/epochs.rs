@@ -18,7 +18,7 @@ const RECIPES: [(&str, &str); 3] = [
 ];
 
 /// Time for the steps of one recipe.
-const AT_MOST: Duration = Duration::from_secs(60);
+const AT_MOST: Duration = Duration::from_mins(1);
 
 /// Steps that are not timed.
 const WARM_UP: usize = 3;

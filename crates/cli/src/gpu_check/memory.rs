@@ -46,7 +46,8 @@ pub(super) fn check(arguments: &GpuCheckArguments, check: &DeviceCheck) -> Resul
 /// What the checker says, and whether the laws held under it.
 fn verdict(done: &child::Finished) -> Findings {
     let all = done.output.lines().chain(done.errors.lines());
-    let summary = all.filter_map(|line| line.split_once("ERROR SUMMARY: ")).last();
+    let mut summaries = all.filter_map(|line| line.split_once("ERROR SUMMARY: "));
+    let summary = summaries.next_back();
     let summary = summary.map_or("no summary", |(_, summary)| summary.trim());
     let mut found = Findings { sentence: format!("{CHECKER}: {summary}."), ..Findings::default() };
     match done.code {

@@ -43,7 +43,7 @@ pub(super) fn missing(python: &Path) -> Option<String> {
 
 /// When a program that does nothing but import has to be done.
 fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(60)
+    Instant::now() + Duration::from_mins(1)
 }
 
 /// Measures SpikingJelly's steps beside `ours`.

@@ -11,7 +11,7 @@ use super::Anchor;
 use crate::check::Result;
 use crate::check::target::{Repetitions, Target, Timed};
 
-/// Time steps, and published times in milliseconds by PyTorch, CuPy and Triton: SpikingJelly's own, on an RTX 4090
+/// Time steps, and published times in milliseconds by `PyTorch`, `CuPy` and Triton: SpikingJelly's own, on an RTX 4090
 /// in fp16.
 const PUBLISHED: [(usize, [f64; 3]); 3] =
     [(4, [0.99, 0.67, 0.77]), (16, [11.7, 2.63, 1.70]), (32, [41.9, 5.19, 3.37])];
