@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use candlewick_run::CheckTable;
 
-pub use anchors::check_anchors;
+pub use anchors::{check_anchors, measure_sew};
 pub use counts::check_counts;
 pub use epochs::check_epochs;
 pub use error::{CheckError, Result};

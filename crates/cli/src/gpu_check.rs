@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &GpuCheckArguments) -> Result<ExitCode> {
     machine::limit(machine::threads(None))?;
     std::fs::create_dir_all(&arguments.out).map_err(exit::unwritten(&arguments.out))?;
     let start = Instant::now();
-    let mut check = Check { arguments, target, start, times: None };
+    let mut check = Check { arguments, target, start, times: None, sew: None };
     let mut found = Vec::new();
     for section in plan::chosen(&arguments.only) {
         progress(format_args!("{} …\u{1b}[K", plan::heading(section)));
@@ -76,6 +76,8 @@ struct Check<'a> {
     start: Instant,
     /// The times of steps, once they are measured.
     times: Option<Vec<StepTime>>,
+    /// Those of SEW-ResNet-18.
+    sew: Option<Vec<StepTime>>,
 }
 
 impl Check<'_> {
@@ -134,7 +136,7 @@ impl Check<'_> {
             Section::Memory => return memory::check(self.arguments, &check),
             Section::Counts => sections::check_counts(&check).map_err(words)?,
             Section::Times => sections::check_times(&check, self.times(&check)),
-            Section::Anchors => sections::check_anchors(&check),
+            Section::Anchors => sections::check_anchors(&check, self.sew(&check)),
             Section::Spikingjelly => {
                 if !check.target.is_timed() {
                     let reason =
@@ -144,7 +146,7 @@ impl Check<'_> {
                 if let Some(reason) = peer::missing(&self.arguments.python) {
                     return Ok(Ended::LeftOut(reason));
                 }
-                let ours = self.times(&check).to_vec();
+                let ours = [self.sew(&check).to_vec(), self.times(&check).to_vec()].concat();
                 peer::check(self.arguments, &check, &ours)?
             }
             Section::Recipes => {
@@ -161,6 +163,11 @@ impl Check<'_> {
     /// The times of steps, measured once.
     fn times(&mut self, check: &DeviceCheck) -> &[StepTime] {
         self.times.get_or_insert_with(|| sections::measure_steps(check))
+    }
+
+    /// The times of SEW-ResNet-18, measured once.
+    fn sew(&mut self, check: &DeviceCheck) -> &[StepTime] {
+        self.sew.get_or_insert_with(|| sections::measure_sew(check))
     }
 
     /// The title, with the name of the device if it is known.

@@ -7,9 +7,11 @@ mod sew;
 use candlewick_run::{CheckCell, CheckTable};
 
 use super::target::Timed;
-use super::{DeviceCheck, Findings, NOT_MEASURED, Result, in_words};
+use super::{DeviceCheck, Findings, NOT_MEASURED, Result, StepTime, in_words};
 
-/// A measurement of one anchor: its row, and what failed.
+pub use sew::measure_sew;
+
+/// What the anchors found so far.
 struct Anchor<'a> {
     check: &'a DeviceCheck,
     failures: Vec<String>,
@@ -40,10 +42,10 @@ impl Anchor<'_> {
     }
 }
 
-/// Runs the three anchors, each beside its published numbers.
-pub fn check_anchors(check: &DeviceCheck) -> Findings {
+/// The three anchors, each beside its published numbers; `sew` are the times of the first, which others use too.
+pub fn check_anchors(check: &DeviceCheck, sew: &[StepTime]) -> Findings {
     let mut anchor = Anchor { check, failures: Vec::new(), notes: Vec::new(), tables: Vec::new() };
-    sew::measure(&mut anchor);
+    sew::show(&mut anchor, sew);
     lif::measure(&mut anchor);
     linear::measure(&mut anchor);
     let Anchor { failures, notes, tables, .. } = anchor;

@@ -25,7 +25,7 @@ pub(crate) const PLAN: Repetitions =
 /// The training step of a network in one precision.
 #[derive(Clone, Debug)]
 pub struct StepTime {
-    /// `convnet`, `resnet-19` or `vggsnn`.
+    /// `convnet`, `resnet-19`, `vggsnn` or `sew-resnet-18`.
     pub net: &'static str,
     /// Samples per batch.
     pub batch: usize,

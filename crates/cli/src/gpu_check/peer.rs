@@ -15,8 +15,12 @@ use crate::arguments::GpuCheckArguments;
 const SCRIPT: &str = include_str!("../../../../benches/peers/bench.py");
 
 /// Names of the networks here and in the script.
-const NETS: [(&str, &str); 3] =
-    [("convnet", "convnet"), ("resnet-19", "resnet19"), ("vggsnn", "vgg9")];
+const NETS: [(&str, &str); 4] = [
+    ("convnet", "convnet"),
+    ("resnet-19", "resnet19"),
+    ("sew-resnet-18", "sew18"),
+    ("vggsnn", "vgg9"),
+];
 
 /// Precisions and back ends that are measured: the default of PyTorch's convolutions, and bf16.
 const WAYS: [(&str, &str); 4] =
@@ -85,7 +89,7 @@ pub(super) fn check(
         }
     }
     notes.push(format!(
-        "The script that ran SpikingJelly is {}; its layers see all time steps at once, in NCHW.",
+        "The script that ran SpikingJelly is {}; its layers see all time steps at once, in NCHW, and its bf16 is autocast, which holds activations in bf16 too.",
         script.display()
     ));
     let measured = table.rows.iter().any(|row| matches!(row[4], CheckCell::Number { .. }));
@@ -139,6 +143,9 @@ fn measure(
         .args(["--device", &arguments.device, "--backend", backend])
         .args(["--warmup", "11", "--steps", "20", "--max-seconds", "8"])
         .arg(format!("--{}", time.precision));
+    if time.net == "sew-resnet-18" {
+        command.args(["--classes", "1000", "--loss", "mean"]);
+    }
     let done = child::run(&mut command, check.until).map_err(|error| error.to_string())?;
     if done.late {
         return Err("it was not done in time".to_owned());

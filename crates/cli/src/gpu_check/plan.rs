@@ -59,7 +59,8 @@ pub(super) fn about(section: Section) -> &'static str {
 pub(super) fn share(section: Section) -> f64 {
     match section {
         Section::Machine => 0.05,
-        Section::Laws | Section::Memory | Section::Spikingjelly => 0.22,
+        Section::Laws | Section::Memory => 0.2,
+        Section::Spikingjelly => 0.3,
         Section::Counts => 0.1,
         Section::Times | Section::Anchors => 0.15,
         // What the others left.

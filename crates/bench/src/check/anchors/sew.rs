@@ -14,10 +14,10 @@ use candlewick_train::optimizer::Sgd;
 use candlewick_train::{Settings, Stage};
 
 use super::Anchor;
-use crate::check::Result;
-use crate::check::target::{Repetitions, Timed};
+use crate::check::target::Repetitions;
 use crate::check::times::PRECISIONS;
 use crate::check::trainee::Trainee;
+use crate::check::{DeviceCheck, NOT_MEASURED, Result, StepTime, in_words};
 
 /// Published times in milliseconds: SpikingJelly's own, on an RTX 4090 under bf16 autocast.
 const PUBLISHED: [(&str, f64); 3] = [
@@ -47,13 +47,46 @@ const PUBLISHED_SIZE: Size =
 /// For the host, and for a quick look.
 const SMALL: Size = Size { batch: 2, time_steps: 2, side: 32, classes: 10, width: 1.0 / 16.0 };
 
-pub(super) fn measure(anchor: &mut Anchor<'_>) {
-    let target = anchor.check.target.clone();
-    let size = match (target.is_timed(), anchor.check.quick) {
+/// Times the training step in each precision.
+pub fn measure_sew(check: &DeviceCheck) -> Vec<StepTime> {
+    let (target, size) = (&check.target, size(check));
+    let measure = |(precision, name)| {
+        let of = |outcome, ran| StepTime {
+            net: "sew-resnet-18",
+            batch: size.batch,
+            time_steps: size.time_steps,
+            precision: name,
+            outcome,
+            ran,
+        };
+        if check.is_over() {
+            return of(Err("not measured: the time of the section was up".into()), false);
+        }
+        let made = target.run(|| trainee(size, &target.device()));
+        let timed = made.and_then(|mut trainee| {
+            trainee.precision = precision;
+            target.time(PLAN, || trainee.step().map(drop))
+        });
+        match timed {
+            Ok(Some(timed)) => of(Ok((timed.seconds, timed.repetitions)), true),
+            Ok(None) => of(Err(NOT_MEASURED.into()), true),
+            Err(error) => of(Err(in_words(&error, "the batch size")), false),
+        }
+    };
+    PRECISIONS.into_iter().rev().map(measure).collect()
+}
+
+fn size(check: &DeviceCheck) -> Size {
+    match (check.target.is_timed(), check.quick) {
         (true, false) => PUBLISHED_SIZE,
         (true, true) => Size { batch: 8, ..PUBLISHED_SIZE },
         (false, _) => SMALL,
-    };
+    }
+}
+
+/// The times beside the published ones.
+pub(super) fn show(anchor: &mut Anchor<'_>, times: &[StepTime]) {
+    let size = size(anchor.check);
     let headers =
         ["SEW-ResNet-18, training step", "on", "precision", "batch", "ms", "images/s", "source"];
     let mut table = CheckTable::new(&headers);
@@ -68,27 +101,27 @@ pub(super) fn measure(anchor: &mut Anchor<'_>) {
             SOURCE.into(),
         ]);
     }
-    for (precision, name) in PRECISIONS.into_iter().rev() {
-        let before = anchor.failures.len();
-        let outcome = if anchor.check.is_over() {
-            Ok(None)
-        } else {
-            let made = target.run(|| trainee(size, &target.device()));
-            made.and_then(|mut trainee| -> Result<Option<Timed>> {
-                trainee.precision = precision;
-                target.time(PLAN, || trainee.step().map(drop))
-            })
+    for time in times {
+        let (name, batch) = (time.precision, time.batch);
+        let (cell, images) = match &time.outcome {
+            Ok((seconds, _)) => {
+                (CheckCell::number(1e3 * seconds, 1), CheckCell::number(batch as f64 / seconds, 0))
+            }
+            Err(reason) => {
+                if !time.ran {
+                    let what = format!("SEW-ResNet-18, batch {batch}, {name}");
+                    anchor.failures.push(format!("{what}: {reason}."));
+                }
+                (reason.clone().into(), "–".into())
+            }
         };
-        let what = format!("SEW-ResNet-18, batch {}, {name}", size.batch);
-        let seconds = anchor.time(&what, "the batch size", outcome);
-        let images = seconds.map(|seconds| CheckCell::number(size.batch as f64 / seconds, 0));
         table.rows.push(vec![
             "candlewick".into(),
             "this device".into(),
             name.into(),
-            CheckCell::count(size.batch as u64),
-            anchor.cell(seconds, before),
-            images.unwrap_or_else(|| "–".into()),
+            CheckCell::count(batch as u64),
+            cell,
+            images,
             "here".into(),
         ]);
     }
