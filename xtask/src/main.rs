@@ -1,4 +1,4 @@
-//! Development tasks of the workspace: `cargo xtask reproduce | results | tidy | ci | golden | hostile | new`.
+//! Development tasks of the workspace: `cargo xtask reproduce | gpu-check | results | tidy | ci | golden | hostile | new`.
 //!
 //! It starts cargo and the `candlewick` binary and never links candle, so that it builds in seconds.
 
@@ -7,6 +7,7 @@
 mod ci;
 mod excerpts;
 mod golden;
+mod gpu_check;
 mod hostile;
 mod lists;
 mod new;
@@ -28,6 +29,10 @@ Development tasks of candlewick.
 cargo xtask reproduce [--features LIST] ARGS...
     Builds the release binary and runs `candlewick reproduce ARGS...`; its exit code is passed on.
     `cargo xtask reproduce --help` lists the arguments.
+
+cargo xtask gpu-check [--features LIST] ARGS...
+    Builds the release binary with the feature cuda, or with LIST, and runs `candlewick gpu-check ARGS...`:
+    laws on a GPU against the CPU, times, and a report.
 
 cargo xtask results [FILE]...
     Takes each FILE, a `results.json` that `reproduce` left, into docs/results, writes
@@ -52,7 +57,8 @@ cargo xtask new KIND NAME [--like COMPONENT]
     Writes the file of a component as a copy of another, and registers it. Kinds: surrogate, neuron,
     loss, method, layer, network, data-set, encoder, augmentation, optimizer, schedule, table.
 
-Exit codes: 0 fine, 1 a task failed, 2 wrong usage; `reproduce` passes on those of `candlewick`.
+Exit codes: 0 fine, 1 a task failed, 2 wrong usage; `reproduce` and `gpu-check` pass on those of
+`candlewick`.
 ";
 
 /// Exit code for arguments that make no sense.
@@ -75,6 +81,7 @@ fn run(task: &str, arguments: &[String]) -> Result<ExitCode> {
     let wants_help = arguments.iter().any(|argument| argument == "--help");
     match task {
         "reproduce" => reproduce::run(&Workspace::find()?, arguments),
+        "gpu-check" => gpu_check::run(&Workspace::find()?, arguments),
         "results" | "tidy" | "ci" | "golden" | "hostile" | "new" if wants_help => Ok(usage()),
         "results" => results::run(&Workspace::find()?, arguments),
         "tidy" if arguments.is_empty() => tidy::run(&Workspace::find()?),

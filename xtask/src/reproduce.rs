@@ -28,7 +28,7 @@ pub(crate) fn build(workspace: &Workspace, features: Option<&str>) -> Result<Pat
 }
 
 /// Cargo's features, if the arguments begin with them, and the rest.
-fn split_features(arguments: &[String]) -> Result<(Option<&str>, &[String])> {
+pub(crate) fn split_features(arguments: &[String]) -> Result<(Option<&str>, &[String])> {
     match arguments {
         [flag, rest @ ..] if flag == "--features" => {
             let (features, rest) = rest.split_first().context("--features needs a list")?;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod gpu_check;
 mod launch;
 mod predict;
 mod recipe;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::machine;
 
 pub(crate) use bench::{BenchCommand, ExchangeArguments, Phase, StepArguments};
+pub(crate) use gpu_check::{GpuCheckArguments, Section};
 pub(crate) use launch::{Launch, LaunchArguments};
 pub(crate) use predict::{PredictArguments, PredictFormat};
 pub(crate) use recipe::{Kind, ListArguments, RecipeCommand};
@@ -75,6 +77,8 @@ pub(crate) enum Command {
     /// Measures how fast this machine is
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Checks a GPU against the CPU, measures it, and writes a report
+    GpuCheck(GpuCheckArguments),
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ mod events;
 mod exchange;
 mod exit;
 mod figures;
+mod gpu_check;
 mod list;
 mod machine;
 mod predict;
@@ -70,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Events(command) => events::run(&command),
         Command::Bench(BenchCommand::Step(arguments)) => bench::step(&arguments),
         Command::Bench(BenchCommand::Exchange(arguments)) => bench::exchange(&arguments),
+        Command::GpuCheck(arguments) => gpu_check::run(&arguments),
     };
     ranks::finish(match (outcome, output::failure()) {
         (Ok(code), Some(lost)) if code == ExitCode::SUCCESS => {

@@ -89,7 +89,7 @@ pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
 }
 
 /// The cargo features of this binary.
-fn features() -> Vec<String> {
+pub(crate) fn features() -> Vec<String> {
     [
         ("cuda", cfg!(feature = "cuda")),
         ("cudnn", cfg!(feature = "cudnn")),

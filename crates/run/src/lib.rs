@@ -3,6 +3,7 @@
 //! This crate knows neither tensors nor candle, and it prints nothing: reports are strings.
 
 pub mod atomic;
+pub mod check;
 pub mod claim;
 pub mod comparison;
 pub mod directory;
@@ -30,6 +31,7 @@ pub mod timing;
 mod unmeasured;
 
 pub use atomic::{replace_file, replace_file_with};
+pub use check::{CheckCell, CheckOutcome, CheckReport, CheckSection, CheckTable};
 pub use claim::{
     ClaimReport, Expectation, Finding, Pair, PublishedClaim, Quantity, Unit, Verdict, findings,
 };

@@ -5,6 +5,7 @@
 
 mod cells;
 mod charts;
+mod check;
 mod claims;
 mod classes;
 mod compare;
@@ -27,6 +28,7 @@ use crate::atomic::replace_file;
 use crate::error::Result;
 use crate::table::TableReport;
 
+pub use check::{check_html, check_markdown, check_text, write_check};
 pub use compare::{comparison_html, comparison_text};
 pub use excerpt::{ExcerptError, excerpt};
 pub use figures::files as figures;

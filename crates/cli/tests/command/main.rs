@@ -6,6 +6,7 @@ mod arguments;
 mod codes;
 mod compare;
 mod first;
+mod gpu_check;
 mod predict;
 #[cfg(target_os = "linux")]
 mod printing;
