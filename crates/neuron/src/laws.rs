@@ -224,7 +224,7 @@ fn the_kernels_for_devices_give_the_bits_of_the_fused_operation() -> Result<()> 
         Ok(visited)
     };
     let visited = variants().par_iter().enumerate().map(compare).sum::<Result<usize>>()?;
-    let quarter = |variant| (AnySurrogate::NAMES.len() - variant % 4).div_ceil(4);
+    let quarter = |variant: usize| (AnySurrogate::NAMES.len() - variant % 4).div_ceil(4);
     assert_eq!(visited, (0..variants().len()).map(quarter).sum::<usize>());
     Ok(())
 }
