@@ -50,7 +50,8 @@ pub fn check_counts(check: &DeviceCheck) -> Result<Findings> {
         words.push(sentence);
     }
     let mut notes = vec![
-        "Counted in the second step; launches and products are those of the forward and backward pass; a read is a time that the host waits for values of the device, of the network, the optimizer and the norms.".to_owned(),
+        "Counted in the second step, after one that makes the arrays; launches are those of forward, backward and the counts of spikes, four launches for each layer of neurons.".to_owned(),
+        "A read is a time that the host waits for values of the device, of the network, the optimizer and the norms.".to_owned(),
         "Bytes are those of all arrays that kernels and products take, each counted at every use.".to_owned(),
     ];
     if size.narrow {

@@ -8,7 +8,7 @@ use candlewick_experiment::{Error, Experiment, Machine, Recipe, Scale, Table};
 use candlewick_run::{CheckCell, CheckTable};
 use candlewick_train::{Optimizer, StepSettings, step};
 
-use super::{DeviceCheck, Findings, NOT_MEASURED, Result, in_words};
+use super::{DeviceCheck, Findings, Result, in_words};
 
 /// Tables of papers, and a row of each.
 const RECIPES: [(&str, &str); 3] = [
@@ -42,10 +42,9 @@ pub fn check_epochs(check: &DeviceCheck) -> Findings {
                 measured += 1;
                 cells.extend(part.cells());
             }
-            Ok(Epoch::Ran { steps, all }) => {
-                measured += 1;
-                cells.extend([CheckCell::count(steps as u64), CheckCell::count(all as u64)]);
-                cells.extend([NOT_MEASURED, "–", "–"].map(CheckCell::from));
+            Ok(Epoch::Untrained) => {
+                let why = "data found; not trained: the kernels ran on the host";
+                cells.extend([why, "–", "–", "–", "–"].map(CheckCell::from));
             }
             Ok(Epoch::Absent) => {
                 cells.extend(["data missing", "–", "–", "–", "–"].map(CheckCell::from));
@@ -76,10 +75,10 @@ pub fn check_epochs(check: &DeviceCheck) -> Findings {
         }
         (_, absent) => {
             notes.extend(absent);
-            format!("{measured} of {} experiments ran.", RECIPES.len())
+            format!("{measured} of {} experiments were measured.", RECIPES.len())
         }
     };
-    if measured > 0 && check.target.is_timed() {
+    if measured > 0 {
         notes.push("The whole training is that of its epochs' steps, without evaluations.".into());
     }
     Findings { sentence, failures, notes, tables: vec![table], comparisons: None }
@@ -100,11 +99,8 @@ fn recipe(id: &str, row: &str) -> Result<Recipe> {
 /// What became of a recipe.
 enum Epoch {
     Measured(Part),
-    /// Steps that ran without being timed, of so many.
-    Ran {
-        steps: usize,
-        all: usize,
-    },
+    /// Its data are there; its network is too large for the host.
+    Untrained,
     /// Its data are not there.
     Absent,
     /// There was no time left.
@@ -160,16 +156,15 @@ fn measure(check: &DeviceCheck, recipe: Recipe, name: &str) -> Result<Epoch> {
             }
             Err(error) => return Err(error.into()),
         };
+        if !check.target.is_timed() {
+            return Ok(Epoch::Untrained);
+        }
         let train = experiment.recipe().train.clone();
         let loader = &experiment.loaders().train[0];
         let (batches, all) = (loader.epoch(0, 0)?, loader.batches());
         let (network, methods) = experiment.parts();
         let mut optimizer = Optimizer::new(&train.optimizer, train.groups, network.parameters())?;
-        let most = match (check.target.is_timed(), check.quick) {
-            (false, _) => 1,
-            (true, true) => WARM_UP + 20,
-            (true, false) => usize::MAX,
-        };
+        let most = if check.quick { WARM_UP + 20 } else { usize::MAX };
         let (mut start, mut steps) = (Instant::now(), 0);
         for (number, batch) in batches.take(most).enumerate() {
             if number == WARM_UP {
@@ -187,8 +182,8 @@ fn measure(check: &DeviceCheck, recipe: Recipe, name: &str) -> Result<Epoch> {
                 break;
             }
         }
-        if !check.target.is_timed() || steps <= WARM_UP {
-            return Ok(Epoch::Ran { steps, all });
+        if steps <= WARM_UP {
+            return Ok(Epoch::Late);
         }
         device.synchronize()?;
         let seconds = start.elapsed().as_secs_f64() / (steps - WARM_UP) as f64;
