@@ -77,7 +77,7 @@ pub(crate) enum Command {
     /// Measures how fast this machine is
     #[command(subcommand)]
     Bench(BenchCommand),
-    /// Checks a GPU against the CPU, measures it, and writes a report
+    /// Checks a GPU against the CPU, measures it, and writes a report; exit code 1 if a section fails
     GpuCheck(GpuCheckArguments),
 }
 

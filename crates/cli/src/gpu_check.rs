@@ -59,7 +59,10 @@ fn target(name: &str) -> Result<Target> {
     if name.split(':').next() != Some("cuda") {
         return Err(exit::usage(format!("--device: expected cuda, cuda:N or host, got {name}")));
     }
-    Ok(Target::Device(candlewick::core::device::parse(name)?))
+    // Where the driver's library is not there, cudarc panics.
+    let opened = catch_unwind(|| candlewick::core::device::parse(name));
+    let opened = opened.map_err(|panic| exit::usage(format!("{name}: {}", panicked(&*panic))))?;
+    Ok(Target::Device(opened?))
 }
 
 /// The command as it was typed.
