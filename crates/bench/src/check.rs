@@ -25,7 +25,7 @@ pub use error::{CheckError, Result};
 pub use laws::check_laws;
 pub use machine::check_machine;
 pub use target::Target;
-pub use times::{StepTime, check_times, measure_steps};
+pub use times::{StepTime, Unmeasured, check_times, measure_steps};
 
 /// What is checked.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use candlewick_device::Precision;
 use candlewick_methods::MethodSettings;
 use candlewick_run::{CheckCell, CheckTable};
 
-use super::networks::{SMALL, Size, trainee};
-use super::target::Repetitions;
+use super::networks::{SMALL, Size, recipe_of, trainee};
+use super::target::{Repetitions, Timed};
 use super::{DeviceCheck, Findings, NOT_MEASURED, Result, in_words};
 
 /// The networks and the sizes of their batches.
@@ -34,9 +34,29 @@ pub struct StepTime {
     /// `f32`, `tf32` or `bf16`.
     pub precision: &'static str,
     /// Median time in seconds and the number of repetitions, or why there is none.
-    pub outcome: std::result::Result<(f64, usize), String>,
-    /// Whether the step was made.
-    pub ran: bool,
+    pub outcome: std::result::Result<(f64, usize), Unmeasured>,
+}
+
+/// Why there is no time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unmeasured {
+    /// The step ran on the host.
+    Host,
+    /// The time of the section was up.
+    Late,
+    /// The step failed.
+    Failed(String),
+}
+
+impl Unmeasured {
+    /// What stands in the place of the time.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Host => NOT_MEASURED,
+            Self::Late => "not measured: the time of the section was up",
+            Self::Failed(words) => words,
+        }
+    }
 }
 
 /// Times the training steps of all networks in each precision; with `quick`, the small batches alone.
@@ -51,48 +71,42 @@ pub fn measure_steps(check: &DeviceCheck) -> Vec<StepTime> {
         } else {
             SMALL
         };
+        let time_steps = recipe_of(net, size).map_or(0, |recipe| recipe.train.time_steps());
+        let batch = size.batch.unwrap_or(batch);
         for (precision, name) in PRECISIONS {
-            if check.is_over() {
-                let outcome = Err("not measured: the time of the section was up".to_owned());
-                times.push(StepTime {
-                    net,
-                    batch,
-                    time_steps: 0,
-                    precision: name,
-                    outcome,
-                    ran: false,
-                });
-                continue;
-            }
-            times.push(measure(check, net, size, precision, name).unwrap_or_else(|error| {
-                let outcome = Err(in_words(&error, "the batch size"));
-                StepTime { net, batch, time_steps: 0, precision: name, outcome, ran: false }
-            }));
+            let outcome = if check.is_over() {
+                Err(Unmeasured::Late)
+            } else {
+                unmeasured(measure(check, net, size, precision))
+            };
+            times.push(StepTime { net, batch, time_steps, precision: name, outcome });
         }
     }
     times
 }
 
+/// The outcome of a measurement whose step is as large as its batch.
+pub(crate) fn unmeasured(
+    outcome: Result<Option<Timed>>,
+) -> std::result::Result<(f64, usize), Unmeasured> {
+    match outcome {
+        Ok(Some(timed)) => Ok((timed.seconds, timed.repetitions)),
+        Ok(None) => Err(Unmeasured::Host),
+        Err(error) => Err(Unmeasured::Failed(in_words(&error, "the batch size"))),
+    }
+}
+
 fn measure(
     check: &DeviceCheck,
-    net: &'static str,
+    net: &str,
     size: Size,
     precision: Precision,
-    name: &'static str,
-) -> Result<StepTime> {
+) -> Result<Option<Timed>> {
     let target = &check.target;
     let mut trainee =
         target.run(|| trainee(net, size, &MethodSettings::default(), &target.device()))?;
     trainee.precision = precision;
-    let timed = target.time(PLAN, || trainee.step().map(drop))?;
-    Ok(StepTime {
-        net,
-        batch: trainee.samples(),
-        time_steps: trainee.time_steps(),
-        precision: name,
-        outcome: timed.map(|timed| (timed.seconds, timed.repetitions)).ok_or(NOT_MEASURED.into()),
-        ran: true,
-    })
+    target.time(PLAN, || trainee.step().map(drop))
 }
 
 /// The times as a section.
@@ -115,9 +129,10 @@ pub fn check_times(check: &DeviceCheck, times: &[StepTime]) -> Findings {
                 CheckCell::count(*repetitions as u64),
             ]),
             Err(reason) => {
-                row.extend([reason.clone().into(), "–".into(), "–".into()]);
-                if !time.ran {
-                    failures.push(format!("{net}, batch {batch}, {precision}: {reason}."));
+                let words = reason.words();
+                row.extend([words, "–", "–"].map(CheckCell::from));
+                if matches!(reason, Unmeasured::Failed(_)) {
+                    failures.push(format!("{net}, batch {batch}, {precision}: {words}."));
                 }
             }
         }

@@ -56,7 +56,8 @@ pub(super) fn check(
     check: &DeviceCheck,
     ours: &[StepTime],
 ) -> Result<Findings, String> {
-    let script = arguments.out.join("spikingjelly.py");
+    // Under the name of a package, the script would import itself.
+    let script = arguments.out.join("peer-step.py");
     fs::write(&script, SCRIPT)
         .map_err(|error| format!("cannot write {}: {error}", script.display()))?;
     let headers = [
@@ -178,7 +179,6 @@ mod tests {
             time_steps: 4,
             precision: "tf32",
             outcome: Ok((0.002, 20)),
-            ran: true,
         };
         let shown = |row: Vec<CheckCell>| {
             row.iter().map(|cell| cell.shown().to_owned()).collect::<Vec<_>>().join(" ")

@@ -15,9 +15,9 @@ use candlewick_train::{Settings, Stage};
 
 use super::Anchor;
 use crate::check::target::Repetitions;
-use crate::check::times::PRECISIONS;
+use crate::check::times::{PRECISIONS, Unmeasured, unmeasured};
 use crate::check::trainee::Trainee;
-use crate::check::{DeviceCheck, NOT_MEASURED, Result, StepTime, in_words};
+use crate::check::{DeviceCheck, Result, StepTime};
 
 /// Published times in milliseconds: SpikingJelly's own, on an RTX 4090 under bf16 autocast.
 const PUBLISHED: [(&str, f64); 3] = [
@@ -51,27 +51,17 @@ const SMALL: Size = Size { batch: 2, time_steps: 2, side: 32, classes: 10, width
 pub fn measure_sew(check: &DeviceCheck) -> Vec<StepTime> {
     let (target, size) = (&check.target, size(check));
     let measure = |(precision, name)| {
-        let of = |outcome, ran| StepTime {
-            net: "sew-resnet-18",
-            batch: size.batch,
-            time_steps: size.time_steps,
-            precision: name,
-            outcome,
-            ran,
+        let outcome = if check.is_over() {
+            Err(Unmeasured::Late)
+        } else {
+            let made = target.run(|| trainee(size, &target.device()));
+            unmeasured(made.and_then(|mut trainee| {
+                trainee.precision = precision;
+                target.time(PLAN, || trainee.step().map(drop))
+            }))
         };
-        if check.is_over() {
-            return of(Err("not measured: the time of the section was up".into()), false);
-        }
-        let made = target.run(|| trainee(size, &target.device()));
-        let timed = made.and_then(|mut trainee| {
-            trainee.precision = precision;
-            target.time(PLAN, || trainee.step().map(drop))
-        });
-        match timed {
-            Ok(Some(timed)) => of(Ok((timed.seconds, timed.repetitions)), true),
-            Ok(None) => of(Err(NOT_MEASURED.into()), true),
-            Err(error) => of(Err(in_words(&error, "the batch size")), false),
-        }
+        let Size { batch, time_steps, .. } = size;
+        StepTime { net: "sew-resnet-18", batch, time_steps, precision: name, outcome }
     };
     PRECISIONS.into_iter().rev().map(measure).collect()
 }
@@ -108,11 +98,12 @@ pub(super) fn show(anchor: &mut Anchor<'_>, times: &[StepTime]) {
                 (CheckCell::number(1e3 * seconds, 1), CheckCell::number(batch as f64 / seconds, 0))
             }
             Err(reason) => {
-                if !time.ran {
+                let words = reason.words();
+                if matches!(reason, Unmeasured::Failed(_)) {
                     let what = format!("SEW-ResNet-18, batch {batch}, {name}");
-                    anchor.failures.push(format!("{what}: {reason}."));
+                    anchor.failures.push(format!("{what}: {words}."));
                 }
-                (reason.clone().into(), "–".into())
+                (words.into(), "–".into())
             }
         };
         table.rows.push(vec![
@@ -127,7 +118,7 @@ pub(super) fn show(anchor: &mut Anchor<'_>, times: &[StepTime]) {
     }
     anchor.tables.push(table);
     anchor.notes.push(format!(
-        "SEW-ResNet-18 here has the neuron and surrogate of SpikingJelly's defaults, {0}×{0} pixels, T = {1} and {2} classes; published are 224×224, T = 4 and 1,000 classes.",
+        "SEW-ResNet-18 here has the neuron and surrogate of SpikingJelly's defaults, {0}×{0} pixels, T = {1}, classes: {2}; published are 224×224, T = 4, classes: 1000.",
         size.side, size.time_steps, size.classes
     ));
     anchor.notes.push(format!(
