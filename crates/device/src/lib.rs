@@ -8,7 +8,7 @@
 //! | [`Precision`] | how matrix products round |
 //! | [`pretend`] | runs a closure as if the CPU were such a device |
 //!
-//! The texts are those of [`candlewick_kernels::cuda`]. For a CUDA device they are compiled by NVRTC; to prove
+//! The texts are those of `candlewick_kernels::cuda`. For a CUDA device they are compiled by NVRTC; to prove
 //! them where no such device is, the machine's C compiler makes functions of them, which run on tensors of the
 //! CPU, thread after thread: [`pretend`]. Both ways take the same calls with the same arguments.
 

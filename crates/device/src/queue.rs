@@ -84,7 +84,7 @@ impl Queue {
         with_values(arguments, &mut Vec::new(), &mut |values| module.launch(kernel, blocks, values))
     }
 
-    /// Launches a kernel of the [library](LIBRARY).
+    /// Launches a kernel of the library, `candlewick_kernels::cuda::LIBRARY`.
     ///
     /// # Errors
     /// As [`launch`](Self::launch).

@@ -9,14 +9,11 @@ typedef struct {
 /* Patches of so many images x [images, height, width, channels]: one row
    [kernel_h, kernel_w, channels] per output pixel. */
 KERNEL patches(const float *x, Convolution g, u32 images, float *out) {
-    u64 rest = THREAD;
     const u64 outputs = (u64)images * g.output_h * g.output_w;
-    if (rest >= outputs * g.kernel_h * g.kernel_w * g.channels) return;
-    const u32 c = (u32)(rest % g.channels); rest /= g.channels;
-    const u32 j = (u32)(rest % g.kernel_w); rest /= g.kernel_w;
-    const u32 i = (u32)(rest % g.kernel_h); rest /= g.kernel_h;
-    const u32 column = (u32)(rest % g.output_w); rest /= g.output_w;
-    const u32 row = (u32)(rest % g.output_h); const u64 image = rest / g.output_h;
+    if (THREAD >= outputs * g.kernel_h * g.kernel_w * g.channels) return;
+    u32 row, column, i, j, c, one;
+    const u64 output = locate(THREAD, g.kernel_h, g.kernel_w, g.channels, &i, &j, &c);
+    const u64 image = locate(output, g.output_h, g.output_w, 1, &row, &column, &one);
     const u32 y = row * g.stride_h + i, z = column * g.stride_w + j;
     const int inside = y >= g.padding_h && y < g.height + g.padding_h && z >= g.padding_w && z < g.width + g.padding_w;
     out[THREAD] = inside
@@ -26,11 +23,10 @@ KERNEL patches(const float *x, Convolution g, u32 images, float *out) {
 
 /* The sums, at each input, of the patches that contain it. */
 KERNEL from_patches(const float *columns, Convolution g, u32 images, float *out) {
-    u64 rest = THREAD;
-    if (rest >= (u64)images * g.height * g.width * g.channels) return;
-    const u32 c = (u32)(rest % g.channels); rest /= g.channels;
-    const u32 z = (u32)(rest % g.width) + g.padding_w; rest /= g.width;
-    const u32 y = (u32)(rest % g.height) + g.padding_h; const u64 image = rest / g.height;
+    if (THREAD >= (u64)images * g.height * g.width * g.channels) return;
+    u32 row_in, column_in, c;
+    const u64 image = locate(THREAD, g.height, g.width, g.channels, &row_in, &column_in, &c);
+    const u32 y = row_in + g.padding_h, z = column_in + g.padding_w;
     float sum = 0.0f;
     for (u32 i = 0; i < g.kernel_h; i++) {
         if (y < i || (y - i) % g.stride_h) continue;

@@ -131,7 +131,7 @@ impl Firing {
 ///
 /// Only [`firing`](Self::firing) and [`charge`](Self::charge) must be given; the rest defaults to a
 /// threshold on the potential and to the reset of [`Firing`].
-/// Their derivatives are found by [dual numbers](crate::dual), exactly: there is nothing to derive by hand.
+/// Their derivatives are found by dual numbers, exactly: there is nothing to derive by hand.
 /// Mark these functions `#[inline(always)]`: the scan vectorizes what is compiled into it.
 pub trait Neuron<const S: usize, const P: usize>: Copy + Debug + Send + Sync {
     /// Threshold and reset.

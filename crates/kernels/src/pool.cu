@@ -23,11 +23,9 @@ DEVICE void windows_of(u32 index, u32 windows, u32 kernel, u32 stride, u32 paddi
 }
 
 KERNEL average_pool(const float *x, Pool p, float *out) {
-    u64 rest = THREAD;
-    if (rest >= (u64)p.images * p.output_h * p.output_w * p.channels) return;
-    const u32 c = (u32)(rest % p.channels); rest /= p.channels;
-    const u32 column = (u32)(rest % p.output_w); rest /= p.output_w;
-    const u32 row = (u32)(rest % p.output_h); const u64 image = rest / p.output_h;
+    if (THREAD >= (u64)p.images * p.output_h * p.output_w * p.channels) return;
+    u32 row, column, c;
+    const u64 image = locate(THREAD, p.output_h, p.output_w, p.channels, &row, &column, &c);
     u32 top, bottom, left, right;
     window(row, p.height, p.kernel_h, p.stride_h, p.padding_h, &top, &bottom);
     window(column, p.width, p.kernel_w, p.stride_w, p.padding_w, &left, &right);
@@ -38,11 +36,9 @@ KERNEL average_pool(const float *x, Pool p, float *out) {
 }
 
 KERNEL average_pool_gradient(const float *g, Pool p, float *out) {
-    u64 rest = THREAD;
-    if (rest >= (u64)p.images * p.height * p.width * p.channels) return;
-    const u32 c = (u32)(rest % p.channels); rest /= p.channels;
-    const u32 column = (u32)(rest % p.width); rest /= p.width;
-    const u32 row = (u32)(rest % p.height); const u64 image = rest / p.height;
+    if (THREAD >= (u64)p.images * p.height * p.width * p.channels) return;
+    u32 row, column, c;
+    const u64 image = locate(THREAD, p.height, p.width, p.channels, &row, &column, &c);
     u32 top, bottom, left, right;
     windows_of(row, p.output_h, p.kernel_h, p.stride_h, p.padding_h, &top, &bottom);
     windows_of(column, p.output_w, p.kernel_w, p.stride_w, p.padding_w, &left, &right);
@@ -73,11 +69,9 @@ DEVICE u32 first_maximum(const float *image, const Pool *p, u32 row, u32 column,
 }
 
 KERNEL max_pool(const float *x, Pool p, float *out) {
-    u64 rest = THREAD;
-    if (rest >= (u64)p.images * p.output_h * p.output_w * p.channels) return;
-    const u32 c = (u32)(rest % p.channels); rest /= p.channels;
-    const u32 column = (u32)(rest % p.output_w); rest /= p.output_w;
-    const u32 row = (u32)(rest % p.output_h); const u64 image = rest / p.output_h;
+    if (THREAD >= (u64)p.images * p.output_h * p.output_w * p.channels) return;
+    u32 row, column, c;
+    const u64 image = locate(THREAD, p.output_h, p.output_w, p.channels, &row, &column, &c);
     float most;
     first_maximum(x + image * p.height * p.width * p.channels, &p, row, column, c, &most);
     out[THREAD] = most;
@@ -85,11 +79,9 @@ KERNEL max_pool(const float *x, Pool p, float *out) {
 
 /* Each pixel collects the gradients of the windows whose first maximum it is. */
 KERNEL max_pool_gradient(const float *x, const float *g, Pool p, float *out) {
-    u64 rest = THREAD;
-    if (rest >= (u64)p.images * p.height * p.width * p.channels) return;
-    const u32 c = (u32)(rest % p.channels); rest /= p.channels;
-    const u32 column = (u32)(rest % p.width); rest /= p.width;
-    const u32 row = (u32)(rest % p.height); const u64 image = rest / p.height;
+    if (THREAD >= (u64)p.images * p.height * p.width * p.channels) return;
+    u32 row, column, c;
+    const u64 image = locate(THREAD, p.height, p.width, p.channels, &row, &column, &c);
     u32 top, bottom, left, right;
     windows_of(row, p.output_h, p.kernel_h, p.stride_h, p.padding_h, &top, &bottom);
     windows_of(column, p.output_w, p.kernel_w, p.stride_w, p.padding_w, &left, &right);

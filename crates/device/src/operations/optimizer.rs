@@ -38,7 +38,7 @@ impl Queue {
         Ok(sums.chunks(WIDTH).map(|columns| columns.iter().sum()).collect())
     }
 
-    /// [`Sgd::step`]; the velocity is needed if there is momentum.
+    /// The step of `Sgd`; the velocity is needed if there is momentum.
     ///
     /// # Errors
     /// If the launch fails.
@@ -74,7 +74,7 @@ impl Queue {
         self.call("sgd_with_momentum", count, &arguments)
     }
 
-    /// [`AdamW::step`] number `step`, with the first and the second moment.
+    /// The step of `AdamW` number `step`, with the first and the second moment.
     ///
     /// # Errors
     /// If the launch fails.

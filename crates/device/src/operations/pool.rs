@@ -26,7 +26,7 @@ fn geometry(pool: &Pool2d) -> Argument<'static> {
 }
 
 impl Queue {
-    /// [`Pool2d::average`].
+    /// The mean of each window.
     ///
     /// # Errors
     /// If the launch fails.
@@ -37,7 +37,7 @@ impl Queue {
         Ok(out)
     }
 
-    /// [`Pool2d::average_gradient`].
+    /// The gradient with respect to x of [`average_pool`](Self::average_pool).
     ///
     /// # Errors
     /// If the launch fails.
@@ -49,7 +49,7 @@ impl Queue {
         Ok(out)
     }
 
-    /// [`Pool2d::maximum`].
+    /// The maximum of each window.
     ///
     /// # Errors
     /// If the launch fails.
@@ -60,7 +60,7 @@ impl Queue {
         Ok(out)
     }
 
-    /// [`Pool2d::maximum_gradient`].
+    /// The gradient with respect to x of [`max_pool`](Self::max_pool), which goes to the first maximum.
     ///
     /// # Errors
     /// If the launch fails.

@@ -1,5 +1,13 @@
 /* Operations on each element by itself. */
 
+/* Where element `id` of [images, height, width, channels] lies. */
+DEVICE u64 locate(u64 id, u32 height, u32 width, u32 channels, u32 *row, u32 *column, u32 *channel) {
+    *channel = (u32)(id % channels);
+    *column = (u32)(id / channels % width);
+    *row = (u32)(id / channels / width % height);
+    return id / channels / width / height;
+}
+
 /* sum += other, which is repeated if it is shorter. */
 KERNEL add(const float *other, u64 length, u64 count, float *sum) {
     if (THREAD < count) sum[THREAD] += other[THREAD % length];
