@@ -65,8 +65,9 @@ fn every_text_compiles_for_gpus() -> Result<()> {
 fn a_mistake_is_refused_with_the_words_of_the_compiler() -> Result<()> {
     let file = std::env::var_os("CANDLEWICK_NVRTC").map(PathBuf::from);
     let nvrtc = Nvrtc::load(&file.expect("CANDLEWICK_NVRTC names the library"))?;
-    let planted = LIBRARY.replace("sums[id] = sum;", "sums[id] = sun;");
+    let planted = LIBRARY.replacen("sum += x[", "sum += y[", 1);
+    assert_ne!(planted, LIBRARY);
     let error = nvrtc.compile(&planted, "sm_90").unwrap_err().to_string();
-    assert!(error.contains("identifier \"sun\" is undefined"), "{error}");
+    assert!(error.contains("identifier \"y\" is undefined"), "{error}");
     Ok(())
 }
