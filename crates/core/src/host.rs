@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::ops::Deref;
+use std::thread::LocalKey;
 
 use candle_core::{CpuStorage, Device, Layout, Result, Storage, Tensor};
 
@@ -20,14 +21,18 @@ pub fn is_reachable(device: &Device) -> bool {
 /// Runs `f` as if on a device: [`is_reachable`] is false for the CPU too, and every direct read of a
 /// tensor's memory fails. For tests of the path that other devices take.
 pub fn forbid<R>(f: impl FnOnce() -> R) -> R {
-    /// Restores what was there before, also after a panic.
-    struct Restore(bool);
+    with_flag(&FORBIDDEN, f)
+}
+
+/// Runs `f` while a flag of this thread is set; afterwards, also after a panic, it is what it was before.
+pub fn with_flag<R>(flag: &'static LocalKey<Cell<bool>>, f: impl FnOnce() -> R) -> R {
+    struct Restore(&'static LocalKey<Cell<bool>>, bool);
     impl Drop for Restore {
         fn drop(&mut self) {
-            FORBIDDEN.set(self.0);
+            self.0.set(self.1);
         }
     }
-    let _restore = Restore(FORBIDDEN.replace(true));
+    let _restore = Restore(flag, flag.replace(true));
     f()
 }
 

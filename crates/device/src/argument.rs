@@ -43,7 +43,7 @@ impl<'a> Argument<'a> {
 /// The value of an argument as a kernel receives it, aligned to 8 bytes.
 pub(crate) type Words = Vec<u64>;
 
-/// Calls `run` with the values of all arguments while their tensors are locked, and adds up the bytes of these.
+/// Calls `run` with the values of all arguments while their tensors are locked.
 pub(crate) fn with_values(
     arguments: &[Argument<'_>],
     found: &mut Vec<Words>,

@@ -83,15 +83,7 @@ thread_local! {
 ///
 /// For tests: it is exact, and slow.
 pub fn pretend<R>(f: impl FnOnce() -> R) -> R {
-    /// Restores what was there before, also after a panic.
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            PRETENDING.set(self.0);
-        }
-    }
-    let _restore = Restore(PRETENDING.replace(true));
-    host::forbid(f)
+    host::with_flag(&PRETENDING, || host::forbid(f))
 }
 
 impl Engine {

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use candle_core::{Error, Result, Tensor};
+use candlewick_core::host;
 use candlewick_kernels::cuda::{Signature, signatures};
 use gemm::Parallelism;
 use libloading::Library;
@@ -45,15 +46,7 @@ thread_local! {
 /// Runs `f` in such a way that kernels run their last thread first. Where two threads of a launch touched the same
 /// number, of which one writes it, the results would depend on the order.
 pub fn backwards<R>(f: impl FnOnce() -> R) -> R {
-    /// Restores what was there before, also after a panic.
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            BACKWARDS.set(self.0);
-        }
-    }
-    let _restore = Restore(BACKWARDS.replace(true));
-    f()
+    host::with_flag(&BACKWARDS, f)
 }
 
 /// A function that runs all threads of a kernel.

@@ -37,9 +37,16 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// The sizes of `[rows, inner] · [inner, columns]`.
+/// The sizes of `[rows, inner] · [inner, columns]`, which lie inside of their tensors.
 pub(crate) fn sizes(a: &Matrix<'_>, b: &Matrix<'_>, out: usize) -> Result<[usize; 3]> {
     let ([rows, inner], [also_inner, columns]) = (a.shape(), b.shape());
+    for matrix in [a, b] {
+        let (end, count) =
+            (matrix.offset + matrix.stored[0] * matrix.stored[1], matrix.values.elem_count());
+        if end > count {
+            candle_core::bail!("a matrix of a product ends at element {end} of {count}");
+        }
+    }
     if inner != also_inner || out != rows * columns {
         candle_core::bail!(
             "product of [{rows}, {inner}] and [{also_inner}, {columns}] into {out} elements"

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use candlewick_core::Key;
+use candlewick_core::parameters::Parameter;
 use candlewick_datasets::{Dataset, Error as DataError, Info, Sample, Shape, Split, find};
 use candlewick_device::pretend;
-use candlewick_train::{Optimizer, StepSettings, step};
+use candlewick_train::{Optimizer, Silent, StepSettings, step};
 
 use crate::experiment::Experiment;
 use crate::index::FILES;
@@ -159,6 +161,34 @@ fn every_row_of_table_1_trains_on_a_device() {
     }
     assert_eq!(visited, table.rows.len());
     assert!(visited >= 13, "{visited} rows");
+}
+
+#[test]
+fn a_device_rounds_products_as_the_recipe_says_and_the_cpu_refuses_to() {
+    let machine = Machine { workers: 0, ..Machine::default() };
+    let prepared = |precision: &str| {
+        let text = format!(
+            "[data]\nname = \"digits\"\ntrain_per_class = 2\ntest_per_class = 1\n\
+             [network.spec]\nlayers = \"4C3-AP2-FC10\"\n[input]\nbatch_size = 10\n\
+             [train]\nprecision = \"{precision}\"\nstages = [{{ epochs = 1, time_steps = 2 }}]"
+        );
+        let recipe = Recipe::parse(&text, "precision").unwrap();
+        Experiment::prepare(recipe, "precision", &machine)
+    };
+    let trained = |precision: &str| -> Vec<Vec<f32>> {
+        let mut experiment = prepared(precision).unwrap();
+        experiment.train(None, &mut Silent, &AtomicBool::new(false)).unwrap();
+        let learned = experiment.network().parameters().learned();
+        let values = |entry: &Parameter| entry.variable.flatten_all().unwrap().to_vec1().unwrap();
+        learned.map(values).collect()
+    };
+    let [f32, again, tf32, bf16] = ["f32", "f32", "tf32", "bf16"].map(|p| pretend(|| trained(p)));
+    assert_eq!(f32, again);
+    assert!(f32 != tf32 && f32 != bf16 && tf32 != bf16);
+    for refused in ["tf32", "bf16"] {
+        let words = prepared(refused).unwrap_err().to_string();
+        assert!(words.contains("train.precision") && words.contains("f32"), "{words}");
+    }
 }
 
 #[test]

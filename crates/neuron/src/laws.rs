@@ -189,7 +189,7 @@ fn the_fused_operation_equals_the_composition_of_candle_operations() -> Result<(
 }
 
 /// Elementwise, to the bit; sums over neurons within rounding. The texts are compiled for the host: every pair
-/// of a neuron and a surrogate, and each variant of a neuron with a quarter of the surrogates.
+/// of a neuron that fires and a surrogate, and each variant of a neuron with a quarter of the surrogates.
 #[test]
 fn the_kernels_for_devices_give_the_bits_of_the_fused_operation() -> Result<()> {
     let sizes = [(1, 1), (2, 5), (4, 37), (5, 64 * 9)];

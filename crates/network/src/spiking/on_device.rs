@@ -16,7 +16,7 @@ use crate::pass::lock;
 use crate::signal::Values;
 use crate::{Array, OnDevice, Pass, Signal};
 
-/// What a device counts until the host reads it.
+/// The counters of a layer on a device, until the host reads them.
 #[derive(Clone, Debug)]
 pub(crate) struct Unread {
     pub(crate) queue: Queue,
@@ -180,7 +180,7 @@ impl Spiking {
         known.insert(scan).clone()
     }
 
-    /// What counts on the device.
+    /// The counters on the device.
     fn counters(&self, queue: &Queue) -> Result<Unread> {
         let mut unread = lock(&self.unread);
         if unread.is_none() {
@@ -191,7 +191,7 @@ impl Spiking {
         Ok(unread.clone().expect("made above"))
     }
 
-    /// What counts on a device, if anything does.
+    /// The counters on a device, if there are any.
     pub(crate) fn unread(&self) -> Option<Unread> {
         lock(&self.unread).clone()
     }
