@@ -17,7 +17,7 @@ pub(crate) use bench::{BenchCommand, ExchangeArguments, Phase, StepArguments};
 pub(crate) use gpu_check::{GpuCheckArguments, Section};
 pub(crate) use launch::{Launch, LaunchArguments};
 pub(crate) use predict::{PredictArguments, PredictFormat};
-pub(crate) use recipe::{Kind, ListArguments, RecipeCommand};
+pub(crate) use recipe::{ChosenRecipe, Kind, ListArguments, RecipeCommand};
 pub(crate) use shared::{CheckpointChoice, Format, Instructions, MachineArguments};
 
 const AFTER: &str = "\

@@ -1,6 +1,6 @@
 //! `candlewick recipe check|show|list`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -8,34 +8,15 @@ use candlewick::experiment::{
     Experiment, RawRecipe, Recipe, Scale, Table, read_toml, reference, schema, tables,
 };
 
-use crate::arguments::RecipeCommand;
+use crate::arguments::{ChosenRecipe, RecipeCommand};
 use crate::machine;
 
 pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
     match command {
-        RecipeCommand::Check { recipe, data_dir } => {
-            let name = recipe.display().to_string();
-            let machine = machine::named("cpu", data_dir.clone(), None)?;
-            let experiment = Experiment::prepare(read(recipe)?, &name, &machine)?;
-            experiment.check_memory()?;
-            outln!(
-                "{name} is valid: {} parameters, {} spiking layers, {} epochs",
-                experiment.network().parameters().count(),
-                experiment.network().spiking().len(),
-                experiment.recipe().train.epochs(),
-            );
+        RecipeCommand::Check { recipe: chosen, device, data_dir } => {
+            check(chosen, device, data_dir.as_ref())?;
         }
-        RecipeCommand::Show { recipe, scale } => {
-            let shown = match recipe.rsplit_once('/') {
-                Some((table, row)) if !Path::new(recipe).exists() => {
-                    let mut table = Table::open(table, scale.parse()?)?;
-                    table.keep_rows(&[row.to_owned()])?;
-                    table.rows.remove(0).recipe
-                }
-                _ => read(Path::new(recipe))?,
-            };
-            out!("{}", shown.to_toml()?);
-        }
+        RecipeCommand::Show(chosen) => out!("{}", read(chosen)?.to_toml()?),
         RecipeCommand::Reference => out!("{}", reference()),
         RecipeCommand::Schema => outln!("{}", serde_json::to_string_pretty(&schema())?),
         RecipeCommand::List => {
@@ -50,7 +31,43 @@ pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read(path: &Path) -> Result<Recipe> {
+/// Checks a recipe for a device, also where this machine lacks it, as the head of a cluster may.
+fn check(chosen: &ChosenRecipe, device: &str, data_dir: Option<&PathBuf>) -> Result<()> {
+    candlewick::core::device::check(device)?;
+    let (name, recipe) = (&chosen.recipe, read(chosen)?);
+    let (experiment, missing) = match machine::named(device, data_dir.cloned(), None) {
+        Ok(machine) => {
+            let experiment = Experiment::prepare(recipe, name, &machine)?;
+            experiment.check_memory()?;
+            (experiment, None)
+        }
+        Err(missing) => {
+            let machine = machine::named("cpu", data_dir.cloned(), None)?;
+            (Experiment::check_for_device(recipe, name, &machine)?, Some(missing))
+        }
+    };
+    let on = if device == "cpu" { String::new() } else { format!(" on {device}") };
+    outln!(
+        "{name} is valid{on}: {} parameters, {} spiking layers, {} epochs",
+        experiment.network().parameters().count(),
+        experiment.network().spiking().len(),
+        experiment.recipe().train.epochs(),
+    );
+    if let Some(missing) = missing {
+        outln!("The device was not opened: {missing}");
+    }
+    Ok(())
+}
+
+fn read(chosen: &ChosenRecipe) -> Result<Recipe> {
+    let path = Path::new(&chosen.recipe);
+    if let Some((table, row)) = chosen.recipe.rsplit_once('/')
+        && !path.exists()
+    {
+        let mut table = Table::open(table, chosen.scale.parse()?)?;
+        table.keep_rows(&[row.to_owned()])?;
+        return Ok(table.rows.remove(0).recipe);
+    }
     let name = path.display().to_string();
     Ok(RawRecipe::parse(&read_toml(path)?, &name)?.resolve(&name)?)
 }

@@ -10,6 +10,20 @@ use crate::{Error, Result};
 /// If this build lacks the feature that the device needs, which is named, or the machine cannot use
 /// the device, with the driver's message.
 pub fn parse(name: &str) -> Result<Device> {
+    let (kind, ordinal) = check(name)?;
+    let device = match kind {
+        "cuda" => Device::new_cuda(ordinal),
+        "metal" => Device::new_metal(ordinal),
+        _ => Ok(Device::Cpu),
+    };
+    device.map_err(|error| Error::Device { device: name.into(), reason: error.to_string() })
+}
+
+/// The kind and the number of the device of that name, which this build can compute on but this machine may lack.
+///
+/// # Errors
+/// If there is no device of such a name, or this build lacks the feature that it needs.
+pub fn check(name: &str) -> Result<(&str, usize)> {
     let fail = |reason: String| Error::Device { device: name.into(), reason };
     let (kind, ordinal) = match name.split_once(':') {
         None => (name, 0),
@@ -18,15 +32,13 @@ pub fn parse(name: &str) -> Result<Device> {
         }
     };
     match kind {
-        "cpu" => Ok(Device::Cpu),
         "cuda" if !cfg!(feature = "cuda") => {
             Err(fail("this build has no CUDA; rebuild with `--features cuda`".into()))
         }
         "metal" if !cfg!(feature = "metal") => {
             Err(fail("this build has no Metal; rebuild with `--features metal`".into()))
         }
-        "cuda" => Device::new_cuda(ordinal).map_err(|error| fail(error.to_string())),
-        "metal" => Device::new_metal(ordinal).map_err(|error| fail(error.to_string())),
+        "cpu" | "cuda" | "metal" => Ok((kind, ordinal)),
         _ => Err(fail("expected cpu, cuda, cuda:N or metal".into())),
     }
 }
@@ -66,6 +78,7 @@ mod tests {
         let mut refused = 0;
         for (name, reason) in [("gpu", "expected cpu"), ("cuda:x", "not a device number")] {
             assert!(parse(name).unwrap_err().to_string().contains(reason));
+            assert!(check(name).unwrap_err().to_string().contains(reason));
             refused += 1;
         }
         assert_eq!(refused, 2);

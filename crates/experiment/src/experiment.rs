@@ -120,14 +120,21 @@ impl Experiment {
             let (field, expected) = ("layers of neurons".into(), "at least one".into());
             return Err(failed(Setting { field, expected, got: "none".into() }));
         }
-        if host::is_reachable(&machine.device) && recipe.train.precision != Precision::F32 {
-            return Err(Error::Field {
-                name: name.into(),
-                field: "train.precision".into(),
-                expected: "f32, as the CPU has no other".into(),
-            });
+        let refused = |field: &str, expected: &str| {
+            let (name, field, expected) = (name.into(), field.into(), expected.into());
+            Err(Error::Field { name, field, expected })
+        };
+        let on_host = host::is_reachable(&machine.device);
+        if on_host && recipe.train.precision != Precision::F32 {
+            return refused("train.precision", "f32, as the CPU has no other");
         }
-        if machine.device.is_cpu() {
+        if !on_host && recipe.train.synchronize_normalization {
+            return refused(
+                "train.synchronize_normalization",
+                "false on devices other than the CPU",
+            );
+        }
+        if on_host {
             memory::check(name, "the network", footprint.built())?;
         }
         let network =
@@ -136,6 +143,16 @@ impl Experiment {
         let (name, data) = (name.to_owned(), hashes.into());
         let samples = recorded(training.info().shape, &training.info().classes);
         Ok(Self { name, recipe, footprint, network, methods, loaders, data, samples })
+    }
+
+    /// [Prepares](Self::prepare) the experiment on the CPU as if for a device that is not there; it can be looked at
+    /// and not be run.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare), with what devices refuse.
+    pub fn check_for_device(recipe: Recipe, name: &str, machine: &Machine) -> Result<Self> {
+        let machine = Machine { device: Device::Cpu, ..machine.clone() };
+        host::forbid(|| Self::prepare(recipe, name, &machine))
     }
 
     /// The recipe.

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use candlewick_core::Key;
 use candlewick_core::parameters::Parameter;
 use candlewick_datasets::{Dataset, Error as DataError, Info, Sample, Shape, Split, find};
-use candlewick_device::pretend;
+use candlewick_device::{Precision, pretend};
 use candlewick_train::{Optimizer, Silent, StepSettings, step};
 
 use crate::experiment::Experiment;
@@ -189,6 +189,25 @@ fn a_device_rounds_products_as_the_recipe_says_and_the_cpu_refuses_to() {
         let words = prepared(refused).unwrap_err().to_string();
         assert!(words.contains("train.precision") && words.contains("f32"), "{words}");
     }
+}
+
+/// What a machine without the device can say of a recipe for it.
+#[test]
+fn every_row_of_table_1_is_valid_on_a_device_that_is_not_there() {
+    let machine = Machine { workers: 0, ..Machine::default() };
+    let table = Table::open("table-1", Scale::Demo).unwrap();
+    let mut visited = 0;
+    for row in &table.rows {
+        let mut recipe = row.recipe.clone();
+        recipe.train.precision = Precision::Bf16;
+        Experiment::check_for_device(recipe.clone(), &row.id, &machine).unwrap();
+        recipe.train.synchronize_normalization = true;
+        let refused = Experiment::check_for_device(recipe, &row.id, &machine).unwrap_err();
+        assert!(refused.to_string().contains("train.synchronize_normalization"), "{refused}");
+        visited += 1;
+    }
+    assert_eq!(visited, table.rows.len());
+    assert!(visited >= 13, "{visited} rows");
 }
 
 #[test]

@@ -10,26 +10,32 @@ use super::shared::Format;
 pub(crate) enum RecipeCommand {
     /// Checks a recipe, and names the first mistake with its line and column
     Check {
-        /// The recipe, a TOML file
-        recipe: PathBuf,
+        #[command(flatten)]
+        recipe: ChosenRecipe,
+        /// Where it is to run: cpu, cuda:N or metal, which need not be there
+        #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+        device: String,
         /// Folder of the data sets that are not embedded
         #[arg(long, value_name = "FOLDER")]
         data_dir: Option<PathBuf>,
     },
     /// Prints a recipe with every default filled in
-    Show {
-        /// A TOML file, or TABLE/ROW such as table-1/tet
-        recipe: String,
-        /// The scale of a table's row
-        #[arg(long, default_value = "demo")]
-        scale: String,
-    },
+    Show(ChosenRecipe),
     /// Lists the recipes of all tables, to be shown as TABLE/ROW
     List,
     /// Prints every key with its type, default and meaning, as Markdown
     Reference,
     /// Prints the JSON Schema of recipes, by which editors complete and check them
     Schema,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChosenRecipe {
+    /// A TOML file, or TABLE/ROW such as table-1/tet
+    pub(crate) recipe: String,
+    /// The scale of a table's row
+    #[arg(long, default_value = "demo")]
+    pub(crate) scale: String,
 }
 
 #[derive(Debug, Args)]

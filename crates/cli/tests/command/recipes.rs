@@ -92,6 +92,20 @@ fn what_cannot_train_is_no_recipe() {
     assert_eq!(cases.len(), 18);
 }
 
+#[test]
+fn a_recipe_is_checked_for_the_device_that_it_is_to_run_on() {
+    let place = Place::with(RECIPE);
+    let said = place.output(&["recipe", "check", "table-1/tet", "--device", "cpu"]);
+    assert!(said.status.success());
+    assert!(String::from_utf8_lossy(&said.stdout).starts_with("table-1/tet is valid: "));
+    let (code, error) = place.code(&["recipe", "check", "r.toml", "--device", "gpu"]);
+    assert!(code == 2 && error.contains("expected cpu, cuda, cuda:N or metal"), "{code}: {error}");
+    if cfg!(not(feature = "cuda")) {
+        let (code, error) = place.code(&["recipe", "check", "r.toml", "--device", "cuda:0"]);
+        assert!(code == 2 && error.contains("--features cuda"), "{code}: {error}");
+    }
+}
+
 /// A hole of a terabyte: a command that read on would not end.
 #[test]
 fn a_recipe_of_a_terabyte_is_refused_unread() {
