@@ -7,10 +7,11 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::BytesMut;
 use candlewick_device::Arena;
 use rayon::prelude::*;
 
-/// Arrays that wait for their next use.
+/// The memory that arrays are cut from.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     shelf: Mutex<Shelf>,
@@ -20,7 +21,9 @@ pub(crate) struct Pool {
 
 #[derive(Debug, Default)]
 struct Shelf {
-    free: Vec<Waiting>,
+    slabs: Vec<Slab>,
+    /// How many slabs there have been, which numbers them.
+    made: u64,
     pass: u64,
     /// Floats of all arrays that are in use.
     lent: usize,
@@ -28,15 +31,85 @@ struct Shelf {
     most_lent: usize,
 }
 
+/// A block of memory, which the system provides page by page as they are first written to.
 #[derive(Debug)]
-struct Waiting {
-    values: Vec<f32>,
-    /// The pass in which it was put back.
+struct Slab {
+    number: u64,
+    bytes: usize,
+    /// What no array has, in the order of addresses; neighbors are joined.
+    free: Vec<BytesMut>,
+    /// The pass in which an array was last cut from it.
     pass: u64,
 }
 
-/// Passes after which an array that nobody took is given back to the system.
+/// Passes after which a slab that nobody took from is given back to the system.
 const PATIENCE: u64 = 8;
+
+/// Bytes at whose multiples arrays begin: a line of the cache, and the widest vector.
+const LINE: usize = 64;
+
+/// Bytes of the first slab. Each further one is as large as all before it together, or as the array that needs it.
+const FIRST: usize = 1 << 20;
+
+impl Slab {
+    fn new(number: u64, bytes: usize) -> Self {
+        let mut all = BytesMut::zeroed(bytes + LINE);
+        let unaligned = all.as_ptr().align_offset(LINE).min(LINE);
+        drop(all.split_to(unaligned));
+        all.truncate(bytes);
+        Self { number, bytes, free: vec![all], pass: 0 }
+    }
+
+    fn is_unused(&self) -> bool {
+        self.free.iter().map(BytesMut::len).sum::<usize>() == self.bytes
+    }
+
+    /// Cuts from the first piece that is long enough, so that what is in use stays together.
+    fn take(&mut self, bytes: usize) -> Option<BytesMut> {
+        let index = self.free.iter().position(|piece| piece.len() >= bytes)?;
+        if self.free[index].len() == bytes {
+            return Some(self.free.remove(index));
+        }
+        Some(self.free[index].split_to(bytes))
+    }
+
+    /// Puts back what was taken.
+    fn put(&mut self, mut piece: BytesMut) {
+        let end = |piece: &BytesMut| piece.as_ptr_range().end;
+        let next = self.free.partition_point(|other| other.as_ptr() < piece.as_ptr());
+        if self.free.get(next).is_some_and(|other| end(&piece) == other.as_ptr()) {
+            piece.unsplit(self.free.remove(next));
+        }
+        match next.checked_sub(1).map(|before| &mut self.free[before]) {
+            Some(before) if end(before) == piece.as_ptr() => before.unsplit(piece),
+            _ => self.free.insert(next, piece),
+        }
+    }
+}
+
+impl Shelf {
+    /// Bytes, and the number of the slab that they are of.
+    fn take(&mut self, bytes: usize) -> (BytesMut, u64) {
+        for slab in &mut self.slabs {
+            if let Some(piece) = slab.take(bytes) {
+                slab.pass = self.pass;
+                return (piece, slab.number);
+            }
+        }
+        let all: usize = self.slabs.iter().map(|slab| slab.bytes).sum();
+        self.made += 1;
+        let mut slab = Slab::new(self.made, bytes.max(all).max(FIRST));
+        slab.pass = self.pass;
+        let piece = slab.take(bytes).expect("the slab is large enough");
+        self.slabs.push(slab);
+        (piece, self.made)
+    }
+
+    fn put(&mut self, piece: BytesMut, number: u64) {
+        let slab = self.slabs.iter_mut().find(|slab| slab.number == number);
+        slab.expect("slabs in use are kept").put(piece);
+    }
+}
 
 impl Pool {
     fn shelf(&self) -> std::sync::MutexGuard<'_, Shelf> {
@@ -49,28 +122,23 @@ impl Pool {
         let mut shelf = self.shelf();
         shelf.pass += 1;
         let pass = shelf.pass;
-        shelf.free.retain(|kept| kept.pass + PATIENCE >= pass);
+        shelf.slabs.retain(|slab| slab.pass + PATIENCE >= pass || !slab.is_unused());
     }
 
-    /// Peak number of floats in use at once, including the spare capacity of arrays.
+    /// Peak number of floats in use at once, including what fills the last line of each array.
     pub(crate) fn most_lent(&self) -> usize {
         self.shelf().most_lent
     }
 
     /// An array of unspecified content.
     pub(crate) fn take(self: &Arc<Self>, length: usize) -> Buffer {
+        let bytes = (length * size_of::<f32>()).next_multiple_of(LINE).max(LINE);
         let mut shelf = self.shelf();
-        let fits =
-            |kept: &Waiting| (length..=length.saturating_mul(2)).contains(&kept.values.len());
-        let best = (0..shelf.free.len())
-            .filter(|&index| fits(&shelf.free[index]))
-            .min_by_key(|&index| shelf.free[index].values.len());
-        let values = best.map(|index| shelf.free.swap_remove(index).values);
-        shelf.lent += values.as_ref().map_or(length, Vec::len);
+        let (piece, slab) = shelf.take(bytes);
+        shelf.lent += bytes / size_of::<f32>();
         shelf.most_lent = shelf.most_lent.max(shelf.lent);
         drop(shelf);
-        let values = values.unwrap_or_else(|| vec![0.0; length]);
-        Buffer { values, length, pool: self.clone() }
+        Buffer { piece, length, slab, pool: self.clone() }
     }
 
     /// An array with these values.
@@ -81,10 +149,12 @@ impl Pool {
     }
 }
 
-/// An array of floats, which the network keeps for its next use when this is dropped.
+/// An array of floats, whose memory the network keeps for its next use when this is dropped.
 pub struct Buffer {
-    values: Vec<f32>,
+    piece: BytesMut,
     length: usize,
+    /// The number of the slab that the piece is of.
+    slab: u64,
     pool: Arc<Pool>,
 }
 
@@ -104,23 +174,22 @@ impl Deref for Buffer {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.values[..self.length]
+        &bytemuck::cast_slice(&self.piece[..])[..self.length]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.values[..self.length]
+        &mut bytemuck::cast_slice_mut(&mut self.piece[..])[..self.length]
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let values = std::mem::take(&mut self.values);
+        let piece = std::mem::take(&mut self.piece);
         let mut shelf = self.pool.shelf();
-        let pass = shelf.pass;
-        shelf.lent -= values.len();
-        shelf.free.push(Waiting { values, pass });
+        shelf.lent -= piece.len() / size_of::<f32>();
+        shelf.put(piece, self.slab);
     }
 }
 
@@ -145,27 +214,59 @@ pub(crate) fn add(sum: &mut [f32], other: &[f32]) {
 
 #[cfg(test)]
 mod tests {
+    use candlewick_core::Key;
+
     use super::*;
 
     #[test]
-    fn an_array_comes_back_and_is_freed_when_nobody_wants_it() {
+    fn memory_comes_back_and_is_freed_when_nobody_wants_it() {
         let pool = Arc::new(Pool::default());
         let mut first = pool.take(100);
         first[99] = 5.0;
         let place = first.as_ptr();
+        assert!(place.cast::<u8>().align_offset(LINE) == 0);
+        let second = pool.take(20);
+        // Each begins in a line of its own.
+        assert_eq!(second.as_ptr(), place.wrapping_add(112));
+        assert_eq!(pool.most_lent(), 112 + 32);
         drop(first);
-        // Too small for 200, too large for 40, right for 60.
-        assert_ne!(pool.take(200).as_ptr(), place);
-        assert_ne!(pool.take(40).as_ptr(), place);
-        assert_eq!(pool.most_lent(), 200);
-        let again = pool.take(60);
-        assert_eq!((again.as_ptr(), again.len()), (place, 60));
-        assert_eq!(pool.shelf().lent, 100);
-        assert_eq!(pool.most_lent(), 200);
-        drop(again);
+        let [smaller, larger] = [60, 200].map(|length| pool.take(length));
+        assert_eq!((smaller.as_ptr(), smaller.len()), (place, 60));
+        assert_eq!(larger.as_ptr(), place.wrapping_add(112 + 32));
+        assert_eq!(pool.most_lent(), 64 + 32 + 208);
+        drop((smaller, larger, second));
+        assert_eq!((pool.shelf().slabs.len(), pool.shelf().lent), (1, 0));
+        // What is larger than a slab gets one of its own.
+        drop(pool.take(FIRST));
+        assert_eq!(pool.shelf().slabs.len(), 2);
         for _ in 0..=PATIENCE {
             pool.start_pass();
         }
-        assert!(pool.shelf().free.is_empty());
+        assert!(pool.shelf().slabs.is_empty());
+    }
+
+    /// Arrays of random lengths that come and go: none overlaps another, and no memory is lost.
+    #[test]
+    fn arrays_do_not_overlap_and_join_again() {
+        let pool = Arc::new(Pool::default());
+        let mut random = Key::new(7).stream();
+        let mut held: Vec<(f32, Buffer)> = Vec::new();
+        let mut taken = 0;
+        for round in 0..2000 {
+            if held.len() > 40 || (round % 3 == 0 && !held.is_empty()) {
+                let (mark, array) = held.swap_remove(random.below(held.len() as u32) as usize);
+                assert!(array.iter().all(|&value| value == mark));
+            } else {
+                let mut array = pool.take(random.below(20_000) as usize);
+                array.fill(round as f32);
+                held.push((round as f32, array));
+                taken += 1;
+            }
+        }
+        assert!(taken > 1000);
+        held.clear();
+        let shelf = pool.shelf();
+        assert!(shelf.slabs.iter().all(|slab| slab.free.len() == 1 && slab.is_unused()));
+        assert!(!shelf.slabs.is_empty());
     }
 }
