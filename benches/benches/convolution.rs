@@ -8,6 +8,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use candlewick_core::allocator::keep_freed_memory;
 use candlewick_kernels::convolution::Conv2d;
 use candlewick_kernels::random::Key;
 use candlewick_kernels::simd::has_matrix_unit;
@@ -18,9 +19,6 @@ use criterion::{
 };
 
 /// As in the binaries: large blocks are kept, and start at a cache line.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const STEPS: usize = 4;
 const BATCH: usize = 8;
 const SHAPE: Conv2d = Conv2d {
@@ -167,6 +165,7 @@ fn sparse(group: &mut BenchmarkGroup<'_, WallTime>, layer: &mut Layer) {
 }
 
 fn convolution(criterion: &mut Criterion) {
+    keep_freed_memory();
     let mut layer = Layer {
         weight: values(SHAPE.weight_len()),
         grad_output: values(SHAPE.output_len()),

@@ -5,14 +5,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use candlewick_core::Key;
+use candlewick_core::allocator::keep_freed_memory;
 use candlewick_datasets::{Dataset, Error as DataError, Image, Info, Sample, Shape, Split, open};
 use candlewick_encode::augment::{Crop, Flip, Normalize, Statistics};
 use candlewick_encode::event::{Resize, Way};
 use candlewick_encode::{Device, EventInput, Loader, Settings};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const SAMPLES: usize = 1024;
 const PIXELS: usize = 3 * 32 * 32;
@@ -59,6 +57,7 @@ fn epoch(loader: &Loader) -> usize {
 }
 
 fn loader(criterion: &mut Criterion) {
+    keep_freed_memory();
     let mut group = criterion.benchmark_group("loader");
     group.throughput(Throughput::Elements(SAMPLES as u64)).sample_size(10);
     let augment =

@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
+use candlewick_core::allocator::keep_freed_memory;
 use candlewick_core::parameters::seeded;
 use candlewick_encode::Batch;
 use candlewick_kernels::simd::{self, Level};
@@ -25,9 +26,6 @@ use candlewick_network::{Blueprint, Features, Network, ResNet19, Spec, VggSnn};
 use candlewick_surrogate::{Rectangle, Triangle};
 use candlewick_train::optimizer::Sgd;
 use candlewick_train::{Groups, Optimizer, StepSettings, step};
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -155,6 +153,7 @@ fn median(values: &mut [f64]) -> f64 {
 
 #[expect(clippy::print_stdout, reason = "this is where the bench speaks")]
 fn main() -> Result<()> {
+    keep_freed_memory();
     let mut rounds = 7;
     let mut wanted = Vec::new();
     let p = MaskedSurrogate::default().p;

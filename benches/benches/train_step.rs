@@ -8,6 +8,7 @@ use std::error::Error;
 
 use candle_core::{Device, Tensor};
 use candlewick_core::Key;
+use candlewick_core::allocator::keep_freed_memory;
 use candlewick_core::parameters::seeded;
 use candlewick_encode::Batch;
 use candlewick_methods::{Methods, Tet};
@@ -17,9 +18,6 @@ use candlewick_surrogate::{Surrogate, Triangle};
 use candlewick_train::optimizer::Sgd;
 use candlewick_train::{Groups, Optimizer, StepSettings, step};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -81,6 +79,7 @@ impl Step {
 }
 
 fn train_step(criterion: &mut Criterion) {
+    keep_freed_memory();
     let mut group = criterion.benchmark_group("train_step");
     group.throughput(Throughput::Elements(BATCH as u64)).sample_size(10);
     let (convnet, resnet_19, vggsnn) = (Spec::default(), ResNet19::default(), VggSnn::default());

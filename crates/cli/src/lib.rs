@@ -35,10 +35,8 @@ use arguments::{Arguments, BenchCommand, Command};
 use clap::Parser;
 
 /// Parses the command line of this process, runs the command, and returns its exit code.
-///
-/// glibc gives large blocks back to the system, and the page faults that follow cost up to 40 % of a training
-/// step: a program should name another global allocator, as `candlewick` does with mimalloc.
 pub fn main() -> ExitCode {
+    candlewick::core::allocator::keep_freed_memory();
     let arguments = Arguments::parse();
     if let Err(error) = ranks::connect() {
         return exit::report(&error);

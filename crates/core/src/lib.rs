@@ -2,6 +2,7 @@
 //!
 //! Activations are channels-last and lead with time and batch: `[T, B, H, W, C]` or `[T, B, N]`.
 
+pub mod allocator;
 pub mod axes;
 pub mod component;
 pub mod device;

@@ -16,18 +16,13 @@ const MOST: u64 = 4;
 const SCALAR: u64 = size_of::<f32>() as u64;
 
 /// What a network is made of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Footprint {
     /// Scalars of parameters and buffers.
     parameters: u64,
-    /// Neurons of all spiking layers.
-    neurons: u64,
-    /// Those of the first one.
-    first: u64,
-    /// Neurons of the largest one, or classes if there are more.
-    widest: u64,
-    /// The same without the first one.
-    widest_later: u64,
+    /// Neurons of each spiking layer.
+    neurons: Vec<u64>,
+    classes: u64,
 }
 
 /// The input of a network: values of a sample at one step, samples of a batch, and steps, 1 for one
@@ -61,20 +56,13 @@ impl Footprint {
         let (builder, count) = counting();
         let network =
             Network::new(&*recipe.network, &parts(recipe), methods, input, classes, builder)?;
-        let neurons: Vec<u64> =
-            network.spiking().iter().map(|layer| layer.output().count() as u64).collect();
-        Ok(Self {
-            parameters: count.get(),
-            neurons: neurons.iter().fold(0, |all, &layer| all.saturating_add(layer)),
-            first: neurons.first().copied().unwrap_or(0),
-            widest: neurons.iter().copied().fold(classes as u64, u64::max),
-            widest_later: neurons.iter().copied().skip(1).fold(classes as u64, u64::max),
-        })
+        let neurons = network.spiking().iter().map(|layer| layer.output().count() as u64).collect();
+        Ok(Self { parameters: count.get(), neurons, classes: classes as u64 })
     }
 
     /// Whether no neuron fires in it: it then has no time, and nothing to train by a surrogate.
     pub(crate) fn is_silent(&self) -> bool {
-        self.neurons == 0
+        self.neurons.iter().all(|&layer| layer == 0)
     }
 
     /// Bytes of the parameters.
@@ -82,9 +70,10 @@ impl Footprint {
         product([self.parameters, SCALAR])
     }
 
-    /// Bytes of a training of `time_steps` steps, at least: parameters, their gradients and the `states`
-    /// of the optimizer, two batches of the input, the currents that the layers keep for the backward
-    /// pass, or those of one layer where they are computed again, and the gradient with respect to them.
+    /// Bytes of a training of `time_steps` steps, at least: parameters, their gradients and the `states` of the
+    /// optimizer, two batches of the input, and the currents that layers keep for the backward pass, or those of
+    /// one layer where they are computed again, at the layer where they and the gradient with respect to its own
+    /// take the most.
     pub(crate) fn trained(
         &self,
         input: Batches,
@@ -92,27 +81,24 @@ impl Footprint {
         states: usize,
         recompute: bool,
     ) -> u64 {
-        let (samples, steps) = (input.samples as u64, time_steps as u64);
-        let currents = |neurons, steps| product([neurons, samples, steps, SCALAR]);
-        // What comes before the first neuron runs once for an input that is the same at all steps.
-        let (first_steps, widest) =
-            if input.steps == 1 { (1, self.widest_later) } else { (steps, self.widest) };
-        let kept = if recompute {
-            currents(widest, steps)
-        } else {
-            let later = currents(self.neurons - self.first, steps);
-            later.saturating_add(currents(self.first, first_steps))
-        };
+        let (mut kept, mut most) = (0_u64, 0);
+        for (index, &neurons) in self.neurons.iter().chain([&self.classes]).enumerate() {
+            // What comes before the first neuron runs once for an input that is the same at all steps.
+            let steps = if index == 0 { input.steps.min(time_steps) } else { time_steps };
+            let currents = product([neurons, input.samples as u64, steps as u64, SCALAR]);
+            kept = if recompute { currents } else { kept.saturating_add(currents) };
+            most = most.max(kept.saturating_add(currents));
+        }
         product([self.built(), 2 + states as u64])
             .saturating_add(product([input.bytes(), 2]))
-            .saturating_add(kept)
-            .saturating_add(currents(widest, steps))
+            .saturating_add(most)
     }
 
     /// Bytes of an evaluation of `time_steps` steps, at least: parameters, a batch, and the largest
     /// layer.
     pub(crate) fn evaluated(&self, input: Batches, time_steps: usize) -> u64 {
-        product([self.widest, input.samples as u64, time_steps as u64, SCALAR])
+        let widest = self.neurons.iter().copied().fold(self.classes, u64::max);
+        product([widest, input.samples as u64, time_steps as u64, SCALAR])
             .saturating_add(self.built())
             .saturating_add(input.bytes())
     }
@@ -242,19 +228,19 @@ mod tests {
         let found = Footprint::of(&recipe, &recipe.training_methods(), input, 10)
             .map_err(|source| Error::Network { name: "test".into(), source })?;
         let parameters = 36 + 16 + 256 * 20 + 20 + 200 + 10;
-        let expected =
-            Footprint { parameters, neurons: 276, first: 256, widest: 256, widest_later: 20 };
+        let expected = Footprint { parameters, neurons: vec![256, 20], classes: 10 };
         assert_eq!(found, expected);
         assert_eq!(found.built(), 4 * parameters);
+        // The first layer runs once: the second is where the most is kept.
         let batches = Batches { values: 64, samples: 5, steps: 1 };
-        let (kept, one_layer) = (4 * 5 * (256 + 7 * 20), 4 * 5 * 7 * 20);
-        let constant = 12 * parameters + 8 * 5 * 64 + one_layer;
-        assert_eq!(found.trained(batches, 7, 1, false), constant + kept);
-        assert_eq!(found.trained(batches, 7, 1, true), constant + one_layer);
+        let constant = 12 * parameters + 8 * 5 * 64;
+        let most = 4 * 5 * (256 + 7 * 20 + 7 * 20);
+        assert_eq!(found.trained(batches, 7, 1, false), constant + most);
+        assert_eq!(found.trained(batches, 7, 1, true), constant + 2 * 4 * 5 * 256);
         let of_events = Batches { steps: 7, ..batches };
-        let (kept, largest) = (4 * 5 * 7 * 276, 4 * 5 * 7 * 256);
-        let constant = 12 * parameters + 7 * 8 * 5 * 64 + largest;
-        assert_eq!(found.trained(of_events, 7, 1, false), constant + kept);
+        let largest = 4 * 5 * 7 * 256;
+        let constant = 12 * parameters + 7 * 8 * 5 * 64;
+        assert_eq!(found.trained(of_events, 7, 1, false), constant + 2 * largest);
         assert_eq!(found.evaluated(batches, 7), 4 * parameters + 4 * 5 * 64 + largest);
         assert_eq!(found.evaluated(batches, usize::MAX), u64::MAX);
         Ok(())
@@ -281,7 +267,7 @@ mod tests {
                 let machine = Machine { workers: 0, ..Machine::default() };
                 let experiment =
                     Experiment::prepare(Recipe::parse(&text, "test")?, "test", &machine)?;
-                let (found, batch) = (experiment.footprint, experiment.first_batch()?);
+                let (found, batch) = (&experiment.footprint, experiment.first_batch()?);
                 let batches = batches(&experiment.loaders().train, 9, 8);
                 let network = experiment.network();
                 network.forward(&batch.input, &Context::evaluation(8))?;

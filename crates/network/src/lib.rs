@@ -39,6 +39,7 @@ mod normalization;
 mod operations;
 mod pass;
 mod pool;
+mod region;
 mod registry;
 mod residual;
 mod resnet;

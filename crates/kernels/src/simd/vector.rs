@@ -80,7 +80,8 @@ macro_rules! with_count {
             5 => $function::<S, 5>($($argument),*),
             6 => $function::<S, 6>($($argument),*),
             7 => $function::<S, 7>($($argument),*),
-            _ => $function::<S, 8>($($argument),*),
+            8 => $function::<S, 8>($($argument),*),
+            more => unreachable!("a panel of {more} vectors"),
         }
     };
 }

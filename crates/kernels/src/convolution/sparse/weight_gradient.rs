@@ -13,7 +13,9 @@ mod shared;
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
 use crate::simd::dispatch;
-use crate::simd::vector::{Panels, add_row, lanes, rows, rows_mut, with_count, with_vectors};
+use crate::simd::vector::{
+    MOST_VECTORS, Panels, add_row, lanes, rows, rows_mut, with_count, with_vectors,
+};
 use crate::spikes::{STEPS, Spikes};
 use lists::{Lists, Patterns};
 use plan::Plan;
@@ -62,7 +64,7 @@ impl Conv2d {
                 dispatch(Patterns { plan: &plan, strip, group })
             })
             .collect();
-        let panels = Panels::new(self.out_channels, (COLUMNS / lanes()).max(1));
+        let panels = Panels::new(self.out_channels, (COLUMNS / lanes()).min(MOST_VECTORS));
         let size = self.patch_len() * panels.width;
         let most = (SUMS / (panels.count * size)).max(1);
         let parts = TASKS.div_ceil(panels.count).min(units).min(most);

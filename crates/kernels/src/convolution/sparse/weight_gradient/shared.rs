@@ -12,7 +12,9 @@ use super::{SUMS, TASKS, add_parts};
 use crate::convolution::{Conv2d, Shares};
 use crate::scratch::with_floats;
 use crate::simd::dispatch;
-use crate::simd::vector::{Panels, add_row, lanes, rows, rows_mut, with_count, with_vectors};
+use crate::simd::vector::{
+    MOST_VECTORS, Panels, add_row, lanes, rows, rows_mut, with_count, with_vectors,
+};
 use crate::spikes::Spikes;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -55,7 +57,7 @@ impl Conv2d {
             .into_par_iter()
             .map(|strip| dispatch(Steps { plan: &plan, strip }))
             .collect();
-        let panels = Panels::new(self.out_channels, (COLUMNS / lanes()).max(1));
+        let panels = Panels::new(self.out_channels, (COLUMNS / lanes()).min(MOST_VECTORS));
         let size = self.patch_len() * panels.width;
         let units = time_steps * plan.strips;
         let parts = (SUMS / (panels.count * size)).clamp(1, TASKS).min(units);
