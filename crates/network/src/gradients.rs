@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use candle_core::Tensor;
+use candle_core::{Tensor, TensorId};
 use candlewick_core::Result;
 
 /// Sees a parameter and the gradient with respect to it.
@@ -11,6 +11,41 @@ type Watcher = Rc<dyn Fn(&Tensor, &Tensor)>;
 
 thread_local! {
     static WATCHER: RefCell<Option<Watcher>> = const { RefCell::new(None) };
+    static APART: RefCell<Option<Vec<(TensorId, Tensor)>>> = const { RefCell::new(None) };
+}
+
+/// Runs `backward`, a backward pass of candle, and hands out the gradients with respect to the parameters of
+/// networks instead of adding them to candle's: a parameter's gradient is the sum of what stands here for it, once
+/// for each forward pass, and of what candle found, if it has another part in the loss.
+///
+/// Candle fills a tensor with zeros for each gradient and adds it in a third one; here it is moved.
+pub fn gradients_apart<R>(backward: impl FnOnce() -> R) -> (R, Vec<(TensorId, Tensor)>) {
+    /// Puts back what was there before, also after a panic.
+    struct Restore(Option<Vec<(TensorId, Tensor)>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            APART.set(self.0.take());
+        }
+    }
+    let restore = Restore(APART.replace(Some(Vec::new())));
+    let result = backward();
+    let apart = APART.take().unwrap_or_default();
+    drop(restore);
+    (result, apart)
+}
+
+/// Keeps the gradient with respect to a variable for [`gradients_apart`]; it comes back where nobody asked for it.
+pub(crate) fn set_apart(parameter: &Tensor, gradient: Option<Tensor>) -> Option<Tensor> {
+    if !parameter.is_variable() {
+        return gradient;
+    }
+    APART.with_borrow_mut(|apart| match apart {
+        Some(apart) => {
+            apart.extend(gradient.map(|gradient| (parameter.id(), gradient)));
+            None
+        }
+        None => gradient,
+    })
 }
 
 /// Runs `backward`, and shows to `watcher` each parameter of a network with its gradient as soon as the layer has
@@ -132,6 +167,50 @@ mod tests {
             visited += 1;
         }
         assert_eq!(visited, all.len());
+        Ok(())
+    }
+
+    /// Two passes over a network whose parameters are in the loss themselves, too: parts that stand apart and the rest
+    /// are together what candle finds alone.
+    #[test]
+    fn gradients_apart_and_those_of_candle_are_all() -> Result<()> {
+        let all = all_reduced();
+        let mut visited = 0;
+        for (architecture, input) in &all {
+            let methods = side_heads(architecture);
+            let network = build(&**architecture, &parts()?, &methods, *input)?;
+            let loss = || -> Result<Tensor> {
+                let mut loss = network.parameters().learned().try_fold(
+                    Tensor::zeros((), candle_core::DType::F32, &candle_core::Device::Cpu)?,
+                    |loss, parameter| loss + parameter.variable.sqr()?.sum_all()?,
+                )?;
+                for sample in ["x", "y"] {
+                    let x = normal(sample, &[&[1, 2], &input[..]].concat())?;
+                    let out = network.forward(&x, &Context::training(2, Key::new(1)))?;
+                    loss = (loss + out.logits.sqr()?.sum_all()?)?;
+                }
+                Ok(loss)
+            };
+            let expected = loss()?.backward()?;
+            let loss = loss()?;
+            let (rest, apart) = gradients_apart(|| loss.backward());
+            let rest = rest?;
+            assert_eq!(apart.len() % 2, 0, "{architecture:?}");
+            for parameter in network.parameters().learned() {
+                let variable = &parameter.variable;
+                let mut sum = rest.get(variable).expect("of the squares").clone();
+                for (_, part) in apart.iter().filter(|(id, _)| *id == variable.id()) {
+                    sum = (sum + part)?;
+                    visited += 1;
+                }
+                let expected = expected.get(variable).expect("a gradient");
+                let distance = (&sum - expected)?.abs()?.max_all()?.to_scalar::<f32>()?;
+                let largest = expected.abs()?.max_all()?.to_scalar::<f32>()?;
+                assert!(distance <= 1e-5 * largest, "{}: {distance}", parameter.name);
+            }
+        }
+        assert!(visited > 20 * all.len(), "{visited} parts");
+        assert!(APART.with_borrow(Option::is_none));
         Ok(())
     }
 

@@ -19,7 +19,7 @@ use candle_core::{
     Tensor, Var,
 };
 
-use crate::gradients::{ParameterGradients, Slot};
+use crate::gradients::{ParameterGradients, Slot, set_apart};
 use crate::pass::lock;
 
 /// A backward pass from a result to the input: takes the gradient with respect to the result.
@@ -103,8 +103,8 @@ impl CustomOp2 for Parameter {
         _: &Tensor,
         _: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let gradient = lock(&self.found).take(self.slot);
-        Ok((passed_on(None, token)?, passed_on(gradient, parameter)?))
+        let gradient = passed_on(lock(&self.found).take(self.slot), parameter)?;
+        Ok((passed_on(None, token)?, set_apart(parameter, gradient)))
     }
 }
 

@@ -263,7 +263,7 @@ fn recomputed_currents_change_no_bit() -> Result<()> {
     }
     assert_eq!(visited, 2 * all.len());
     // A network with most of its currents in one layer needs as much as before.
-    assert!(2 * bytes[1] < bytes[0], "bytes of all networks, kept and recomputed: {bytes:?}");
+    assert!(5 * bytes[1] < 3 * bytes[0], "bytes of all networks, kept and recomputed: {bytes:?}");
     Ok(())
 }
 

@@ -226,10 +226,8 @@ fn differentiate(
     let scores = Scores::new(&outputs.logits.detach())?;
     loaders::same_time_steps(scores.time_steps(), context.time_steps)?;
     drop(outputs);
-    let gradients = value
-        .is_finite()
-        .then(|| Gradients::take(model.parameters(), loss.backward()?))
-        .transpose()?;
+    let gradients =
+        value.is_finite().then(|| Gradients::of(&loss, model.parameters())).transpose()?;
     let layers = model.take_observations().iter().map(LayerActivity::of).collect();
     let labels = loaders::main_labels(batch)?;
     Ok((ShardReport { weight: 1.0, loss: value, scores, labels, layers }, gradients))

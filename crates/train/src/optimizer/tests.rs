@@ -74,7 +74,7 @@ fn gradients(parameters: &Parameters, i: u64, without: &str) -> Result<Gradients
             loss = (loss + (parameter.variable.as_tensor() * &slopes)?.sum_all()?)?;
         }
     }
-    Gradients::take(parameters, loss.backward()?)
+    Gradients::of(&loss, parameters)
 }
 
 fn values(parameters: &Parameters, name: &str) -> Result<Vec<f32>> {
