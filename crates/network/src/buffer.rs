@@ -53,14 +53,6 @@ impl Pool {
         self.shelf().regions.iter_mut().for_each(Region::start_pass);
     }
 
-    /// Gives as much memory back to the system as the gradients take that the pass has found, `bytes`: they are
-    /// complete when the currents are no longer needed, so that the peak has the larger of both.
-    pub(crate) fn make_room(&self, bytes: usize) {
-        if let Some(region) = self.shelf().regions.first_mut() {
-            region.make_room(bytes);
-        }
-    }
-
     /// Peak number of floats in use at once, including what fills the last line of each array.
     pub(crate) fn most_lent(&self) -> usize {
         self.shelf().most_lent

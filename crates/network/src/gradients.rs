@@ -114,12 +114,6 @@ impl ParameterGradients {
         }
     }
 
-    /// Bytes of all that was added and not taken out.
-    pub(crate) fn bytes(&self) -> usize {
-        let bytes = |gradient: &Tensor| gradient.elem_count() * gradient.dtype().size_in_bytes();
-        self.found.iter().flatten().map(bytes).sum()
-    }
-
     /// Takes out what was added for `slot`.
     pub(crate) fn take(&mut self, slot: Slot) -> Option<Tensor> {
         self.found.get_mut(slot.0)?.take()

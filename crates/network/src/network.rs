@@ -194,7 +194,7 @@ impl Network {
         if !pass.is_kept() {
             return Ok((outputs, None));
         }
-        let (parameters, pool) = (pass.learned(), pass.pool.clone());
+        let parameters = pass.learned();
         let backward: BackwardOfHeads = Box::new(move |mut gradients, found| {
             let of_sides = gradients.split_off(1);
             let back = |gradient: Option<Array>,
@@ -205,7 +205,6 @@ impl Network {
                 };
                 let of_input = backward(gradient, found)?;
                 found.show(&parameters);
-                pool.make_room(found.bytes());
                 Ok::<_, Error>(of_input)
             };
             let mut gradient = back(gradients.pop(), classifier, found)?;

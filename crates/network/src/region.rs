@@ -12,7 +12,7 @@ use memmap2::{MmapOptions, MmapRaw};
 const ADDRESSES: usize =
     if cfg!(all(unix, target_pointer_width = "64")) { 1 << 34 } else { 1 << 24 };
 
-/// Bytes that are given back to the system at once: a large page.
+/// Bytes of a large page, at whose multiples memory is given back.
 const PAGE: usize = 1 << 21;
 
 /// Bytes at whose multiples pieces begin: a line of the cache, and the widest vector.
@@ -33,8 +33,6 @@ pub(crate) struct Region {
     touched: usize,
     /// Where the last piece ended at most, in this pass and in those before it.
     ends: [usize; PATIENCE],
-    /// Bytes that [`make_room`](Self::make_room) has given back in this pass.
-    given_back: usize,
 }
 
 impl Region {
@@ -60,7 +58,6 @@ impl Region {
             free: Vec::from([Range { start: 0, end: length }]),
             touched: 0,
             ends: [0; PATIENCE],
-            given_back: 0,
         }
     }
 
@@ -103,16 +100,6 @@ impl Region {
         self.give_back_behind(kept);
         self.ends.rotate_right(1);
         self.ends[0] = self.in_use();
-        self.given_back = 0;
-    }
-
-    /// Gives back to the system as much as `bytes`, which others have taken since the pass started, if so much is
-    /// not in use.
-    pub(crate) fn make_room(&mut self, bytes: usize) {
-        let more = bytes.saturating_sub(self.given_back);
-        let before = self.touched;
-        self.give_back_behind(self.touched.saturating_sub(more).max(self.in_use()));
-        self.given_back += before - self.touched;
     }
 
     /// Where the last piece ends.
@@ -242,26 +229,21 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn memory_goes_back_when_others_need_it_or_nobody_used_it_for_long() {
+    fn memory_that_nobody_used_for_long_goes_back() {
         let floats = PAGE / size_of::<f32>();
         let mut region = Region::new(1);
-        let [first, second, third] = [(); 3].map(|()| region.take(floats).unwrap());
-        region.put(third);
-        // Less than a page is not given back, nor one in use, nor the same bytes twice.
-        region.make_room(PAGE - 1);
-        assert_eq!(region.touched, 3 * PAGE);
+        let [first, second] = [(); 2].map(|()| region.take(floats).unwrap());
         region.put(second);
-        region.make_room(PAGE);
-        region.make_room(PAGE);
-        assert_eq!(region.touched, 2 * PAGE);
-        region.make_room(9 * PAGE);
-        assert_eq!(region.touched, PAGE);
-        region.put(first);
         for _ in 0..PATIENCE {
-            assert_eq!(region.touched, PAGE);
+            assert_eq!(region.touched, 2 * PAGE);
             region.start_pass();
         }
         region.start_pass();
+        // What is in use stays.
+        assert_eq!(region.touched, PAGE);
+        assert!(first.floats().iter().all(|&value| value == 0.0));
+        region.put(first);
+        (0..=PATIENCE).for_each(|_| region.start_pass());
         assert_eq!(region.touched, 0);
     }
 }
