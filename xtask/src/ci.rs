@@ -5,6 +5,7 @@ mod anew;
 mod cluster;
 mod committed;
 mod docs;
+mod neon;
 mod nvrtc;
 mod outside;
 mod ranks;
@@ -28,7 +29,7 @@ type Step = (&'static str, fn(&Workspace) -> Result<()>);
 /// The feature that is pure Rust and has tests of its own; the step `reproduce` builds without it.
 const HDF5: &str = "candlewick-cli/hdf5";
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("format", |workspace| cargo_step(workspace, &["fmt", "--all", "--check"])),
     ("clippy", |workspace| {
         let all = ["clippy", "--workspace", "--all-targets", "--features", HDF5];
@@ -51,6 +52,7 @@ const STEPS: [Step; 13] = [
     ("slurm", slurm::run),
     #[cfg(not(unix))]
     ("slurm", |_| bail!("Slurm runs on Unix: leave the step out with `--skip slurm`")),
+    ("neon", neon::run),
     ("nvrtc", nvrtc::run),
     ("cuda", stub_compiler::check_cuda),
 ];
