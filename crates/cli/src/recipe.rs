@@ -21,8 +21,9 @@ pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
         RecipeCommand::Schema => outln!("{}", serde_json::to_string_pretty(&schema())?),
         RecipeCommand::List => {
             for table in tables()? {
-                let scales: Vec<_> = table.scales.into_iter().map(Scale::name).collect();
-                for row in Table::open(table.id, Scale::Demo)?.rows {
+                let scales: Vec<_> = table.scales.iter().copied().map(Scale::name).collect();
+                let smallest = table.scales.first().copied().unwrap_or(Scale::Demo);
+                for row in Table::open(table.id, smallest)?.rows {
                     outln!("{:<48} {}", format!("{}/{}", table.id, row.id), scales.join(", "));
                 }
             }

@@ -16,7 +16,11 @@ pub fn parse(name: &str) -> Result<Device> {
         "metal" => Device::new_metal(ordinal),
         _ => Ok(Device::Cpu),
     };
-    device.map_err(|error| Error::Device { device: name.into(), reason: error.to_string() })
+    device.map_err(|error| {
+        // candle puts a backtrace behind the message of the driver.
+        let reason = error.to_string().lines().next().unwrap_or_default().to_owned();
+        Error::Device { device: name.into(), reason }
+    })
 }
 
 /// The kind and the number of the device of that name, which this build can compute on but this machine may lack.

@@ -93,6 +93,18 @@ fn what_cannot_train_is_no_recipe() {
 }
 
 #[test]
+fn every_recipe_of_every_table_is_listed() {
+    let said = Place::with("").output(&["recipe", "list"]);
+    assert!(said.status.success());
+    let lines = String::from_utf8_lossy(&said.stdout).into_owned();
+    for table in candlewick::experiment::tables().unwrap() {
+        let of_table = format!("{}/", table.id);
+        assert!(lines.lines().any(|line| line.starts_with(&of_table)), "{}", table.id);
+    }
+    assert!(lines.lines().count() > 200, "{lines}");
+}
+
+#[test]
 fn a_recipe_is_checked_for_the_device_that_it_is_to_run_on() {
     let place = Place::with(RECIPE);
     let said = place.output(&["recipe", "check", "table-1/tet", "--device", "cpu"]);
