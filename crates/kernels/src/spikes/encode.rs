@@ -225,17 +225,43 @@ impl Kernel for Decode<'_> {
         let Self { spikes, t, first, values } = self;
         let (group, step) = Spikes::group_of(spikes.time_steps, t);
         for (pixel, values) in values.chunks_exact_mut(spikes.channels).enumerate() {
-            values.fill(0.0);
             for plane in 0..spikes.planes {
                 let weight = spikes.weight_of(plane);
                 let words = spikes.patterns(first + pixel, group, plane);
                 for (values, word) in values.chunks_mut(PER_WORD).zip(words) {
-                    for (channel, value) in values.iter_mut().enumerate() {
-                        let bit = word >> (channel * STEPS + step) & 1;
-                        *value += if bit == 1 { weight } else { 0.0 };
+                    let lanes = weighted_bits(word >> step, weight);
+                    // Chunks of whole words have a loop of fixed length.
+                    match values.as_mut_array::<PER_WORD>() {
+                        Some(values) if plane == 0 => *values = lanes,
+                        Some(values) => add(values, &lanes),
+                        None if plane == 0 => values.copy_from_slice(&lanes[..values.len()]),
+                        None => add(values, &lanes),
                     }
                 }
             }
         }
+    }
+}
+
+/// `weight` for each channel whose lowest bit is set, 0 for the others.
+#[inline(always)]
+fn weighted_bits(word: u64, weight: f32) -> [f32; PER_WORD] {
+    const HALF: usize = PER_WORD / 2;
+    let mut lanes = [0.0; PER_WORD];
+    for (half, lanes) in lanes.as_chunks_mut::<HALF>().0.iter_mut().enumerate() {
+        // Lanes of 32 bits are as wide as the floats that they become.
+        let bits = (word >> (half * HALF * STEPS)) as u32;
+        for (lane, value) in lanes.iter_mut().enumerate() {
+            let bit = bits >> (lane * STEPS) & 1;
+            *value = f32::from_bits(weight.to_bits() & bit.wrapping_neg());
+        }
+    }
+    lanes
+}
+
+#[inline(always)]
+fn add(values: &mut [f32], lanes: &[f32; PER_WORD]) {
+    for (value, lane) in values.iter_mut().zip(lanes) {
+        *value += lane;
     }
 }
