@@ -126,34 +126,6 @@ impl Spikes {
         part
     }
 
-    /// The activations of `batch` samples, `[T, B·H·W, C]`, as those of one pixel each, `[T, B, C·H·W]`, in the order of
-    /// PyTorch's `flatten`.
-    ///
-    /// # Panics
-    /// If the pixels are not those of so many samples.
-    #[must_use]
-    pub fn flattened(&self, batch: usize) -> Self {
-        assert!(self.pixels.is_multiple_of(batch.max(1)), "pixels of {batch} samples");
-        let pixels = self.pixels / batch.max(1);
-        let shape = [self.time_steps, batch, self.channels * pixels];
-        let mut flat = Self::silent(shape, self.planes, self.unit);
-        if self.is_empty() {
-            return flat;
-        }
-        let (row, of_sample) = (self.words_per_row(), flat.words_per_row());
-        let samples = flat.words.par_chunks_mut(of_sample).zip(self.words.par_chunks(pixels * row));
-        samples.for_each(|(flat, words)| {
-            for (pixel, words) in words.chunks_exact(row).enumerate() {
-                for_each_pattern(words.iter().copied(), |channel, pattern| {
-                    let place = channel * pixels + pixel;
-                    flat[place / PER_WORD] |= (pattern as u64) << (place % PER_WORD * STEPS);
-                });
-            }
-        });
-        (flat.nonzero, flat.active) = (self.nonzero, self.active);
-        flat
-    }
-
     /// Time steps, pixels and channels.
     pub fn shape(&self) -> [usize; 3] {
         [self.time_steps, self.pixels, self.channels]

@@ -55,14 +55,10 @@ impl Layer for Flatten {
             });
         }
         let pixels = height * width;
-        let out = if let Values::Spikes(spikes) = &x.values {
-            x.with(self.output(), Values::Spikes(Arc::new(spikes.flattened(x.batch))))
-        } else {
-            let input = x.dense(&pass.pool)?;
-            let mut output = pass.take(input.len());
-            transpose(&input, [pixels, channels], &mut output);
-            x.with(self.output(), Values::Dense(Arc::new(output)))
-        };
+        let input = x.dense(&pass.pool)?;
+        let mut output = pass.take(input.len());
+        transpose(&input, [pixels, channels], &mut output);
+        let out = x.with(self.output(), Values::Dense(Arc::new(output)));
         let pool = pass.pool.clone();
         let backward: Backward = Box::new(move |gradient, _| {
             let gradient = gradient.into_host(&pool)?;

@@ -57,23 +57,6 @@ pub(crate) fn decoding_undoes_encoding() {
                 }
                 let nonzero = decoded.iter().filter(|&&value| value != 0.0).count();
                 assert!((part.density() - nonzero as f64 / part.len() as f64).abs() < 1e-12);
-                // Flattened, the channels of a sample come one after the other, each with all pixels.
-                for batch in [1, pixels] {
-                    let of_sample = pixels / batch;
-                    let flat = spikes.flattened(batch);
-                    assert_eq!(flat.shape(), [time_steps, batch, channels * of_sample]);
-                    let mut decoded = vec![f32::NAN; length];
-                    flat.decode(&mut decoded);
-                    for (index, value) in values.iter().enumerate() {
-                        let (row, channel) = (index / channels, index % channels);
-                        let (sample, pixel) = (row / of_sample, row % of_sample);
-                        let place = (sample * channels + channel) * of_sample + pixel;
-                        assert!((decoded[place] - value).abs() <= 1e-6 * value);
-                    }
-                    let same = flat.density() - spikes.density();
-                    let union = flat.union_density() - spikes.union_density();
-                    assert!(same.abs() < 1e-12 && union.abs() < 1e-12, "{same} {union}");
-                }
                 visited += 1;
             }
         }
