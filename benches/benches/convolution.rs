@@ -18,7 +18,6 @@ use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
 
-/// As in the binaries: large blocks are kept, and start at a cache line.
 const STEPS: usize = 4;
 const BATCH: usize = 8;
 const SHAPE: Conv2d = Conv2d {

@@ -44,8 +44,8 @@ cargo xtask tidy
 
 cargo xtask ci [--only STEP]... [--skip STEP]...
     Runs every check, step by step. Steps: format, clippy, docs, tidy, test, new, outside,
-    reproduce, committed, ranks (which needs MPI), slurm (an installed Slurm), neon (a target of
-    rustup, a cross compiler and QEMU), nvrtc (pip), cuda.
+    reproduce, committed, ranks (which needs MPI), slurm (which needs an installed Slurm), neon
+    (which needs a target of rustup, a cross compiler and QEMU), nvrtc (which needs pip), cuda.
 
 cargo xtask golden [--python PATH] [--run] [NAME]...
     Lists the scripts that make golden values; with --run, runs those whose path contains a NAME.

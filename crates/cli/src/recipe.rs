@@ -32,7 +32,7 @@ pub(crate) fn run(command: &RecipeCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Checks a recipe for a device, also where this machine lacks it, as the head of a cluster may.
+/// Checks a recipe for a device, even if this machine lacks it, like the login node of a cluster.
 fn check(chosen: &ChosenRecipe, device: &str, data_dir: Option<&PathBuf>) -> Result<()> {
     candlewick::core::device::check(device)?;
     let (name, recipe) = (&chosen.recipe, read(chosen)?);
@@ -62,8 +62,9 @@ fn check(chosen: &ChosenRecipe, device: &str, data_dir: Option<&PathBuf>) -> Res
 
 fn read(chosen: &ChosenRecipe) -> Result<Recipe> {
     let path = Path::new(&chosen.recipe);
+    let is_file = path.exists() || path.extension().is_some_and(|end| end == "toml");
     if let Some((table, row)) = chosen.recipe.rsplit_once('/')
-        && !path.exists()
+        && !is_file
     {
         let mut table = Table::open(table, chosen.scale.parse()?)?;
         table.keep_rows(&[row.to_owned()])?;

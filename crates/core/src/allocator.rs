@@ -1,10 +1,10 @@
 //! What the allocator of the process does with memory that is freed.
 
-/// Tells the allocator of glibc to keep what is freed for the next allocation; for the first line of a program
-/// that trains. Elsewhere it does nothing.
+/// Tells the allocator of glibc to keep freed memory for later allocations; elsewhere it does nothing. Call it at the
+/// start of a program that trains.
 ///
-/// Left alone, it gives large blocks back to the system at once: gradients, which every training step allocates
-/// anew, then cost a page fault for every 4 kB (16,000 faults in a step of ResNet-19).
+/// By default glibc returns large blocks to the system at once, and gradients, which every training step allocates
+/// anew, cost a page fault for every 4 kB.
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: the calls only set parameters of the allocator.

@@ -23,7 +23,7 @@ pub fn parse(name: &str) -> Result<Device> {
     })
 }
 
-/// The kind and the number of the device of that name, which this build can compute on but this machine may lack.
+/// The kind and the number of the device of that name, if this build can compute on it; this machine may lack it.
 ///
 /// # Errors
 /// If there is no device of such a name, or this build lacks the feature that it needs.

@@ -145,8 +145,7 @@ impl Experiment {
         Ok(Self { name, recipe, footprint, network, methods, loaders, data, samples })
     }
 
-    /// [Prepares](Self::prepare) the experiment on the CPU as if for a device that is not there; it can be looked at
-    /// and not be run.
+    /// [Prepares](Self::prepare) the experiment as for a device that this machine lacks, to be looked at, not to be run.
     ///
     /// # Errors
     /// As [`prepare`](Self::prepare), with what devices refuse.

@@ -191,7 +191,6 @@ fn a_device_rounds_products_as_the_recipe_says_and_the_cpu_refuses_to() {
     }
 }
 
-/// What a machine without the device can say of a recipe for it.
 #[test]
 fn every_row_of_table_1_is_valid_on_a_device_that_is_not_there() {
     let machine = Machine { workers: 0, ..Machine::default() };

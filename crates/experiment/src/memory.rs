@@ -71,9 +71,9 @@ impl Footprint {
     }
 
     /// Bytes of a training of `time_steps` steps, at least: parameters, their gradients and the `states` of the
-    /// optimizer, two batches of the input, and the currents that layers keep for the backward pass, or those of
-    /// one layer where they are computed again, at the layer where they and the gradient with respect to its own
-    /// take the most.
+    /// optimizer, two batches of the input, and what the layers hold when the backward pass reaches the layer at which
+    /// that is the most: the currents kept up to there, or its own where they are recomputed, and the gradient with
+    /// respect to its own.
     pub(crate) fn trained(
         &self,
         input: Batches,

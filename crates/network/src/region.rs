@@ -18,20 +18,20 @@ const PAGE: usize = 1 << 21;
 /// Bytes at whose multiples pieces begin: a line of the cache, and the widest vector.
 const LINE: usize = 64;
 
-/// Passes for which memory is kept that none of them used.
+/// Passes after which memory that none of them used is given back.
 const PATIENCE: usize = 8;
 
-/// Addresses, of which only those take memory that were written to.
+/// A range of addresses, which takes memory only where it was written to.
 ///
-/// Pieces come from the front and join when they are put back, so that little more memory is needed than is in use
-/// at once. Arrays that were kept whole for their next use took half as much again.
+/// Pieces are cut by first fit, and free neighbors are joined, so that little more memory is needed than is in use at
+/// once.
 pub(crate) struct Region {
     map: Arc<MmapRaw>,
-    /// What no piece has, in order; neighbors are joined.
+    /// What is in no piece, in order.
     free: Vec<Range<usize>>,
     /// Where the memory that the system has provided ends.
     touched: usize,
-    /// Where the last piece ended at most, in this pass and in those before it.
+    /// The highest end of a piece, in this pass and in those before it.
     ends: [usize; PATIENCE],
 }
 

@@ -1,13 +1,11 @@
 //! The gradients of a step: taken out of candle's store in parameter order, measured, clipped.
 
-use std::collections::HashMap;
-
-use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor, TensorId};
+use candle_core::backprop::GradStore;
+use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
 use candlewick_core::host;
 use candlewick_core::parameters::Parameters;
 use candlewick_device::Queue;
 use candlewick_kernels::optimizer as kernel;
-use candlewick_network::gradients_apart;
 
 use crate::error::Result;
 
@@ -18,30 +16,19 @@ pub struct Gradients {
 }
 
 impl Gradients {
-    /// The gradients of `loss` with respect to the learned parameters.
+    /// Takes the gradients of the learned parameters out of `store` and drops the rest of it, and
+    /// with it the activations that it keeps alive.
     ///
     /// # Errors
-    /// If the backward pass fails.
-    pub fn of(loss: &Tensor, parameters: &Parameters) -> Result<Self> {
-        let (store, apart) = gradients_apart(|| loss.backward());
-        let mut store = store?;
-        let mut of_networks: HashMap<TensorId, Tensor> = HashMap::new();
-        for (id, gradient) in apart {
-            let sum = match of_networks.remove(&id) {
-                Some(other) => (other + gradient)?,
-                None => gradient,
-            };
-            of_networks.insert(id, sum);
-        }
+    /// If candle fails.
+    pub fn take(parameters: &Parameters, mut store: GradStore) -> Result<Self> {
         let entries = parameters
             .learned()
             .map(|parameter| {
-                let of_network = of_networks.remove(&parameter.variable.id());
-                let gradient = match (of_network, store.remove(&parameter.variable)) {
-                    (Some(one), Some(other)) => Some((one + other)?),
-                    (one, other) => one.or(other),
-                };
-                gradient.map(|gradient| gradient.detach().contiguous()).transpose()
+                store
+                    .remove(&parameter.variable)
+                    .map(|gradient| gradient.detach().contiguous())
+                    .transpose()
             })
             .collect::<candle_core::Result<_>>()?;
         Ok(Self { entries })
@@ -166,7 +153,7 @@ mod tests {
         let slopes = Tensor::new(&[3.0_f32, 4.0], &Device::Cpu)?;
         let loss = ((a.variable.as_tensor() * slopes)?.sum_all()?
             + (b.variable.as_tensor() * 12.0)?.sum_all()?)?;
-        Gradients::of(&loss, parameters)
+        Gradients::take(parameters, loss.backward()?)
     }
 
     fn values(gradients: &Gradients, index: usize) -> Result<Vec<f32>> {

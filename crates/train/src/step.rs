@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use candlewick_core::Key;
 use candlewick_encode::Batch;
 use candlewick_methods::{Methods, Moment, Outputs, Scores};
-use candlewick_network::{Context, synchronized};
+use candlewick_network::{Context, backward, synchronized};
 use candlewick_ranks::Seat;
 
 use crate::divergence::Symptom;
@@ -226,8 +226,10 @@ fn differentiate(
     let scores = Scores::new(&outputs.logits.detach())?;
     loaders::same_time_steps(scores.time_steps(), context.time_steps)?;
     drop(outputs);
-    let gradients =
-        value.is_finite().then(|| Gradients::of(&loss, model.parameters())).transpose()?;
+    let gradients = value
+        .is_finite()
+        .then(|| Gradients::take(model.parameters(), backward(&loss)?))
+        .transpose()?;
     let layers = model.take_observations().iter().map(LayerActivity::of).collect();
     let labels = loaders::main_labels(batch)?;
     Ok((ShardReport { weight: 1.0, loss: value, scores, labels, layers }, gradients))

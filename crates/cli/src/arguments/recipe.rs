@@ -12,7 +12,7 @@ pub(crate) enum RecipeCommand {
     Check {
         #[command(flatten)]
         recipe: ChosenRecipe,
-        /// Where it is to run: cpu, cuda:N or metal, which need not be there
+        /// Where it is to run: cpu, cuda:N or metal; this machine may lack it
         #[arg(long, default_value = "cpu", value_name = "DEVICE")]
         device: String,
         /// Folder of the data sets that are not embedded

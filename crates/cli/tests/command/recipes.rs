@@ -110,6 +110,8 @@ fn a_recipe_is_checked_for_the_device_that_it_is_to_run_on() {
     let said = place.output(&["recipe", "check", "table-1/tet", "--device", "cpu"]);
     assert!(said.status.success());
     assert!(String::from_utf8_lossy(&said.stdout).starts_with("table-1/tet is valid: "));
+    let (code, error) = place.code(&["recipe", "check", "nowhere/r.toml"]);
+    assert!(code != 0 && error.contains("nowhere/r.toml: No such file"), "{code}: {error}");
     let (code, error) = place.code(&["recipe", "check", "r.toml", "--device", "gpu"]);
     assert!(code == 2 && error.contains("expected cpu, cuda, cuda:N or metal"), "{code}: {error}");
     if cfg!(not(feature = "cuda")) {

@@ -65,9 +65,11 @@ fn backward(
     checkpoint.load_parameters(parameters)?;
     let context = Context::training(time_steps, Key::new(recipe.seed).named("one batch"));
     let moment = Moment { epoch: 0, step: 0, progress: 0.0, training: true };
-    let outputs = network.forward(&batch.input, &context);
-    let loss = outputs.and_then(|outputs| methods.loss(&outputs, &batch.labels, &moment));
-    let gradients = Gradients::of(&loss.map_err(|error| run.failed(error))?, parameters)?;
+    let store = || -> candlewick_core::Result<_> {
+        let outputs = network.forward(&batch.input, &context)?;
+        Ok(methods.loss(&outputs, &batch.labels, &moment)?.backward()?)
+    };
+    let gradients = Gradients::take(parameters, store().map_err(|error| run.failed(error))?)?;
     let names = parameters.learned().enumerate();
     Ok(names.map(|(index, entry)| (entry.name.clone(), gradients.get(index).cloned())).collect())
 }

@@ -74,7 +74,7 @@ fn gradients(parameters: &Parameters, i: u64, without: &str) -> Result<Gradients
             loss = (loss + (parameter.variable.as_tensor() * &slopes)?.sum_all()?)?;
         }
     }
-    Gradients::of(&loss, parameters)
+    Gradients::take(parameters, loss.backward()?)
 }
 
 fn values(parameters: &Parameters, name: &str) -> Result<Vec<f32>> {
