@@ -81,17 +81,14 @@ impl Unit {
         sums: &mut [[Sums<i32>; DIGITS]; 2],
     ) {
         rows.check(right.len(), 0);
-        if right.is_empty() {
-            if !accumulate {
-                *sums = [[[[0; ROWS]; ROWS]; DIGITS]; 2];
-            }
-            return;
+        if right.is_empty() && !accumulate {
+            *sums = [[[[0; ROWS]; ROWS]; DIGITS]; 2];
         }
         // SAFETY: the unit is set up for this thread, and the rows and registers that are read at all
         // depths lie inside their slices, as was just checked.
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        unsafe {
-            amx::digits(rows, right, accumulate, sums);
+        if !right.is_empty() {
+            unsafe { amx::digits(rows, right, accumulate, sums) };
         }
     }
 
@@ -111,17 +108,14 @@ impl Unit {
         sums: &mut [[Sums<f32>; 2]; 2],
     ) {
         rows.check(right.len(), distance);
-        if right.is_empty() {
-            if !accumulate {
-                *sums = [[[[0.0; ROWS]; ROWS]; 2]; 2];
-            }
-            return;
+        if right.is_empty() && !accumulate {
+            *sums = [[[[0.0; ROWS]; ROWS]; 2]; 2];
         }
         // SAFETY: the unit is set up for this thread, and the rows and registers that are read at all
         // depths lie inside their slices, as was just checked.
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        unsafe {
-            amx::halves(rows, distance, right, accumulate, sums);
+        if !right.is_empty() {
+            unsafe { amx::halves(rows, distance, right, accumulate, sums) };
         }
     }
 }
