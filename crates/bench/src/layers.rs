@@ -79,7 +79,10 @@ pub fn measure_layers(bench: &StepBench, density: f32) -> Result<Vec<LayerTimes>
                 Algorithm::Tiles => {
                     geometry.tile_weight_gradient(&spikes, &grad, &mut by_weight);
                 }
-                _ => geometry.weight_gradient(&values, &grad, &mut by_weight),
+                Algorithm::Winograd => {
+                    geometry.winograd_weight_gradient(&values, &grad, &mut by_weight);
+                }
+                Algorithm::Dense => geometry.weight_gradient(&values, &grad, &mut by_weight),
             }));
         }
         let mut by_input = vec![0.0; geometry.input_len()];

@@ -9,7 +9,7 @@
 //! |---|---|---|---|
 //! | dense: `dense/` | [`forward`](Conv2d::forward) | [`weight_gradient`](Conv2d::weight_gradient) | [`input_gradient`](Conv2d::input_gradient) |
 //! | sparse: `sparse/` | [`sparse_forward`](Conv2d::sparse_forward) | [`sparse_weight_gradient`](Conv2d::sparse_weight_gradient) | [`masked_input_gradient`](Conv2d::masked_input_gradient) |
-//! | Winograd: `winograd.rs` | [`winograd_forward`](Conv2d::winograd_forward) | | [`winograd_input_gradient`](Conv2d::winograd_input_gradient) |
+//! | Winograd: `winograd.rs` | [`winograd_forward`](Conv2d::winograd_forward) | [`winograd_weight_gradient`](Conv2d::winograd_weight_gradient) | [`winograd_input_gradient`](Conv2d::winograd_input_gradient) |
 //! | matrix unit: `tiles/` | [`tile_forward`](Conv2d::tile_forward) | [`tile_weight_gradient`](Conv2d::tile_weight_gradient) | [`tile_input_gradient`](Conv2d::tile_input_gradient) |
 //! | the fastest: `algorithm.rs` | [`forward_algorithm`](Conv2d::forward_algorithm) | [`weight_gradient_algorithm`](Conv2d::weight_gradient_algorithm) | [`input_gradient_algorithm`](Conv2d::input_gradient_algorithm) |
 //!

@@ -2,12 +2,13 @@
 //!
 //! The time of each pass is estimated in cycles of one core per output pixel and group of steps,
 //! from the shape and from how many neurons are active; the constants were fitted to measurements
-//! on an AVX-512 machine with 1 to 10 steps, 64 to 512 channels and densities from 0 to 1.
+//! on an AVX-512 machine with 1 to 10 steps, 64 to 512 channels and densities from 0 to 1, those of
+//! minimal filtering on one with AVX2.
 //! A wrong guess costs time, never more than rounding in the result.
 
 use crate::convolution::Conv2d;
 use crate::convolution::tiles::CHUNK;
-use crate::convolution::winograd::{PRODUCTS, tiles_per_pixel, tiles_per_task};
+use crate::convolution::winograd::{PRODUCTS, TILES_SUMMED, reads_kernel, tiles_per_pixel};
 use crate::simd::matrix_unit::BLOCK;
 use crate::simd::vector::lanes;
 use crate::spikes::{PER_WORD, STEPS, Spikes};
@@ -75,6 +76,11 @@ const ADDITION: f64 = 1.25;
 /// The same from the level-1 cache.
 const SHORT_ADDITION: f64 = 0.6;
 
+/// Cycles per multiply-add of vectors of transformed values.
+const WINOGRAD_PRODUCT: f64 = 0.6;
+/// Cycles to transform a vector of the pixels of a tile.
+const TRANSFORM: f64 = 420.0;
+
 /// Cycles per product of two registers of the matrix unit.
 const TILE_PRODUCT: f64 = 30.0;
 
@@ -121,8 +127,10 @@ impl Work {
     fn masked(&self) -> f64 {
         // Four channels are computed in all steps in which one of them has a bit.
         let steps = (self.bits + 0.3).min(self.steps);
-        // The fewer steps, the more each product waits for the weight to be read.
-        let products = 1.2 + 0.3 * steps;
+        // The fewer steps, the more each product waits for the weight to be read; with 8 lanes it has
+        // the more vectors.
+        let waiting = if lanes() < 16 { 1.6 } else { 1.0 };
+        let products = waiting * (1.2 + 0.3 * steps);
         // Channels come in fours; the last four may be short.
         let fours = self.inputs * self.union / 4.0 + 0.4;
         let per_four = self.rows / self.inputs * 4.0 * self.vectors * products + 12.5 * steps;
@@ -205,6 +213,9 @@ impl Conv2d {
         let sorting = 15.0 * work.inputs * work.union;
         let sparse = rows + lists + tables + sorting;
         let mut algorithms = vec![(Algorithm::Dense, work.dense()), (Algorithm::Sparse, sparse)];
+        if self.has_winograd() {
+            algorithms.push((Algorithm::Winograd, self.winograd_weight_gradient_cycles(&work)));
+        }
         if self.has_tiles() {
             algorithms.push((Algorithm::Tiles, self.tile_weight_gradient_cycles(&work)));
         }
@@ -221,6 +232,9 @@ impl Conv2d {
         let sorting = 8.0 * work.inputs * work.union;
         let sparse = rows + lists + tables + sorting;
         let mut algorithms = vec![(Algorithm::Dense, work.dense()), (Algorithm::Sparse, sparse)];
+        if self.has_winograd() {
+            algorithms.push((Algorithm::Winograd, self.winograd_weight_gradient_cycles(&work)));
+        }
         if self.has_tiles() {
             algorithms.push((Algorithm::Tiles, self.tile_weight_gradient_cycles(&work)));
         }
@@ -247,16 +261,28 @@ impl Conv2d {
 
     /// For results of this height and width: those of the output forward, of the input backward.
     fn winograd(&self, work: &Work, [height, width]: [usize; 2]) -> f64 {
-        // Tiles reach beyond the last row and column.
-        let per_pixel = tiles_per_pixel(height, width) * PRODUCTS as f64;
-        let products = self.in_channels as f64 * work.vectors * PRODUCT;
-        let transforms = (self.in_channels.div_ceil(lanes()) as f64 + work.vectors) * 38.0;
-        // The transformed kernel is read once per task, and made once per call.
-        let kernel = self.in_channels as f64 * work.vectors;
-        let reading = kernel * 20.0 / tiles_per_task(self.in_channels + self.out_channels) as f64;
-        let pixels = (self.images * height * width).max(1) as f64;
-        let making = kernel * PRODUCTS as f64 * 1.5 / pixels;
-        ((products + transforms + reading) * per_pixel + making) * work.steps
+        let tiles = tiles_per_pixel(height, width);
+        let inputs = self.in_channels.div_ceil(lanes()) as f64;
+        let transforms = (inputs + work.vectors) * TRANSFORM * tiles;
+        // The transformed kernel is made once per call. If it is large, reading it for each task counts.
+        let kernel = (PRODUCTS * self.in_channels) as f64 * work.vectors;
+        let is_read = reads_kernel(self.in_channels, self.out_channels);
+        let reading = if is_read { 0.2 * kernel } else { 0.0 };
+        let making = 90.0 * kernel / (self.images * height * width).max(1) as f64;
+        (kernel * WINOGRAD_PRODUCT * tiles + transforms + reading * tiles + making) * work.steps
+    }
+
+    /// The gradient of the weight by minimal filtering.
+    fn winograd_weight_gradient_cycles(&self, work: &Work) -> f64 {
+        let [height, width] = self.output_size();
+        let tiles = tiles_per_pixel(height, width);
+        let inputs = self.in_channels.div_ceil(lanes()) as f64;
+        let transforms = (inputs + work.vectors) * 1.4 * TRANSFORM * tiles;
+        // The sums of all tiles are read and written for some tiles at a time, and transformed once.
+        let sums = (PRODUCTS * self.in_channels) as f64 * work.vectors;
+        let adding = 35.0 * sums / TILES_SUMMED as f64;
+        let taps = 50.0 * sums / self.pixels();
+        (sums * WINOGRAD_PRODUCT * tiles + transforms + adding * tiles + taps) * work.steps
     }
 }
 

@@ -11,24 +11,33 @@ mod filter;
 mod input_transform;
 mod kernel_transform;
 mod output_transform;
+mod product;
+mod weight_gradient;
 
 pub(super) use filter::PRODUCTS;
+pub(super) use weight_gradient::FEWEST_TILES as TILES_SUMMED;
 
 use crate::convolution::Conv2d;
-use crate::matrix::{Matrix, multiply};
 use crate::scratch::with_floats;
 use crate::shared::Shared;
-use crate::simd::dispatch;
-use filter::{Filter, LANES, Map, TILE};
+use crate::simd::vector::with_vectors;
+use filter::{Filter, LINE, Map, TILE};
 use input_transform::Forth;
+use kernel_transform::kernel_len;
 use output_transform::Back;
+use product::{Product, ROWS, panel_width, panels};
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// Bytes of a transformed kernel, at most: those of more channels are made one part after the other.
-const KERNEL_BYTES: usize = 9 << 20;
-/// Bytes of transformed tiles that a task works on, about.
-const BYTES: usize = 6 << 20;
+const KERNEL_BYTES: usize = 19 << 20;
+/// Bytes of a transformed kernel that stays in a shared cache, so that it can be read for few tiles at a
+/// time.
+const SHARED_BYTES: usize = 6 << 20;
+/// Bytes of transformed tiles that stay in the level-2 cache.
+const TILE_BYTES: usize = 512 << 10;
+/// Tiles of a task for which reading a larger kernel pays; also the most.
+const MANY_TILES: usize = 72;
 
 impl Conv2d {
     /// Whether [`Self::winograd_forward`] and [`Self::winograd_input_gradient`] know this shape.
@@ -94,10 +103,18 @@ impl Conv2d {
     }
 }
 
-/// Tiles per task, for so many channels of values and results together: enough that reading the
-/// transformed kernel pays.
-pub(super) fn tiles_per_task(channels: usize) -> usize {
-    (BYTES / (4 * PRODUCTS * channels).max(1)).clamp(72, 256)
+/// Tiles per task, for so many channels of values and results.
+fn tiles_per_task(inputs: usize, outputs: usize) -> usize {
+    if reads_kernel(inputs, outputs) {
+        return MANY_TILES;
+    }
+    let tile = size_of::<f32>() * PRODUCTS * (inputs + outputs).max(1);
+    (TILE_BYTES / tile).clamp(ROWS, MANY_TILES) / ROWS * ROWS
+}
+
+/// Whether the transformed kernel is so large that each task reads it from memory.
+pub(super) fn reads_kernel(inputs: usize, outputs: usize) -> bool {
+    size_of::<f32>() * PRODUCTS * inputs * outputs > SHARED_BYTES
 }
 
 /// Tiles per result.
@@ -118,57 +135,72 @@ impl Filter {
         if results.is_empty() {
             return;
         }
-        let [down, across] = self.tiles();
-        let tiles = self.images * down * across;
-        let per_task = tiles_per_task(inputs + outputs);
+        let tiles = self.tiles();
+        let per_task = tiles_per_task(inputs, outputs);
+        let zeros = vec![0.0; inputs];
         let results = Shared::new(results);
         let most = KERNEL_BYTES / (size_of::<f32>() * PRODUCTS * inputs.max(1));
-        let most = (most / LANES).max(1) * LANES;
+        let most = (most / panel_width()).max(1) * panel_width();
         for first in (0..outputs).step_by(most) {
             let channels = first..outputs.min(first + most);
-            let width = channels.len();
-            with_floats(PRODUCTS * inputs * width, |kernel| {
+            with_floats(kernel_len(inputs, channels.len()), |kernel| {
                 transform_kernel(channels.clone(), kernel);
                 let kernel = &*kernel;
                 (0..tiles.div_ceil(per_task)).into_par_iter().for_each(|task| {
-                    let first = task * per_task;
-                    let count = per_task.min(tiles - first);
-                    with_floats(PRODUCTS * count * inputs, |transformed| {
-                        with_floats(PRODUCTS * count * width, |products| {
-                            for tile in 0..count {
-                                let place = self.place(first + tile);
-                                let to = &mut *transformed;
-                                dispatch(Forth { filter: self, values, place, tile, count, to });
-                            }
-                            let sizes = [count * inputs, inputs * width, count * width];
-                            for number in 0..PRODUCTS {
-                                let [tiles, weights, sums] = sizes;
-                                let tiles = &transformed[number * tiles..][..tiles];
-                                let weights = &kernel[number * weights..][..weights];
-                                multiply(
-                                    Matrix::new(tiles, [count, inputs]),
-                                    Matrix::new(weights, [inputs, width]),
-                                    false,
-                                    &mut products[number * sums..][..sums],
-                                );
-                            }
-                            for tile in 0..count {
-                                let back = Back {
-                                    filter: self,
-                                    from: products,
-                                    bias,
-                                    place: self.place(first + tile),
-                                    tile,
-                                    count,
-                                    channels: channels.clone(),
-                                    results,
-                                };
-                                dispatch(back);
-                            }
-                        });
-                    });
+                    let tiles = task * per_task..tiles.min((task + 1) * per_task);
+                    self.apply_to(values, &zeros, bias, tiles, channels.clone(), kernel, results);
                 });
             });
         }
+    }
+
+    /// Computes some channels of some tiles.
+    fn apply_to(
+        &self,
+        values: &[f32],
+        zeros: &[f32],
+        bias: Option<&[f32]>,
+        tiles: Range<usize>,
+        channels: Range<usize>,
+        kernel: &[f32],
+        results: Shared<'_>,
+    ) {
+        let rows = tiles.len().next_multiple_of(ROWS);
+        let row = self.from.row();
+        let result_row = panels(channels.len()) * panel_width();
+        // One line more, so that the planes do not start in the same set of a cache.
+        let plane = rows * row + LINE;
+        let result_plane = rows * result_row + LINE;
+        with_floats(PRODUCTS * plane, |transformed| {
+            with_floats(PRODUCTS * result_plane, |products| {
+                let (filter, count) = (self, tiles.len());
+                let (to, all) = (Shared::new(transformed), tiles.clone());
+                with_vectors(Forth { filter, values, tiles: all, index: 0, to, plane, zeros });
+                let size = kernel.len() / PRODUCTS;
+                for number in 0..PRODUCTS {
+                    let left = &mut transformed[number * plane..][..rows * row];
+                    left[count * row..].fill(0.0);
+                    with_vectors(Product {
+                        left,
+                        strides: [row, 1],
+                        rows: count,
+                        depth: self.from.channels,
+                        right: &kernel[number * size..][..size],
+                        sums: &mut products[number * result_plane..][..rows * result_row],
+                        accumulate: false,
+                    });
+                }
+                with_vectors(Back {
+                    filter,
+                    from: products,
+                    plane: result_plane,
+                    row: result_row,
+                    bias,
+                    tiles,
+                    channels,
+                    results,
+                });
+            });
+        });
     }
 }

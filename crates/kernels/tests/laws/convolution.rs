@@ -157,6 +157,11 @@ pub(crate) fn all_passes_match_the_definition() {
         let mut grad_weight = vec![f32::NAN; shape.weight_len()];
         shape.weight_gradient(&input, &grad_output, &mut grad_weight);
         assert_close(&grad_weight, &expected.grad_weight, 1e-5, &name);
+        if shape.has_winograd() {
+            grad_weight.fill(f32::NAN);
+            shape.winograd_weight_gradient(&input, &grad_output, &mut grad_weight);
+            assert_close(&grad_weight, &expected.grad_weight, 5e-5, &name);
+        }
 
         let mut sums = vec![0.0_f64; shape.out_channels];
         for row in grad_output.chunks_exact(shape.out_channels) {

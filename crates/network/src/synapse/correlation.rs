@@ -36,6 +36,10 @@ impl Correlation<'_> {
             (Values::Spikes(spikes), Algorithm::Tiles) => {
                 self.convolution.tile_weight_gradient(spikes, gradient, out);
             }
+            (_, Algorithm::Winograd) => {
+                let x = self.x.dense(self.pool)?;
+                self.convolution.winograd_weight_gradient(&x, gradient, out);
+            }
             _ => self.convolution.weight_gradient(&self.x.dense(self.pool)?, gradient, out),
         }
         Ok(())

@@ -236,10 +236,25 @@ impl WithSimd for Strip<'_> {
                         }
                         let of = wanted.map(|step| regions[step]);
                         let sums = match count {
-                            1 => dot::<S, 1>(simd, rows, of, &runs),
-                            2 => dot::<S, 2>(simd, rows, of, &runs),
-                            3 => dot::<S, 3>(simd, rows, of, &runs),
-                            _ => dot::<S, 4>(simd, rows, of, &runs),
+                            1 => dot::<S, CHANNELS, 1>(simd, rows, of, &runs),
+                            2 => dot::<S, CHANNELS, 2>(simd, rows, of, &runs),
+                            3 => dot::<S, CHANNELS, 3>(simd, rows, of, &runs),
+                            _ if S::REGISTER_COUNT > CHANNELS * STEPS => {
+                                dot::<S, CHANNELS, STEPS>(simd, rows, of, &runs)
+                            }
+                            _ => {
+                                // So many sums would not leave a register for what is multiplied.
+                                let [a, b, c, d] = rows;
+                                let first = dot::<S, 2, STEPS>(simd, [a, b], of, &runs);
+                                let last = dot::<S, 2, STEPS>(simd, [c, d], of, &runs);
+                                let mut sums = [[0.0; CHANNELS]; STEPS];
+                                for (sums, (first, last)) in
+                                    sums.iter_mut().zip(first.iter().zip(&last))
+                                {
+                                    *sums = [first[0], first[1], last[0], last[1]];
+                                }
+                                sums
+                            }
                         };
                         for (step, sums) in wanted.iter().zip(&sums).take(count) {
                             for ((channel, _), sum) in chunk.iter().zip(sums) {
@@ -284,20 +299,21 @@ fn sort(
     });
 }
 
-/// The gradients of some channels in `K` steps, `[step][channel]`: products of weight rows with the
+/// The gradients of `C` channels in `K` steps, `[step][channel]`: products of weight rows with the
 /// `regions` of the steps, over the given runs of vectors.
 #[inline(always)]
-fn dot<S: Simd, const K: usize>(
+fn dot<S: Simd, const C: usize, const K: usize>(
     simd: S,
-    rows: [&[S::f32s]; CHANNELS],
+    all_rows: [&[S::f32s]; C],
     regions: [&[S::f32s]; STEPS],
     runs: &[Run],
-) -> [[f32; CHANNELS]; STEPS] {
-    let mut sums = [[simd.splat_f32s(0.0); CHANNELS]; K];
+) -> [[f32; C]; STEPS] {
+    let mut sums = [[simd.splat_f32s(0.0); C]; K];
     for &Run { tap, pixel, length } in runs {
-        let [a, b, c, d] = rows;
-        let run = tap..tap + length;
-        let rows = [&a[run.clone()], &b[run.clone()], &c[run.clone()], &d[run]];
+        let mut rows = all_rows;
+        for row in &mut rows {
+            *row = &row[tap..tap + length];
+        }
         let mut grads = [&regions[0][..0]; K];
         for (grads, region) in grads.iter_mut().zip(&regions) {
             *grads = &region[pixel..pixel + length];
@@ -310,7 +326,7 @@ fn dot<S: Simd, const K: usize>(
             }
         }
     }
-    let mut result = [[0.0; CHANNELS]; STEPS];
+    let mut result = [[0.0; C]; STEPS];
     for (result, sums) in result.iter_mut().zip(&sums) {
         for (result, sum) in result.iter_mut().zip(sums) {
             *result = simd.reduce_sum_f32s(*sum);

@@ -1,58 +1,53 @@
 //! The transform of tiles of values, before they are multiplied.
 
-use super::filter::{Filter, LANES, Lane, Map, REACH};
-use crate::simd::Kernel;
+use super::filter::{Filter, REACH, load};
+use crate::shared::Shared;
+use crate::simd::vector::multiply_add;
+use pulp::{Simd, WithSimd};
+use std::ops::Range;
 
-/// Transforms the values of the tile at a place into number `tile` of `to: [products, count, from]`.
+/// Writes some tiles transformed, `[products, tiles, row]` with planes of `plane` floats for each product.
 pub(super) struct Forth<'a> {
     pub(super) filter: &'a Filter,
     pub(super) values: &'a [f32],
-    pub(super) place: [usize; 3],
-    pub(super) tile: usize,
-    pub(super) count: usize,
-    pub(super) to: &'a mut [f32],
+    pub(super) tiles: Range<usize>,
+    /// Where the first of these stands among the tiles that are written.
+    pub(super) index: usize,
+    pub(super) to: Shared<'a>,
+    pub(super) plane: usize,
+    /// Zeros for the channels of a pixel.
+    pub(super) zeros: &'a [f32],
 }
 
-impl Kernel for Forth<'_> {
+impl WithSimd for Forth<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
-        let Self { filter, values, place: [image, y, x], tile, count, to } = self;
-        let Map { height, width, channels } = filter.from;
-        // Where each of the 6×6 values starts; none outside of the map.
-        let mut starts = [[None; REACH]; REACH];
-        for (row, starts) in starts.iter_mut().enumerate() {
-            let row = (y + row).wrapping_sub(filter.before[0]);
-            for (column, start) in starts.iter_mut().enumerate() {
-                let column = (x + column).wrapping_sub(filter.before[1]);
-                if row < height && column < width {
-                    *start = Some(((image * height + row) * width + column) * channels);
-                }
-            }
-        }
-        for first in (0..channels).step_by(LANES) {
-            let lanes = LANES.min(channels - first);
-            let mut half = [[[0.0_f32; LANES]; REACH]; REACH];
-            for (row, half) in half.iter_mut().enumerate() {
-                let mut found = [[0.0_f32; LANES]; REACH];
-                for (value, start) in found.iter_mut().zip(starts[row]) {
-                    if let Some(start) = start {
-                        let from = &values[start + first..start + first + lanes];
-                        if let Ok(whole) = <&Lane>::try_from(from) {
-                            *value = *whole;
-                        } else {
-                            value[..lanes].copy_from_slice(from);
-                        }
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { filter, values, tiles, index, to, plane, zeros } = self;
+        let row = filter.from.row();
+        for (index, tile) in (index..).zip(tiles) {
+            let pixels: [[_; REACH]; REACH] =
+                filter.from.tile(values, zeros, filter.place_of_values(tile));
+            for vector in 0..filter.from.channels.div_ceil(S::F32_LANES) {
+                let mut half = [[simd.splat_f32s(0.0); REACH]; REACH];
+                for (half, pixels) in half.iter_mut().zip(&pixels) {
+                    let mut found = [simd.splat_f32s(0.0); REACH];
+                    for (found, pixel) in found.iter_mut().zip(pixels) {
+                        *found = load(simd, pixel, vector);
                     }
+                    *half = meet(simd, found);
                 }
-                *half = meet(found);
-            }
-            for column in 0..REACH {
-                let values = meet(std::array::from_fn(|row| half[row][column]));
-                for (row, value) in values.iter().enumerate() {
-                    let at = ((row * REACH + column) * count + tile) * channels + first;
-                    to[at..at + lanes].copy_from_slice(&value[..lanes]);
+                for column in 0..REACH {
+                    let [a, b, c, d, e, f] = &half;
+                    let found = [a[column], b[column], c[column], d[column], e[column], f[column]];
+                    for (line, found) in meet(simd, found).into_iter().enumerate() {
+                        let at = (line * REACH + column) * plane + index * row;
+                        let at = at + vector * S::F32_LANES;
+                        // SAFETY: no two tasks write the same tile.
+                        let to = unsafe { to.part(at..at + S::F32_LANES) };
+                        S::as_mut_simd_f32s(to).0[0] = found;
+                    }
                 }
             }
         }
@@ -61,17 +56,16 @@ impl Kernel for Forth<'_> {
 
 /// Bᵀ: from six values to the six that are multiplied.
 #[inline(always)]
-fn meet(d: [Lane; REACH]) -> [Lane; REACH] {
-    let mut out = [[0.0; LANES]; REACH];
-    for i in 0..LANES {
-        let (a, b) = (d[4][i] - 4.0 * d[2][i], d[3][i] - 4.0 * d[1][i]);
-        let (c, e) = (d[4][i] - d[2][i], 2.0 * (d[3][i] - d[1][i]));
-        out[0][i] = 4.0 * d[0][i] - 5.0 * d[2][i] + d[4][i];
-        out[1][i] = a + b;
-        out[2][i] = a - b;
-        out[3][i] = c + e;
-        out[4][i] = c - e;
-        out[5][i] = 4.0 * d[1][i] - 5.0 * d[3][i] + d[5][i];
-    }
-    out
+fn meet<S: Simd>(simd: S, d: [S::f32s; REACH]) -> [S::f32s; REACH] {
+    let add = |scale: f32, a, b| multiply_add(simd, simd.splat_f32s(scale), a, b);
+    let (a, b) = (add(-4.0, d[2], d[4]), add(-4.0, d[1], d[3]));
+    let (c, e) = (simd.sub_f32s(d[4], d[2]), simd.sub_f32s(d[3], d[1]));
+    [
+        add(4.0, d[0], add(-5.0, d[2], d[4])),
+        simd.add_f32s(a, b),
+        simd.sub_f32s(a, b),
+        add(2.0, e, c),
+        add(-2.0, e, c),
+        add(4.0, d[1], add(-5.0, d[3], d[5])),
+    ]
 }

@@ -1,62 +1,60 @@
 //! The transform of products, back to tiles of results.
 
-use super::filter::{Filter, LANES, Lane, Map, REACH, TILE};
+use super::filter::{Filter, Map, PRODUCTS, REACH, TILE, store};
 use crate::shared::Shared;
-use crate::simd::Kernel;
+use crate::simd::vector::multiply_add;
+use pulp::{Simd, WithSimd};
 use std::ops::Range;
 
-/// Transforms number `tile` of the products of some channels, `[products, count, channels]`, back.
+/// Transforms the products of some tiles and channels back.
 pub(super) struct Back<'a> {
     pub(super) filter: &'a Filter,
+    /// `[products, tiles, row]` with planes of `plane` floats for each product.
     pub(super) from: &'a [f32],
+    pub(super) plane: usize,
+    pub(super) row: usize,
     pub(super) bias: Option<&'a [f32]>,
-    pub(super) place: [usize; 3],
-    pub(super) tile: usize,
-    pub(super) count: usize,
+    pub(super) tiles: Range<usize>,
     pub(super) channels: Range<usize>,
     pub(super) results: Shared<'a>,
 }
 
-impl Kernel for Back<'_> {
+impl WithSimd for Back<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
-        let Self { filter, from, bias, place: [image, y, x], tile, count, channels, results } =
-            self;
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { filter, from, plane, row, bias, tiles, channels, results } = self;
         let Map { height, width, channels: all } = filter.to;
-        let (rows, columns) = (TILE.min(height - y), TILE.min(width - x));
-        for first in channels.clone().step_by(LANES) {
-            let lanes = LANES.min(channels.end - first);
-            let mut half = [[[0.0_f32; LANES]; REACH]; TILE];
-            for column in 0..REACH {
-                let products = std::array::from_fn(|row| {
-                    let row = ((row * REACH + column) * count + tile) * channels.len();
-                    let at = row + first - channels.start;
-                    let from = &from[at..at + lanes];
-                    if let Ok(whole) = <&Lane>::try_from(from) {
-                        return *whole;
+        for (index, tile) in tiles.enumerate() {
+            let [image, y, x] = filter.place(tile);
+            let (rows, columns) = (TILE.min(height - y), TILE.min(width - x));
+            let products: [&[S::f32s]; PRODUCTS] = std::array::from_fn(|number| {
+                S::as_simd_f32s(&from[number * plane + index * row..][..row]).0
+            });
+            for (vector, first) in channels.clone().step_by(S::F32_LANES).enumerate() {
+                let lanes = first..channels.end.min(first + S::F32_LANES);
+                let mut half = [[simd.splat_f32s(0.0); REACH]; TILE];
+                for column in 0..REACH {
+                    let mut found = [simd.splat_f32s(0.0); REACH];
+                    for (line, found) in found.iter_mut().enumerate() {
+                        *found = products[line * REACH + column][vector];
                     }
-                    let mut padded = [0.0; LANES];
-                    padded[..lanes].copy_from_slice(from);
-                    padded
-                });
-                for (half, value) in half.iter_mut().zip(gather(products)) {
-                    half[column] = value;
+                    for (half, value) in half.iter_mut().zip(gather(simd, found)) {
+                        half[column] = value;
+                    }
                 }
-            }
-            let mut added = [0.0; LANES];
-            if let Some(bias) = bias {
-                added[..lanes].copy_from_slice(&bias[first..first + lanes]);
-            }
-            for (row, half) in half.iter().enumerate().take(rows) {
-                for (column, value) in gather(*half).iter().enumerate().take(columns) {
-                    let pixel = (image * height + y + row) * width + x + column;
-                    let at = pixel * all + first;
-                    // SAFETY: each tile is of one task, and tiles do not overlap.
-                    let to = unsafe { results.part(at..at + lanes) };
-                    for lane in 0..lanes {
-                        to[lane] = value[lane] + added[lane];
+                let bias = match bias {
+                    Some(bias) => simd.partial_load_f32s(&bias[lanes.clone()]),
+                    None => simd.splat_f32s(0.0),
+                };
+                for (line, half) in half.iter().enumerate().take(rows) {
+                    for (column, value) in gather(simd, *half).iter().enumerate().take(columns) {
+                        let pixel = (image * height + y + line) * width + x + column;
+                        let at = pixel * all + lanes.start;
+                        // SAFETY: each tile is of one task, and tiles do not overlap.
+                        let to = unsafe { results.part(at..at + lanes.len()) };
+                        store(simd, simd.add_f32s(*value, bias), to);
                     }
                 }
             }
@@ -66,15 +64,14 @@ impl Kernel for Back<'_> {
 
 /// Aᵀ: from six products to four sums.
 #[inline(always)]
-fn gather(m: [Lane; REACH]) -> [Lane; TILE] {
-    let mut out = [[0.0; LANES]; TILE];
-    for i in 0..LANES {
-        let (s, d) = (m[1][i] + m[2][i], m[1][i] - m[2][i]);
-        let (far_s, far_d) = (m[3][i] + m[4][i], m[3][i] - m[4][i]);
-        out[0][i] = m[0][i] + s + far_s;
-        out[1][i] = d + 2.0 * far_d;
-        out[2][i] = s + 4.0 * far_s;
-        out[3][i] = d + 8.0 * far_d + m[5][i];
-    }
-    out
+fn gather<S: Simd>(simd: S, m: [S::f32s; REACH]) -> [S::f32s; TILE] {
+    let add = |scale: f32, a, b| multiply_add(simd, simd.splat_f32s(scale), a, b);
+    let (s, d) = (simd.add_f32s(m[1], m[2]), simd.sub_f32s(m[1], m[2]));
+    let (far_s, far_d) = (simd.add_f32s(m[3], m[4]), simd.sub_f32s(m[3], m[4]));
+    [
+        simd.add_f32s(m[0], simd.add_f32s(s, far_s)),
+        add(2.0, far_d, d),
+        add(4.0, far_s, s),
+        add(8.0, far_d, simd.add_f32s(d, m[5])),
+    ]
 }
