@@ -1,9 +1,10 @@
-//! Dense 3×3 convolution of stride 1, and its gradient to the input, with a quarter of the products.
+//! Dense 3×3 convolution of stride 1, and its gradients, with a quarter of the products.
 //!
 //! Winograd's minimal filtering F(4×4, 3×3): a tile of 4×4 results needs 36 products per pair of
 //! channels instead of 144 (Lavin and Gray, CVPR 2016, arXiv:1509.09308, sec. 4.3).
 //! Tiles of 6×6 values and the kernel are transformed, multiplied as 36 matrices, and the products
-//! transformed back; the gradient to the input is the same with the kernel turned by half a turn.
+//! transformed back; the gradient to the input is the same with the kernel turned by half a turn, and
+//! that to the weight the transposed map (`winograd/weight_gradient.rs`).
 //! The sums are the same numbers in another order, with factors up to 8: about one digit is lost
 //! against the plain sum.
 
@@ -40,7 +41,7 @@ const TILE_BYTES: usize = 512 << 10;
 const MANY_TILES: usize = 72;
 
 impl Conv2d {
-    /// Whether [`Self::winograd_forward`] and [`Self::winograd_input_gradient`] know this shape.
+    /// Whether [`Self::winograd_forward`] and its gradients know this shape.
     pub fn has_winograd(&self) -> bool {
         self.kernel == [3, 3] && self.stride == [1, 1] && self.padding.iter().all(|&p| p <= 2)
     }
@@ -146,45 +147,53 @@ impl Filter {
             with_floats(kernel_len(inputs, channels.len()), |kernel| {
                 transform_kernel(channels.clone(), kernel);
                 let kernel = &*kernel;
+                let zeros = &zeros[..];
+                let part = Part { filter: self, values, zeros, bias, channels, kernel, results };
                 (0..tiles.div_ceil(per_task)).into_par_iter().for_each(|task| {
-                    let tiles = task * per_task..tiles.min((task + 1) * per_task);
-                    self.apply_to(values, &zeros, bias, tiles, channels.clone(), kernel, results);
+                    part.compute(task * per_task..tiles.min((task + 1) * per_task));
                 });
             });
         }
     }
+}
 
-    /// Computes some channels of some tiles.
-    fn apply_to(
-        &self,
-        values: &[f32],
-        zeros: &[f32],
-        bias: Option<&[f32]>,
-        tiles: Range<usize>,
-        channels: Range<usize>,
-        kernel: &[f32],
-        results: Shared<'_>,
-    ) {
+/// Some channels of the results.
+struct Part<'a> {
+    filter: &'a Filter,
+    values: &'a [f32],
+    /// Zeros for the channels of a pixel.
+    zeros: &'a [f32],
+    bias: Option<&'a [f32]>,
+    channels: Range<usize>,
+    /// Transformed, `[products, panels, inputs, panel width]`.
+    kernel: &'a [f32],
+    results: Shared<'a>,
+}
+
+impl Part<'_> {
+    /// Computes some tiles.
+    fn compute(&self, tiles: Range<usize>) {
+        let Self { filter, values, zeros, bias, kernel, results, .. } = *self;
+        let channels = self.channels.clone();
         let rows = tiles.len().next_multiple_of(ROWS);
-        let row = self.from.row();
+        let row = filter.from.row();
         let result_row = panels(channels.len()) * panel_width();
         // One line more, so that the planes do not start in the same set of a cache.
         let plane = rows * row + LINE;
         let result_plane = rows * result_row + LINE;
         with_floats(PRODUCTS * plane, |transformed| {
             with_floats(PRODUCTS * result_plane, |products| {
-                let (filter, count) = (self, tiles.len());
                 let (to, all) = (Shared::new(transformed), tiles.clone());
                 with_vectors(Forth { filter, values, tiles: all, index: 0, to, plane, zeros });
                 let size = kernel.len() / PRODUCTS;
                 for number in 0..PRODUCTS {
                     let left = &mut transformed[number * plane..][..rows * row];
-                    left[count * row..].fill(0.0);
+                    left[tiles.len() * row..].fill(0.0);
                     with_vectors(Product {
                         left,
                         strides: [row, 1],
-                        rows: count,
-                        depth: self.from.channels,
+                        rows: tiles.len(),
+                        depth: filter.from.channels,
                         right: &kernel[number * size..][..size],
                         sums: &mut products[number * result_plane..][..rows * result_row],
                         accumulate: false,

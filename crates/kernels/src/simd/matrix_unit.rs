@@ -84,10 +84,10 @@ impl Unit {
         if right.is_empty() && !accumulate {
             *sums = [[[[0; ROWS]; ROWS]; DIGITS]; 2];
         }
-        // SAFETY: the unit is set up for this thread, and the rows and registers that are read at all
-        // depths lie inside their slices, as was just checked.
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         if !right.is_empty() {
+            // SAFETY: the unit is set up for this thread, and the rows and registers that are read at all
+            // depths lie inside their slices, as was just checked.
             unsafe { amx::digits(rows, right, accumulate, sums) };
         }
     }
@@ -111,10 +111,10 @@ impl Unit {
         if right.is_empty() && !accumulate {
             *sums = [[[[0.0; ROWS]; ROWS]; 2]; 2];
         }
-        // SAFETY: the unit is set up for this thread, and the rows and registers that are read at all
-        // depths lie inside their slices, as was just checked.
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         if !right.is_empty() {
+            // SAFETY: the unit is set up for this thread, and the rows and registers that are read at all
+            // depths lie inside their slices, as was just checked.
             unsafe { amx::halves(rows, distance, right, accumulate, sums) };
         }
     }

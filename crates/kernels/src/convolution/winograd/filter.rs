@@ -24,7 +24,8 @@ impl Map {
     /// Floats per row of transformed values: an odd number of cache lines, so that the rows of a column
     /// lie in all sets of a cache, and room for whole blocks of rows and for whole vectors.
     pub(super) fn row(&self) -> usize {
-        let channels = self.channels.next_multiple_of(super::product::ROWS).next_multiple_of(lanes());
+        let channels =
+            self.channels.next_multiple_of(super::product::ROWS).next_multiple_of(lanes());
         (channels.div_ceil(LINE) | 1) * LINE
     }
 

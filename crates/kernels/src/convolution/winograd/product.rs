@@ -41,18 +41,22 @@ impl WithSimd for Product<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(mut self, simd: S) {
         if S::REGISTER_COUNT >= 32 {
-            product::<S, ROWS>(simd, self);
+            product::<S, ROWS>(simd, &mut self);
         } else {
-            product::<S, { ROWS / 2 }>(simd, self);
+            product::<S, { ROWS / 2 }>(simd, &mut self);
         }
     }
 }
 
 #[inline(always)]
-fn product<S: Simd, const R: usize>(simd: S, product: Product<'_>) {
-    let Product { left, strides: [row, step], depth, accumulate, .. } = product;
+fn product<S: Simd, const R: usize>(simd: S, product: &mut Product<'_>) {
+    let Product { left, strides: [row, step], depth, accumulate, .. } = *product;
+    if depth == 0 && !accumulate {
+        product.sums.fill(0.0);
+        return;
+    }
     let right = rows::<S, VECTORS>(product.right);
     let sums = rows_mut::<S, VECTORS>(product.sums);
     let panels = right.len() / depth.max(1);

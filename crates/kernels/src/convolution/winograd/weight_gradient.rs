@@ -61,7 +61,15 @@ impl Conv2d {
                 (0..self.in_channels.div_ceil(CHANNELS)).into_par_iter().for_each(|block| {
                     let inputs = block * CHANNELS..self.in_channels.min((block + 1) * CHANNELS);
                     let (shape, outputs) = (self, channels.clone());
-                    with_vectors(ToKernel { shape, sums, rows, width, inputs, outputs, grad_weight });
+                    with_vectors(ToKernel {
+                        shape,
+                        sums,
+                        rows,
+                        width,
+                        inputs,
+                        outputs,
+                        grad_weight,
+                    });
                 });
             });
         }
@@ -101,8 +109,19 @@ impl Filter {
                         let tiles = first + index..tiles.end.min(first + index + TILES);
                         let (filter, zeros, channels) = (self, &zeros[..], channels.clone());
                         let part = tiles.clone();
-                        with_vectors(Forth { filter, values, tiles: part, index, to, plane, zeros });
-                        with_vectors(Grads { filter, grads, tiles, index, count, channels, to: grads_to, zeros });
+                        with_vectors(Forth {
+                            filter,
+                            values,
+                            tiles: part,
+                            index,
+                            to,
+                            plane,
+                            zeros,
+                        });
+                        let (values, to) = (grads, grads_to);
+                        let grads =
+                            Grads { filter, values, tiles, index, count, channels, to, zeros };
+                        with_vectors(grads);
                     });
                     let (left, right) = (&*transformed, &*grad_transformed);
                     let size = sums.len() / PRODUCTS;
@@ -126,7 +145,7 @@ impl Filter {
 /// Writes the gradients of some tiles transformed, `[products, panels, tiles, panel width]`.
 struct Grads<'a> {
     filter: &'a Filter,
-    grads: &'a [f32],
+    values: &'a [f32],
     tiles: Range<usize>,
     /// The first of these among the `count` tiles that are written.
     index: usize,
@@ -141,10 +160,10 @@ impl WithSimd for Grads<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { filter, grads, tiles, index, count, channels, to, zeros } = self;
+        let Self { filter, values, tiles, index, count, channels, to, zeros } = self;
         let (panel_width, panels) = (panel_width(), panels(channels.len()));
         for (index, tile) in (index..).zip(tiles) {
-            let mut pixels: [[_; TILE]; TILE] = filter.to.tile(grads, zeros, filter.place(tile));
+            let mut pixels: [[_; TILE]; TILE] = filter.to.tile(values, zeros, filter.place(tile));
             for pixel in pixels.as_flattened_mut() {
                 *pixel = &pixel[channels.clone()];
             }
@@ -224,8 +243,7 @@ impl WithSimd for ToKernel<'_> {
                 }
                 for column in 0..3 {
                     let [a, b, c, d, e, f] = &half;
-                    let found =
-                        [a[column], b[column], c[column], d[column], e[column], f[column]];
+                    let found = [a[column], b[column], c[column], d[column], e[column], f[column]];
                     for (line, value) in to_taps(simd, found).into_iter().enumerate() {
                         let tap = (line * 3 + column) * shape.in_channels + input;
                         let at = tap * shape.out_channels + first;
