@@ -127,8 +127,8 @@ impl Work {
     fn masked(&self) -> f64 {
         // Four channels are computed in all steps in which one of them has a bit.
         let steps = (self.bits + 0.3).min(self.steps);
-        // The fewer steps, the more each product waits for the weight to be read; with 8 lanes it has
-        // the more vectors.
+        // The fewer steps, the more each product waits for the weight to be read; with 8 lanes a row
+        // of it has twice as many vectors.
         let waiting = if lanes() < 16 { 1.6 } else { 1.0 };
         let products = waiting * (1.2 + 0.3 * steps);
         // Channels come in fours; the last four may be short.

@@ -31,9 +31,9 @@ pub(crate) fn geometries() -> Vec<Conv2d> {
             }
         }
     }
-    // More than one tile and more than one group of partial sums.
+    // More than one tile, and more tiles than minimal filtering sums at a time.
     let large = Conv2d {
-        images: 3,
+        images: 9,
         height: 21,
         width: 19,
         in_channels: 5,
