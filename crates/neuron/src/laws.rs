@@ -216,7 +216,7 @@ fn the_kernels_for_devices_give_the_bits_of_the_fused_operation() -> Result<()> 
                 if index < 2 {
                     assert_eq!(a, b, "{what}");
                 } else {
-                    assert_close(a, b, 1e-5, &what);
+                    assert_close(a, b, 1e-6, &what);
                 }
             }
             visited += 1;

@@ -31,7 +31,7 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// Bytes of a transformed kernel, at most: those of more channels are made one part after the other.
-const KERNEL_BYTES: usize = 19 << 20;
+const KERNEL_BYTES: usize = 10 << 20;
 /// Bytes of a transformed kernel that stays in a shared cache, so that it can be read for few tiles at a
 /// time.
 const SHARED_BYTES: usize = 6 << 20;

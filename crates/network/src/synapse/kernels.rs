@@ -60,6 +60,7 @@ impl Synapse {
                 found.add(slot, Tensor::from_vec(of_bias, channels, &Device::Cpu)?)?;
             }
             if let Some(slot) = weight {
+                pass.pool.make_room(convolution.weight_len() * size_of::<f32>());
                 let mut of_weight = vec![0.0; convolution.weight_len()];
                 let algorithm = match &x.values {
                     Values::Spikes(spikes) => {

@@ -127,7 +127,7 @@ fn difference(host: &[Vec<f32>; 6], device: &[Vec<f32>; 6]) -> Option<String> {
             return Some(format!("{name}: expected {} numbers, got {}", a.len(), b.len()));
         }
         for (index, (a, b)) in a.iter().zip(b).enumerate() {
-            let bound = 1e-5 * (1.0 + a.abs().max(b.abs()));
+            let bound = 1e-6 * (1.0 + a.abs().max(b.abs()));
             // A number that is not finite is near nothing.
             let near = (a - b).abs() <= bound;
             if a.to_bits() != b.to_bits() && (!near || *elementwise) {
