@@ -249,6 +249,7 @@ pub fn measure(bench: &StepBench) -> Result<StepReport> {
             let key = Key::new(recipe.seed).named("step").at(number as u64);
             let mut settings = StepSettings::new(time_steps, key);
             settings.context.recompute = *recompute;
+            settings.update_in_backward = true;
             let start = Instant::now();
             let optimizer = &mut optimizer;
             let made =

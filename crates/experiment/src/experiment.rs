@@ -240,6 +240,7 @@ impl Experiment {
         }
         let trainer = Trainer::new(&self.network, &mut self.methods)
             .settings(self.recipe.train.clone())
+            .update_in_backward(true)
             .key(Key::new(self.recipe.seed))
             .progress(progress)
             .stop(stop);

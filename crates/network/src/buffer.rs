@@ -7,7 +7,6 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candlewick_core::allocator::LARGE_BLOCK;
 use candlewick_device::Arena;
 use rayon::prelude::*;
 
@@ -29,8 +28,6 @@ struct Shelf {
     lent: usize,
     /// The most that were in use at once.
     most_lent: usize,
-    /// Bytes that are needed elsewhere, until the end of the pass.
-    owed: usize,
 }
 
 impl Shelf {
@@ -53,22 +50,7 @@ impl Pool {
     /// Starts a pass over the network: what was not used for long is freed.
     pub(crate) fn start_pass(&self) {
         self.arena.start_pass();
-        let mut shelf = self.shelf();
-        shelf.owed = 0;
-        shelf.regions.iter_mut().for_each(Region::start_pass);
-    }
-
-    /// Lets memory go, now or later in this pass, for a block of so many bytes that is made outside of the pool and
-    /// lives as long as the pass: a backward pass leaves gradients where it has taken activations away.
-    pub(crate) fn make_room(&self, bytes: usize) {
-        let mut shelf = self.shelf();
-        if bytes >= LARGE_BLOCK {
-            shelf.owed += bytes;
-        }
-        let Shelf { regions, owed, .. } = &mut *shelf;
-        for region in regions {
-            *owed -= region.give_back(*owed);
-        }
+        self.shelf().regions.iter_mut().for_each(Region::start_pass);
     }
 
     /// Peak number of floats in use at once, including what fills the last line of each array.

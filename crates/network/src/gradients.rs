@@ -7,11 +7,11 @@ use candle_core::Tensor;
 use candle_core::backprop::GradStore;
 use candlewick_core::Result;
 
-/// Sees a parameter and the gradient with respect to it.
-type Watcher = Rc<dyn Fn(&Tensor, &Tensor)>;
+/// Takes a parameter and the gradient with respect to it, which it may keep.
+type Receiver = Rc<RefCell<dyn FnMut(&Tensor, Tensor) -> Option<Tensor>>>;
 
 thread_local! {
-    static WATCHER: RefCell<Option<Watcher>> = const { RefCell::new(None) };
+    static RECEIVER: RefCell<Option<Receiver>> = const { RefCell::new(None) };
     static APART: RefCell<Option<Vec<(Tensor, Tensor)>>> = const { RefCell::new(None) };
 }
 
@@ -58,21 +58,22 @@ pub(crate) fn set_apart(parameter: &Tensor, gradient: Option<Tensor>) -> Option<
     })
 }
 
-/// Runs `backward`, and shows to `watcher` each parameter of a network with its gradient as soon as the layer has
-/// found it, before the layers in front of it run. A parameter that several layers share is shown once, with
-/// what the first of them has found.
-pub fn watch_gradients<R>(
-    watcher: impl Fn(&Tensor, &Tensor) + 'static,
+/// Runs `backward`, and hands each parameter of a network with its gradient to `receiver` as soon as the layer has found
+/// it, before the layers in front of it run; the layer does not read the parameter any more. What the receiver gives
+/// back is the gradient in candle's store, which has none of what it keeps. A parameter that several layers share is
+/// handed over once, with what the first of them has found.
+pub fn receive_gradients<R>(
+    receiver: impl FnMut(&Tensor, Tensor) -> Option<Tensor> + 'static,
     backward: impl FnOnce() -> R,
 ) -> R {
-    /// Ends the watch, also after a panic.
+    /// Ends it, also after a panic.
     struct End;
     impl Drop for End {
         fn drop(&mut self) {
-            WATCHER.take();
+            RECEIVER.take();
         }
     }
-    WATCHER.set(Some(Rc::new(watcher)));
+    RECEIVER.set(Some(Rc::new(RefCell::new(receiver))));
     let _end = End;
     backward()
 }
@@ -85,8 +86,10 @@ pub struct Slot(pub(crate) usize);
 #[derive(Debug, Default)]
 pub struct ParameterGradients {
     found: Vec<Option<Tensor>>,
-    /// Whether each was shown to the watcher.
-    shown: Vec<bool>,
+    /// The parameters by their slots, if gradients are handed over as they are found.
+    parameters: Vec<Tensor>,
+    /// Whether each was handed over.
+    handed_over: Vec<bool>,
 }
 
 impl ParameterGradients {
@@ -111,15 +114,25 @@ impl ParameterGradients {
         self.found[slot.0] = Some(gradient);
     }
 
-    /// Shows what is new to the watcher, if there is one; `parameters` are those of the slots.
-    pub(crate) fn show(&mut self, parameters: &[Tensor]) {
-        let Some(watcher) = WATCHER.with_borrow(Clone::clone) else { return };
-        self.shown.resize(self.found.len(), false);
-        let found = self.found.iter().zip(&mut self.shown).zip(parameters);
-        for ((gradient, shown), parameter) in found {
-            if let Some(gradient) = gradient.as_ref().filter(|_| !*shown) {
-                watcher(parameter, gradient);
-                *shown = true;
+    /// Names the parameters of the slots, so that their gradients can be handed over.
+    pub(crate) fn are_of(&mut self, parameters: &[Tensor]) {
+        if RECEIVER.with_borrow(Option::is_some) {
+            self.parameters = parameters.to_vec();
+        }
+    }
+
+    /// Hands over what is new to the receiver, if there is one.
+    pub(crate) fn hand_over(&mut self) {
+        let Some(receiver) = RECEIVER.with_borrow(Clone::clone) else { return };
+        self.handed_over.resize(self.found.len(), false);
+        let found = self.found.iter_mut().zip(&mut self.handed_over).zip(&self.parameters);
+        for ((gradient, handed_over), parameter) in found {
+            if *handed_over {
+                continue;
+            }
+            if let Some(found) = gradient.take() {
+                *gradient = (receiver.borrow_mut())(parameter, found);
+                *handed_over = true;
             }
         }
     }
@@ -139,34 +152,48 @@ mod tests {
     use crate::laws::normal;
     use crate::network_laws::{all_reduced, build, parts, side_heads};
 
-    /// In every registered network, side heads included, each gradient is shown once, as it is in the end.
+    /// In every registered network, side heads included, each gradient is handed over once, as it is in the end; and
+    /// what the receiver keeps is nowhere else.
     #[test]
-    fn every_gradient_is_shown_once_and_complete() -> Result<()> {
+    fn every_gradient_is_handed_over_once_and_complete() -> Result<()> {
         let all = all_reduced();
         let mut visited = 0;
         for (architecture, input) in &all {
             let methods = side_heads(architecture);
             let network = build(&**architecture, &parts()?, &methods, *input)?;
             let x = normal("x", &[&[1, 2], &input[..]].concat())?;
-            let out = network.forward(&x, &Context::training(2, Key::new(1)))?;
-            let mut loss = out.logits.sqr()?.sum_all()?;
-            for side in &out.side {
-                loss = (loss + side.sqr()?.sum_all()?)?;
-            }
-            let shown = Rc::new(RefCell::new(Vec::new()));
-            let seen = shown.clone();
-            let watcher = move |parameter: &Tensor, gradient: &Tensor| {
-                seen.borrow_mut().push((parameter.id(), gradient.clone()));
+            let loss = || -> Result<Tensor> {
+                let out = network.forward(&x, &Context::training(2, Key::new(1)))?;
+                let mut loss = out.logits.sqr()?.sum_all()?;
+                for side in &out.side {
+                    loss = (loss + side.sqr()?.sum_all()?)?;
+                }
+                Ok(loss)
             };
-            let gradients = watch_gradients(watcher, || loss.backward())?;
-            let shown = shown.borrow();
-            assert_eq!(shown.len(), network.parameters().learned().count(), "{architecture:?}");
-            for parameter in network.parameters().learned() {
+            let mut both = Vec::new();
+            for keeps in [false, true] {
+                let received = Rc::new(RefCell::new(Vec::new()));
+                let seen = received.clone();
+                let receiver = move |parameter: &Tensor, gradient: Tensor| {
+                    seen.borrow_mut().push((parameter.id(), gradient.clone()));
+                    (!keeps).then_some(gradient)
+                };
+                let loss = loss()?;
+                let store = receive_gradients(receiver, || backward(&loss))?;
+                both.push((received.take(), store));
+            }
+            let [(given_back, store), (kept, empty)] = &both[..] else { unreachable!("two") };
+            let learned: Vec<_> = network.parameters().learned().collect();
+            assert_eq!([given_back.len(), kept.len()], [learned.len(); 2], "{architecture:?}");
+            for parameter in learned {
                 let id = parameter.variable.as_tensor().id();
-                let (_, early) = shown.iter().find(|(shown, _)| *shown == id).expect("shown");
-                let last = gradients.get(&parameter.variable).expect("a gradient");
-                let distance = (early - last)?.abs()?.max_all()?.to_scalar::<f32>()?;
-                assert_eq!(distance, 0.0, "{}", parameter.name);
+                let last = store.get(&parameter.variable).expect("a gradient");
+                assert!(empty.get(&parameter.variable).is_none(), "{}", parameter.name);
+                for received in [given_back, kept] {
+                    let (_, early) = received.iter().find(|(of, _)| *of == id).expect("received");
+                    let distance = (early - last)?.abs()?.max_all()?.to_scalar::<f32>()?;
+                    assert_eq!(distance, 0.0, "{}", parameter.name);
+                }
             }
             visited += 1;
         }
@@ -210,8 +237,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_watches_after_the_backward_pass() {
-        watch_gradients(|_, _| (), || assert!(WATCHER.with_borrow(Option::is_some)));
-        assert!(WATCHER.with_borrow(Option::is_none));
+    fn nothing_is_received_after_the_backward_pass() {
+        receive_gradients(
+            |_, gradient| Some(gradient),
+            || {
+                assert!(RECEIVER.with_borrow(Option::is_some));
+            },
+        );
+        assert!(RECEIVER.with_borrow(Option::is_none));
     }
 }

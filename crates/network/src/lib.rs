@@ -67,7 +67,7 @@ pub use dropout::Dropout;
 pub use element::Element;
 pub use features::Features;
 pub use flatten::Flatten;
-pub use gradients::{ParameterGradients, Slot, backward, watch_gradients};
+pub use gradients::{ParameterGradients, Slot, backward, receive_gradients};
 pub use layer::{Backward, Layer};
 pub use linear::{Linear, LinearSettings};
 pub use network::{LayerObservation, Network};

@@ -196,6 +196,7 @@ impl Network {
         }
         let parameters = pass.learned();
         let backward: BackwardOfHeads = Box::new(move |mut gradients, found| {
+            found.are_of(&parameters);
             let of_sides = gradients.split_off(1);
             let back = |gradient: Option<Array>,
                         backward: Option<Backward>,
@@ -203,9 +204,7 @@ impl Network {
                 let (Some(gradient), Some(backward)) = (gradient, backward) else {
                     return Ok(None);
                 };
-                let of_input = backward(gradient, found)?;
-                found.show(&parameters);
-                Ok::<_, Error>(of_input)
+                backward(gradient, found)
             };
             let mut gradient = back(gradients.pop(), classifier, found)?;
             let mut at_layers = Vec::with_capacity(heads.len());

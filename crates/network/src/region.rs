@@ -102,13 +102,6 @@ impl Region {
         self.ends[0] = self.in_use();
     }
 
-    /// Gives up to so many bytes of memory behind the last piece back to the system, and returns how many.
-    pub(crate) fn give_back(&mut self, bytes: usize) -> usize {
-        let before = self.touched;
-        self.give_back_behind(self.in_use().max(before.saturating_sub(bytes)));
-        before - self.touched
-    }
-
     /// Where the last piece ends.
     fn in_use(&self) -> usize {
         match self.free.last() {
@@ -232,20 +225,6 @@ mod tests {
             region.put(piece);
         }
         assert!(is_whole(&region));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn memory_behind_the_last_piece_goes_back_on_request() {
-        let floats = PAGE / size_of::<f32>();
-        let mut region = Region::new(1);
-        let [first, second] = [1, 3].map(|pages| region.take(pages * floats).unwrap());
-        assert_eq!(region.give_back(PAGE), 0);
-        region.put(second);
-        assert_eq!(region.give_back(PAGE + 1), PAGE);
-        assert_eq!(region.give_back(5 * PAGE), 2 * PAGE);
-        assert_eq!(region.touched, PAGE);
-        assert_eq!(first.len(), floats);
     }
 
     #[cfg(unix)]

@@ -87,7 +87,7 @@ impl Gradients {
 }
 
 /// Σ x², summed in f64 on the CPU.
-fn squared_norm(gradient: &Tensor) -> Result<f64> {
+pub(crate) fn squared_norm(gradient: &Tensor) -> Result<f64> {
     if host::is_reachable(gradient.device()) {
         return Ok(kernel::sum_of_squares(&host::values(gradient)?));
     }

@@ -23,6 +23,7 @@ pub mod evaluate;
 pub mod gradients;
 pub mod health;
 mod history;
+mod in_backward;
 mod loaders;
 pub mod model;
 pub mod optimizer;

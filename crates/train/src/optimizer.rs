@@ -10,7 +10,7 @@ mod sgd;
 mod state;
 
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor};
-use candlewick_core::parameters::Parameters;
+use candlewick_core::parameters::{Parameter, Parameters};
 use candlewick_core::{host, registry};
 use candlewick_device::Queue;
 
@@ -126,6 +126,12 @@ impl Optimizer {
         Ok(Self { rule: rule.clone(), groups, steps, state })
     }
 
+    /// Moves it to another place; what stays behind is of no parameters.
+    pub(crate) fn take(&mut self) -> Self {
+        let (steps, state) = (std::mem::take(&mut self.steps), self.state.take());
+        Self { rule: self.rule.clone(), groups: self.groups, steps, state }
+    }
+
     /// One step of all parameters that have a gradient, with the rule's learning rate times
     /// `factor`.
     ///
@@ -140,41 +146,52 @@ impl Optimizer {
         parameters: &Parameters,
         gradients: &Gradients,
     ) -> Result<()> {
-        let queue = Queue::of(parameters.device());
         for (index, parameter) in parameters.learned().enumerate() {
-            let Some(gradient) = gradients.get(index) else {
-                continue;
-            };
-            self.steps[index] += 1;
-            let step = Step {
-                number: self.steps[index],
-                learning_rate: self.rule.learning_rate()
-                    * factor
-                    * self.groups.learning_rate_factor(parameter.role),
-                decays: self.groups.decays(parameter.role),
-            };
-            let variable = &parameter.variable;
-            let outcome = match (&mut self.state, &queue) {
-                (State::Fused(state), _) => {
-                    let update = Update {
-                        rule: &*self.rule,
-                        step,
-                        state: std::cell::RefCell::new(state.of(index)),
-                    };
-                    variable.inplace_op2(gradient, &update)
-                }
-                (State::Composed(state), Some(queue)) => {
+            if let Some(gradient) = gradients.get(index) {
+                self.update(index, parameter, gradient, factor)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One step of the learned parameter number `index`, as [`step`](Self::step).
+    pub(crate) fn update(
+        &mut self,
+        index: usize,
+        parameter: &Parameter,
+        gradient: &Tensor,
+        factor: f64,
+    ) -> Result<()> {
+        self.steps[index] += 1;
+        let step = Step {
+            number: self.steps[index],
+            learning_rate: self.rule.learning_rate()
+                * factor
+                * self.groups.learning_rate_factor(parameter.role),
+            decays: self.groups.decays(parameter.role),
+        };
+        let variable = &parameter.variable;
+        let outcome = match &mut self.state {
+            State::Fused(state) => {
+                let update = Update {
+                    rule: &*self.rule,
+                    step,
+                    state: std::cell::RefCell::new(state.of(index)),
+                };
+                variable.inplace_op2(gradient, &update)
+            }
+            State::Composed(state) => match Queue::of(variable.device()) {
+                Some(queue) => {
                     let parameter = variable.as_tensor();
-                    self.rule.launch(&step, queue, parameter, gradient, state.of(index))
+                    self.rule.launch(&step, &queue, parameter, gradient, state.of(index))
                 }
-                (State::Composed(state), None) => self
+                None => self
                     .rule
                     .compose(&step, &variable.as_detached_tensor(), gradient, state.of(index))
                     .and_then(|new| variable.set(&new)),
-            };
-            outcome
-                .map_err(|error| candlewick_core::Error::from(error).in_layer(&parameter.name))?;
-        }
+            },
+        };
+        outcome.map_err(|error| candlewick_core::Error::from(error).in_layer(&parameter.name))?;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! One training step: forward, loss, backward, clip, update.
 
 use candle_core::Tensor;
-use candlewick_core::Key;
+use candlewick_core::{Key, host};
 use candlewick_encode::Batch;
 use candlewick_methods::{Methods, Moment, Outputs, Scores};
 use candlewick_network::{Context, backward, synchronized};
@@ -10,6 +10,7 @@ use candlewick_ranks::Seat;
 use crate::divergence::Symptom;
 use crate::error::{Error, Result};
 use crate::gradients::{Gradients, is_finite};
+use crate::in_backward::update_while_running;
 use crate::loaders;
 use crate::model::Model;
 use crate::optimizer::Optimizer;
@@ -27,6 +28,12 @@ pub struct StepSettings {
     pub learning_rate_factor: f64,
     /// Largest norm of all gradients together; not clipped if absent.
     pub clip_norm: Option<f64>,
+    /// Whether each parameter is updated as soon as the backward pass has found its gradient, which is then freed: at no
+    /// time is there memory for more than the gradients of a layer, and the results are the same to the bit. For models
+    /// in which a parameter belongs to one layer and the loss depends on it through this layer alone, as in every
+    /// network of candlewick; another gradient with respect to it is an error. On the CPU, of batches that are not
+    /// divided, without `clip_norm`; elsewhere it has no effect.
+    pub update_in_backward: bool,
 }
 
 impl StepSettings {
@@ -38,6 +45,7 @@ impl StepSettings {
             moment: Moment { epoch: 0, step: 0, progress: 0.0, training: true },
             learning_rate_factor: 1.0,
             clip_norm: None,
+            update_in_backward: false,
         }
     }
 }
@@ -89,7 +97,7 @@ pub struct StepReport {
 ///
 /// # Errors
 /// [`Error::Diverged`] if the loss or a gradient is not finite, and if a layer fails; parameters are
-/// then as they were.
+/// then as they were, unless [`StepSettings::update_in_backward`] has updated some before.
 pub fn step(
     model: &dyn Model,
     methods: &mut Methods,
@@ -138,6 +146,10 @@ pub(crate) fn update(
     };
     reduction.start(parameters)?;
     let divided = reduction.shards().count() > 1;
+    let in_backward = settings.update_in_backward
+        && !divided
+        && clip_norm.is_none()
+        && host::is_reachable(parameters.device());
     let run = |part: &Part| {
         let mut context = settings.context;
         if divided {
@@ -147,6 +159,7 @@ pub(crate) fn update(
         batch.map(|batch| differentiate(model, methods, batch, &context, moment)).transpose()
     };
     let mut own = Vec::with_capacity(parts.len());
+    let mut updated = Vec::new();
     if let Some(seats) = reduction.seats() {
         for (part, found) in parts.iter().zip(at_once(parts, seats, run)) {
             reduction.add(parameters, part, found?, &mut own)?;
@@ -154,7 +167,13 @@ pub(crate) fn update(
     } else {
         for (number, part) in parts.iter().enumerate() {
             let last = number + 1 == parts.len();
-            let found = if last && reduction.may_travel() {
+            let found = if in_backward {
+                let (factor, run) = (*learning_rate_factor, || run(part));
+                let (found, squared_norms) =
+                    update_while_running(parameters, optimizer, factor, run)?;
+                updated = squared_norms;
+                found
+            } else if last && reduction.may_travel() {
                 reduction.while_running(parameters, part.weight, || run(part))?
             } else {
                 run(part)?
@@ -170,7 +189,10 @@ pub(crate) fn update(
         return Err(diverged("loss", bad.map(|entry| entry.name.clone())));
     }
     let mut gradients = reduction.finish(parameters)?;
-    let squared_norms = gradients.squared_norms()?;
+    let mut squared_norms = gradients.squared_norms()?;
+    for (norm, updated) in squared_norms.iter_mut().zip(updated) {
+        *norm = updated.unwrap_or(*norm);
+    }
     if let Some(bad) = squared_norms.iter().position(|norm| !norm.is_finite()) {
         let name = parameters.learned().nth(bad).map(|parameter| parameter.name.clone());
         return Err(diverged("gradient", name));

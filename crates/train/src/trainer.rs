@@ -57,6 +57,7 @@ pub struct Trainer<'a> {
     methods: &'a mut Methods,
     settings: Settings,
     epochs: u32,
+    update_in_backward: bool,
     key: Key,
     run: Option<&'a mut RunDirectory>,
     cadence: Cadence,
@@ -112,6 +113,7 @@ impl<'a> Trainer<'a> {
             methods,
             settings: Settings::default(),
             epochs: 1,
+            update_in_backward: false,
             key: Key::new(0),
             run: None,
             cadence: Cadence::default(),
@@ -139,6 +141,14 @@ impl<'a> Trainer<'a> {
     #[must_use]
     pub fn epochs(mut self, epochs: u32) -> Self {
         self.epochs = epochs;
+        self
+    }
+
+    /// Whether gradients are freed into updates while the backward pass runs, for less memory: see
+    /// [`StepSettings::update_in_backward`](crate::StepSettings::update_in_backward). Default false.
+    #[must_use]
+    pub fn update_in_backward(mut self, update_in_backward: bool) -> Self {
+        self.update_in_backward = update_in_backward;
         self
     }
 
@@ -214,6 +224,7 @@ impl<'a> Trainer<'a> {
     /// As [`fit`](Self::fit), and if a loader divides batches into another number of shards than the settings.
     pub fn fit_loaders(self, loaders: &Loaders) -> Result<Ended> {
         let Self { model, methods, settings, key, run, cadence, progress, stop, .. } = self;
+        let update_in_backward = self.update_in_backward;
         let (mut silent, never) = (Silent, AtomicBool::new(false));
         settings.check()?;
         let optimizer = Optimizer::new(&settings.optimizer, settings.groups, model.parameters())?;
@@ -221,6 +232,7 @@ impl<'a> Trainer<'a> {
             model,
             methods,
             settings,
+            update_in_backward,
             key,
             loaders,
             run,

@@ -60,7 +60,6 @@ impl Synapse {
                 found.add(slot, Tensor::from_vec(of_bias, channels, &Device::Cpu)?)?;
             }
             if let Some(slot) = weight {
-                pass.pool.make_room(convolution.weight_len() * size_of::<f32>());
                 let mut of_weight = vec![0.0; convolution.weight_len()];
                 let algorithm = match &x.values {
                     Values::Spikes(spikes) => {
@@ -84,6 +83,7 @@ impl Synapse {
                 .then(|| synapse.input_gradient(convolution, &x, &gradient, &mut algorithms, &pass))
                 .transpose()?;
             observed.set(algorithms);
+            found.hand_over();
             Ok(of_input.map(Array::Host))
         });
         Ok((out, Some(backward)))

@@ -50,6 +50,11 @@ impl State {
         Ok(Self::Composed(Tensors(tensors)))
     }
 
+    /// Moves it to another place; what stays behind is of no parameters.
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Composed(Tensors(Vec::new())))
+    }
+
     /// The values of a buffer that belong to parameter number `index`.
     pub(super) fn values(&self, buffer: usize, index: usize) -> Result<Vec<f32>> {
         match self {

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, channel};
 use candle_core::{Tensor, TensorId};
 use candlewick_core::host;
 use candlewick_core::parameters::Parameters;
-use candlewick_network::watch_gradients;
+use candlewick_network::receive_gradients;
 use candlewick_ranks::Shards;
 use rayon::prelude::*;
 
@@ -33,11 +33,12 @@ impl Reduction {
         let learned = variables.len();
         let (shown, arrives) = channel();
         let rest = shown.clone();
-        let watcher = move |parameter: &Tensor, gradient: &Tensor| {
+        let receiver = move |parameter: &Tensor, gradient: Tensor| {
             if let Some(index) = variables.iter().position(|id| *id == parameter.id()) {
                 // Who does not receive has failed, and says so itself.
                 let _ = shown.send((index, Some(gradient.detach())));
             }
+            Some(gradient)
         };
         let (travels, shards, buckets) = (self.travels, &self.shards, &mut self.buckets);
         let (found, early) = std::thread::scope(|scope| {
@@ -45,7 +46,7 @@ impl Reduction {
                 Some(true) => travel(buckets, shards, weight, learned, &arrives),
                 _ => Ok(arrives.iter().collect()),
             });
-            let found = watch_gradients(watcher, run)?;
+            let found = receive_gradients(receiver, run)?;
             // What was not shown follows; what was stays as it was.
             for index in 0..learned {
                 let gradient = gradient_of(&found, index);

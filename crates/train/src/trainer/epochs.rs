@@ -35,6 +35,7 @@ pub(super) struct Training<'a> {
     pub(super) model: &'a dyn Model,
     pub(super) methods: &'a mut Methods,
     pub(super) settings: Settings,
+    pub(super) update_in_backward: bool,
     pub(super) key: Key,
     pub(super) loaders: &'a Loaders,
     pub(super) run: Option<&'a mut RunDirectory>,
@@ -222,6 +223,7 @@ impl Training<'_> {
             moment: self.moment(steps),
             learning_rate_factor: factor,
             clip_norm: self.settings.clip_norm,
+            update_in_backward: self.update_in_backward,
         };
         let (model, optimizer, reduction) = (self.model, &mut self.optimizer, &mut self.reduction);
         let report = step_in_shards(model, self.methods, optimizer, batch, &settings, reduction)?;
