@@ -48,7 +48,7 @@ pub fn check_laws(check: &DeviceCheck) -> Result<Findings> {
     let mut table = CheckTable::new(&headers);
     table.rows.push(scans.row(
         "every neuron under several surrogates, spikes, states and gradients",
-        "equal to the bit; sums over neurons 1e-5",
+        "equal to the bit; sums over neurons 1e-6",
     ));
     table.rows.push(trainings.row(
         "two training steps of each network with each method, losses and parameters",
