@@ -8,6 +8,8 @@
 In each round every peer and candlewick run once, one after the other, each in a process of its
 own, with the same number of threads: what else the machine does then hits all of them alike.
 The ratio is that of the medians over the rounds; its range is that of the rounds.
+--net linear-lif is the public benchmark of Open Neuromorphic, a linear layer with LIF neurons: the first
+time is then that of forward and backward pass together, the second that of the forward pass.
 What a step is, is the docstring of bench.py; the peers get an allocator that keeps large blocks,
 without which they are up to 40 % slower.
 
@@ -41,7 +43,7 @@ PEERS = {
     "PyTorch fused (channels-last)": ["--lib", "torch-fused", "--channels-last"],
 }
 LIBRARIES = ["SpikingJelly", "snnTorch", "Norse"]
-NETS = {"convnet": "convnet", "resnet-19": "resnet19", "vggsnn": "vgg9"}
+NETS = {"convnet": "convnet", "resnet-19": "resnet19", "vggsnn": "vgg9", "linear-lif": "linear"}
 
 
 def last_json(command, environment):
@@ -51,12 +53,26 @@ def last_json(command, environment):
     return json.loads(result.stdout.strip().splitlines()[-1])
 
 
+def is_layer(options):
+    return options.net == "linear-lif"
+
+
+def times(measured, options):
+    """The two times that are compared."""
+    if not is_layer(options):
+        return measured["train_s"], measured["infer_s"]
+    forward = measured.get("forward_s", measured.get("fwd_s"))
+    return forward + measured.get("backward_s", measured.get("bwd_s")), forward
+
+
 def peer(arguments, options):
     environment = dict(os.environ, GLIBC_TUNABLES=TUNABLES)
     environment.update(OMP_NUM_THREADS=str(options.threads), MKL_NUM_THREADS=str(options.threads))
     command = [sys.executable, HERE / "bench.py", "--net", NETS[options.net], *arguments]
     command += ["--threads", str(options.threads), "--steps", str(options.steps)]
     command += ["--max-seconds", str(options.max_seconds)]
+    if is_layer(options):
+        command += ["--phase", "train"]
     if options.time_steps:
         command += ["--timesteps", str(options.time_steps)]
     if options.batch:
@@ -65,7 +81,8 @@ def peer(arguments, options):
 
 
 def candlewick(options):
-    command = [options.candlewick, "bench", "step", "--net", options.net, "--format", "json"]
+    which = ["linear-lif"] if is_layer(options) else ["step", "--net", options.net]
+    command = [options.candlewick, "bench", *which, "--format", "json"]
     command += ["--threads", str(options.threads), "--steps", str(options.steps)]
     for name in ("time_steps", "batch", "weights", "data"):
         if getattr(options, name):
@@ -93,6 +110,7 @@ def main():
         if name not in PEERS:
             parser.error(f"--peers: expected some of {', '.join(PEERS)}, got {name}")
 
+    words = ("both", "forward") if is_layer(options) else ("train", "infer")
     rounds = {name: [] for name in ["candlewick", *names]}
     for number in range(options.rounds):
         # Forth in one round, back in the next, so that a drift does not favor anyone.
@@ -100,9 +118,10 @@ def main():
         for name in order:
             measured = candlewick(options) if name == "candlewick" else peer(PEERS[name], options)
             memory = measured["rss_peak_mib"] - measured["rss_base_mib"]
-            row = {"train_s": measured["train_s"], "infer_s": measured["infer_s"], "memory_mib": memory}
+            train, infer = times(measured, options)
+            row = {"train_s": train, "infer_s": infer, "memory_mib": memory}
             rounds[name].append(row)
-            print(f"round {number + 1}, {name}: train {row['train_s']:.3f} s, infer {row['infer_s']:.3f} s, "
+            print(f"round {number + 1}, {name}: {words[0]} {train:.3f} s, {words[1]} {infer:.3f} s, "
                   f"{memory:.0f} MiB", file=sys.stderr, flush=True)
 
     def median(name, key):
@@ -113,14 +132,16 @@ def main():
         return f"{median(name, key) / median('candlewick', key):5.2f}x ({min(each):.2f} to {max(each):.2f})"
 
     print(f"{options.net}, {options.threads} threads, median of {options.rounds} rounds of {options.steps} steps")
-    print(f"{'':30} {'train s':>8} {'':>22} {'infer s':>8} {'':>22} {'MiB':>6}")
+    titles = [f"{word} s" for word in words]
+    print(f"{'':30} {titles[0]:>8} {'':>22} {titles[1]:>9} {'':>22} {'MiB':>6}")
     for name in rounds:
         theirs = name != "candlewick"
         print(f"{name:30} {median(name, 'train_s'):8.3f} {ratio(name, 'train_s') if theirs else '':>22} "
               f"{median(name, 'infer_s'):8.3f} {ratio(name, 'infer_s') if theirs else '':>22} "
               f"{median(name, 'memory_mib'):6.0f}")
     for title, group in [("the fastest library", [n for n in names if n in LIBRARIES]), ("the fastest form", names)]:
-        for key, word in [("train_s", "training"), ("infer_s", "inference")]:
+        passes = ("both passes", "forward") if is_layer(options) else ("training", "inference")
+        for key, word in zip(("train_s", "infer_s"), passes):
             if group:
                 best = min(group, key=lambda name: median(name, key))
                 print(f"{word}: {ratio(best, key)} faster than {title} ({best})")

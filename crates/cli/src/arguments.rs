@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::machine;
 
-pub(crate) use bench::{BenchCommand, ExchangeArguments, Phase, StepArguments};
+pub(crate) use bench::{BenchCommand, ExchangeArguments, LinearLifArguments, Phase, StepArguments};
 pub(crate) use gpu_check::{GpuCheckArguments, Section};
 pub(crate) use launch::{Launch, LaunchArguments};
 pub(crate) use predict::{PredictArguments, PredictFormat};

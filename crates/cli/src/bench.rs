@@ -5,15 +5,46 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use candlewick::ranks::Shards;
-use candlewick_bench::{self as bench, ExchangeTime, LayerTimes, StepBench, StepReport};
+use candlewick_bench::{
+    self as bench, ExchangeTime, LayerTimes, LinearLifBench, LinearLifReport, StepBench, StepReport,
+};
 
-use crate::arguments::{ExchangeArguments, Format, Phase, StepArguments};
+use crate::arguments::{ExchangeArguments, Format, LinearLifArguments, Phase, StepArguments};
 use crate::{exit, machine, ranks};
 
 /// Times a step and prints what was found.
 pub(crate) fn step(arguments: &StepArguments) -> Result<ExitCode> {
     outln!("{}", measured(arguments)?.trim_end());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Times a linear layer with LIF neurons and prints what was found.
+pub(crate) fn linear_lif(arguments: &LinearLifArguments) -> Result<ExitCode> {
+    machine::limit(machine::threads(arguments.threads))?;
+    let report = bench::measure_linear_lif(&LinearLifBench {
+        neurons: arguments.neurons as usize,
+        batch: arguments.batch as usize,
+        time_steps: arguments.time_steps as usize,
+        steps: arguments.steps as usize,
+    })?;
+    match arguments.format {
+        Format::Json => outln!("{}", serde_json::to_string(&report)?),
+        Format::Text => outln!("{}", linear_lif_text(&report)?.trim_end()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn linear_lif_text(report: &LinearLifReport) -> Result<String, std::fmt::Error> {
+    let LinearLifReport { neurons, batch, time_steps, threads, .. } = report;
+    let mut text = String::new();
+    writeln!(text, "{neurons} neurons, batch {batch}, T = {time_steps}, {threads} threads")?;
+    writeln!(text, "forward     {:>9.1} ms", 1e3 * report.forward_s)?;
+    writeln!(text, "backward    {:>9.1} ms", 1e3 * report.backward_s)?;
+    writeln!(text, "firing rate {:>9.1} %", 100.0 * report.firing_rate)?;
+    if let (Some(base), Some(peak)) = (report.rss_base_mib, report.rss_peak_mib) {
+        writeln!(text, "memory      {peak:>9.1} MiB at the peak, {base:.1} MiB before")?;
+    }
+    Ok(text)
 }
 
 /// Times sums over all ranks and prints what was found.

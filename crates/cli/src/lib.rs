@@ -68,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Data(command) => data::run(&command),
         Command::Events(command) => events::run(&command),
         Command::Bench(BenchCommand::Step(arguments)) => bench::step(&arguments),
+        Command::Bench(BenchCommand::LinearLif(arguments)) => bench::linear_lif(&arguments),
         Command::Bench(BenchCommand::Exchange(arguments)) => bench::exchange(&arguments),
         Command::GpuCheck(arguments) => gpu_check::run(&arguments),
     };

@@ -10,6 +10,8 @@ use super::shared::Format;
 pub(crate) enum BenchCommand {
     /// Times one training step and one inference of a network
     Step(StepArguments),
+    /// Times a linear layer with LIF neurons, forward and backward: the benchmark of Open Neuromorphic
+    LinearLif(LinearLifArguments),
     /// Times the sum of gradients over the ranks of `mpirun`
     Exchange(ExchangeArguments),
 }
@@ -19,6 +21,28 @@ pub(crate) struct ExchangeArguments {
     /// Timed repetitions
     #[arg(long, default_value_t = 21, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repetitions: u32,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinearLifArguments {
+    /// Inputs, and neurons
+    #[arg(long, default_value_t = 4096, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) neurons: u32,
+    /// Samples per batch
+    #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) batch: u32,
+    /// Time steps T
+    #[arg(long, default_value_t = 500, value_name = "T", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) time_steps: u32,
+    /// Compute threads, at most one per core [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Timed repetitions
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) steps: u32,
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
