@@ -7,12 +7,20 @@ use crate::reduce::column_sums;
 use crate::scratch::with_floats;
 use rayon::prelude::*;
 
-/// Rows per task where there are many rows.
+/// Rows per task, at least and at most: each task reads and rearranges the whole other side.
 const ROWS: usize = 64;
+const MOST_ROWS: usize = 1024;
+/// Tasks of a product that has rows for so many of the largest size, so that threads have equal shares.
+const TASKS: usize = 16;
 /// From this number of rows on tasks are blocks of rows, below it blocks of columns.
 const MANY_ROWS: usize = 512;
-/// Columns per task where there are few rows; rows of the weight gradient per task.
+/// Columns per task where there are few rows.
 const COLUMNS: usize = 64;
+
+/// Rows of each task where there are so many.
+fn rows_per_task(rows: usize) -> usize {
+    rows.div_ceil(TASKS).next_multiple_of(ROWS).clamp(ROWS, MOST_ROWS)
+}
 
 /// The shape of a linear layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +70,9 @@ impl Linear {
             return;
         }
         let grad_output = Matrix::new(grad_output, [self.rows, self.outputs]);
-        grad_weight.par_chunks_mut(COLUMNS * self.outputs).enumerate().for_each(|(block, part)| {
-            let first = block * COLUMNS;
+        let most = rows_per_task(self.inputs);
+        grad_weight.par_chunks_mut(most * self.outputs).enumerate().for_each(|(block, part)| {
+            let first = block * most;
             let shape = [part.len() / self.outputs, self.rows];
             let input = Matrix::strided(input.get(first..).unwrap_or(&[]), shape, [1, self.inputs]);
             multiply(input, grad_output, false, part);
@@ -94,9 +103,10 @@ fn product(rows: usize, lhs: &[f32], rhs: Matrix<'_>, accumulate: bool, output: 
         return;
     }
     if rows >= MANY_ROWS {
-        output.par_chunks_mut(ROWS * columns).enumerate().for_each(|(block, output)| {
+        let most = rows_per_task(rows);
+        output.par_chunks_mut(most * columns).enumerate().for_each(|(block, output)| {
             let shape = [output.len() / columns, inner];
-            let lhs = Matrix::new(&lhs[block * ROWS * inner..], shape);
+            let lhs = Matrix::new(&lhs[block * most * inner..], shape);
             multiply(lhs, rhs, accumulate, output);
         });
         return;
