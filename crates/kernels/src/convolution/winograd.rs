@@ -104,10 +104,12 @@ impl Conv2d {
     }
 }
 
-/// Tiles per task, for so many channels of values and results.
-fn tiles_per_task(inputs: usize, outputs: usize) -> usize {
+/// Tiles of each of the tasks that compute so many, for so many channels of values and results.
+fn tiles_per_task(tiles: usize, inputs: usize, outputs: usize) -> usize {
     if reads_kernel(inputs, outputs) {
-        return MANY_TILES;
+        // Equal shares, in the blocks of rows that 16 registers hold.
+        let tasks = tiles.div_ceil(MANY_TILES).max(1);
+        return tiles.div_ceil(tasks).next_multiple_of(ROWS / 2);
     }
     let tile = size_of::<f32>() * PRODUCTS * (inputs + outputs).max(1);
     (TILE_BYTES / tile).clamp(ROWS, MANY_TILES) / ROWS * ROWS
@@ -137,7 +139,7 @@ impl Filter {
             return;
         }
         let tiles = self.tiles();
-        let per_task = tiles_per_task(inputs, outputs);
+        let per_task = tiles_per_task(tiles, inputs, outputs);
         let zeros = vec![0.0; inputs];
         let results = Shared::new(results);
         let most = KERNEL_BYTES / (size_of::<f32>() * PRODUCTS * inputs.max(1));
