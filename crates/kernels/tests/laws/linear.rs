@@ -5,8 +5,8 @@ use candlewick_kernels::linear::Linear;
 
 pub(crate) fn all_passes_match_the_definition() {
     let mut visited = 0;
-    for rows in [0, 1, 4, 70, 515] {
-        for [inputs, outputs] in [[1, 1], [3, 10], [130, 70], [67, 129]] {
+    for rows in [0, 1, 4, 70, 515, 1100] {
+        for [inputs, outputs] in [[1, 1], [3, 10], [130, 70], [67, 129], [1100, 2]] {
             let shape = Linear { rows, inputs, outputs };
             let name = format!("{shape:?}");
             let input = normal("input", rows * inputs);
@@ -49,5 +49,5 @@ pub(crate) fn all_passes_match_the_definition() {
             visited += 1;
         }
     }
-    assert_eq!(visited, 20);
+    assert_eq!(visited, 30);
 }
