@@ -105,6 +105,8 @@ def main():
     parser.add_argument("--data", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if is_layer(options) and (options.weights or options.data):
+        parser.error("--net linear-lif has neither --weights nor --data")
     names = [name.strip() for name in options.peers.split(",")]
     for name in names:
         if name not in PEERS:

@@ -43,7 +43,7 @@ pub struct LinearLifReport {
     pub threads: usize,
     /// Share of neurons and time steps with a spike.
     pub firing_rate: f64,
-    /// The forward pass.
+    /// The forward pass, with the sum.
     pub forward_s: f64,
     /// The backward pass.
     pub backward_s: f64,
@@ -56,7 +56,7 @@ pub struct LinearLifReport {
 /// Times both passes.
 ///
 /// # Errors
-/// If the memory does not suffice.
+/// If candle fails.
 pub fn measure_linear_lif(bench: &LinearLifBench) -> CoreResult<LinearLifReport> {
     let &LinearLifBench { neurons, batch, time_steps, steps } = bench;
     let rss_base_mib = memory("VmRSS:");
@@ -72,8 +72,8 @@ pub fn measure_linear_lif(bench: &LinearLifBench) -> CoreResult<LinearLifReport>
     for step in 0..=steps {
         let start = Instant::now();
         let out = layer.forward_t(&input, true)?;
-        let forth = start.elapsed().as_secs_f64();
         let loss = out.sum_all()?;
+        let forth = start.elapsed().as_secs_f64();
         spikes = f64::from(loss.to_scalar::<f32>()?);
         let start = Instant::now();
         let gradients = backward(&loss)?;

@@ -142,7 +142,7 @@ fn per_sample(
     settings.context.recompute = train.recompute;
     settings.context.precision = train.precision;
     settings.clip_norm = train.clip_norm;
-    settings.update_in_backward = true;
+    settings.update_in_backward = train.shards == 1;
     let mut optimizer = Optimizer::new(&train.optimizer, train.groups, network.parameters())?;
     let mut trained = |batch: &Batch| -> Result<f64> {
         let start = Instant::now();

@@ -70,15 +70,15 @@ impl Footprint {
         product([self.parameters, SCALAR])
     }
 
-    /// Bytes of a training of `time_steps` steps, at least: parameters, their gradients and the `states` of the
-    /// optimizer, two batches of the input, and what the layers hold when the backward pass reaches the layer at which
+    /// Bytes of a training of `time_steps` steps, at least: the parameters and `arrays` of their size (states of the
+    /// optimizer, and gradients if all are kept at once), two batches of the input, and what the layers hold when the backward pass reaches the layer at which
     /// that is the most: the currents kept up to there, or its own where they are recomputed, and the gradient with
     /// respect to its own.
     pub(crate) fn trained(
         &self,
         input: Batches,
         time_steps: usize,
-        states: usize,
+        arrays: usize,
         recompute: bool,
     ) -> u64 {
         let (mut kept, mut most) = (0_u64, 0);
@@ -89,7 +89,7 @@ impl Footprint {
             kept = if recompute { currents } else { kept.saturating_add(currents) };
             most = most.max(kept.saturating_add(currents));
         }
-        product([self.built(), 2 + states as u64])
+        product([self.built(), 1 + arrays as u64])
             .saturating_add(product([input.bytes(), 2]))
             .saturating_add(most)
     }
@@ -114,11 +114,13 @@ impl Experiment {
             return Ok(());
         }
         let Recipe { input, train, .. } = self.recipe();
-        let states = train.optimizer.state_names().len();
+        // Without clipping and shards, a gradient is freed as soon as its parameter is updated.
+        let keeps_gradients = train.clip_norm.is_some() || train.shards > 1;
+        let arrays = train.optimizer.state_names().len() + usize::from(keeps_gradients);
         for stage in &train.stages {
             let time_steps = stage.time_steps;
             let batches = batches(&self.loaders().train, input.batch_size, time_steps);
-            let needed = self.footprint.trained(batches, time_steps, states, train.recompute);
+            let needed = self.footprint.trained(batches, time_steps, arrays, train.recompute);
             let parts = if train.shards == 1 { "batches" } else { "shards" };
             let what = format!("a training of T = {time_steps}, {parts} of {},", batches.samples);
             check(&self.name, what, needed)?;
@@ -235,12 +237,13 @@ mod tests {
         let batches = Batches { values: 64, samples: 5, steps: 1 };
         let constant = 12 * parameters + 8 * 5 * 64;
         let most = 4 * 5 * (256 + 7 * 20 + 7 * 20);
-        assert_eq!(found.trained(batches, 7, 1, false), constant + most);
-        assert_eq!(found.trained(batches, 7, 1, true), constant + 2 * 4 * 5 * 256);
+        assert_eq!(found.trained(batches, 7, 2, false), constant + most);
+        assert_eq!(found.trained(batches, 7, 1, false), constant + most - 4 * parameters);
+        assert_eq!(found.trained(batches, 7, 2, true), constant + 2 * 4 * 5 * 256);
         let of_events = Batches { steps: 7, ..batches };
         let largest = 4 * 5 * 7 * 256;
         let constant = 12 * parameters + 7 * 8 * 5 * 64;
-        assert_eq!(found.trained(of_events, 7, 1, false), constant + 2 * largest);
+        assert_eq!(found.trained(of_events, 7, 2, false), constant + 2 * largest);
         assert_eq!(found.evaluated(batches, 7), 4 * parameters + 4 * 5 * 64 + largest);
         assert_eq!(found.evaluated(batches, usize::MAX), u64::MAX);
         Ok(())

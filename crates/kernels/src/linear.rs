@@ -10,8 +10,8 @@ use rayon::prelude::*;
 /// Rows per task, at least and at most: each task reads and rearranges the whole other side.
 const ROWS: usize = 64;
 const MOST_ROWS: usize = 1024;
-/// Tasks of a product that has rows for so many of the largest size, so that threads have equal shares.
-const TASKS: usize = 16;
+/// Tasks, unless that makes them smaller or larger: more threads than that share no product.
+const TASKS: usize = 32;
 /// From this number of rows on tasks are blocks of rows, below it blocks of columns.
 const MANY_ROWS: usize = 512;
 /// Columns per task where there are few rows.

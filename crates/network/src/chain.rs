@@ -37,7 +37,7 @@ impl Pass {
 fn checked(backward: Backward, name: String, elements: usize) -> Backward {
     Box::new(move |gradient, found| {
         let of_input = backward(gradient, found).map_err(|error| named(error, &name))?;
-        found.hand_over();
+        found.hand_over_all();
         if let Some(got) = of_input.as_ref().map(crate::Array::len)
             && got != elements
         {

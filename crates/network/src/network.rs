@@ -196,7 +196,7 @@ impl Network {
         }
         let parameters = pass.learned();
         let backward: BackwardOfHeads = Box::new(move |mut gradients, found| {
-            found.are_of(&parameters);
+            found.set_parameters(&parameters);
             let of_sides = gradients.split_off(1);
             let back = |gradient: Option<Array>,
                         backward: Option<Backward>,

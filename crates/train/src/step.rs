@@ -1,6 +1,7 @@
 //! One training step: forward, loss, backward, clip, update.
 
 use candle_core::Tensor;
+use candle_core::backprop::GradStore;
 use candlewick_core::{Key, host};
 use candlewick_encode::Batch;
 use candlewick_methods::{Methods, Moment, Outputs, Scores};
@@ -10,7 +11,7 @@ use candlewick_ranks::Seat;
 use crate::divergence::Symptom;
 use crate::error::{Error, Result};
 use crate::gradients::{Gradients, is_finite};
-use crate::in_backward::update_while_running;
+use crate::in_backward::update_in_backward;
 use crate::loaders;
 use crate::model::Model;
 use crate::optimizer::Optimizer;
@@ -28,11 +29,12 @@ pub struct StepSettings {
     pub learning_rate_factor: f64,
     /// Largest norm of all gradients together; not clipped if absent.
     pub clip_norm: Option<f64>,
-    /// Whether each parameter is updated as soon as the backward pass has found its gradient, which is then freed: at no
-    /// time is there memory for more than the gradients of a layer, and the results are the same to the bit. For models
-    /// in which a parameter belongs to one layer and the loss depends on it through this layer alone, as in every
-    /// network of candlewick; another gradient with respect to it is an error. On the CPU, of batches that are not
-    /// divided, without `clip_norm`; elsewhere it has no effect.
+    /// Whether each parameter of a [`Network`](candlewick_network::Network) is updated as soon as the backward pass has
+    /// found its gradient, which is then freed: only the gradients of one layer take memory at a time, and the results
+    /// are the same to the bit. The model must run the network once, each parameter must belong to one layer, and the
+    /// loss must depend on it through this layer alone: another gradient with respect to it is an error. It has no effect
+    /// on devices other than the CPU, on batches that are divided into shards, with `clip_norm`, and on parameters
+    /// outside of a network.
     pub update_in_backward: bool,
 }
 
@@ -69,7 +71,8 @@ pub struct StepReport {
 /// Makes one step of `optimizer` on a batch, and shows its scores to the methods.
 ///
 /// The input is `[T, B, …]` or `[1, B, …]`, labels are `[B]` (u32). In order: forward pass, loss of the methods,
-/// backward pass, check that loss and gradients are finite, clipping by the norm of all gradients together, update.
+/// backward pass, check that loss and gradients are finite, clipping by the norm of all gradients together, update;
+/// with [`StepSettings::update_in_backward`], each gradient is checked and used in the backward pass.
 ///
 /// ```
 /// use candle_core::Device;
@@ -150,33 +153,36 @@ pub(crate) fn update(
         && !divided
         && clip_norm.is_none()
         && host::is_reachable(parameters.device());
-    let run = |part: &Part| {
+    let run = |part: &Part, backward: Backward<'_>| {
         let mut context = settings.context;
         if divided {
             context.key = context.key.named("shard").at(part.shard as u64);
         }
         let batch = part.batch.as_ref();
-        batch.map(|batch| differentiate(model, methods, batch, &context, moment)).transpose()
+        let pass = |batch| differentiate(model, methods, batch, &context, moment, backward);
+        batch.map(pass).transpose()
     };
+    let run_plain = |part: &Part| run(part, &mut |loss| Ok(backward(loss)?));
     let mut own = Vec::with_capacity(parts.len());
     let mut updated = Vec::new();
     if let Some(seats) = reduction.seats() {
-        for (part, found) in parts.iter().zip(at_once(parts, seats, run)) {
+        for (part, found) in parts.iter().zip(at_once(parts, seats, run_plain)) {
             reduction.add(parameters, part, found?, &mut own)?;
         }
     } else {
         for (number, part) in parts.iter().enumerate() {
             let last = number + 1 == parts.len();
             let found = if in_backward {
-                let (factor, run) = (*learning_rate_factor, || run(part));
-                let (found, squared_norms) =
-                    update_while_running(parameters, optimizer, factor, run)?;
-                updated = squared_norms;
-                found
+                run(part, &mut |loss| {
+                    let factor = *learning_rate_factor;
+                    let (store, norms) = update_in_backward(loss, parameters, optimizer, factor)?;
+                    updated = norms;
+                    Ok(store)
+                })?
             } else if last && reduction.may_travel() {
-                reduction.while_running(parameters, part.weight, || run(part))?
+                reduction.while_running(parameters, part.weight, || run_plain(part))?
             } else {
-                run(part)?
+                run_plain(part)?
             };
             reduction.add(parameters, part, found, &mut own)?;
         }
@@ -232,6 +238,9 @@ fn at_once<T: Send>(
     })
 }
 
+/// Runs the backward pass from a loss.
+type Backward<'a> = &'a mut dyn FnMut(&Tensor) -> Result<GradStore>;
+
 /// The forward and backward pass of a batch; no gradients if the loss is not finite.
 fn differentiate(
     model: &dyn Model,
@@ -239,6 +248,7 @@ fn differentiate(
     batch: &Batch,
     context: &Context,
     moment: &Moment,
+    backward: Backward<'_>,
 ) -> Result<(ShardReport, Option<Gradients>)> {
     // What was observed before belongs to no step.
     model.take_observations();

@@ -144,7 +144,7 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Whether gradients are freed into updates while the backward pass runs, for less memory: see
+    /// Whether each parameter is updated as soon as its gradient is found, and the gradient freed, for less memory: see
     /// [`StepSettings::update_in_backward`](crate::StepSettings::update_in_backward). Default false.
     #[must_use]
     pub fn update_in_backward(mut self, update_in_backward: bool) -> Self {

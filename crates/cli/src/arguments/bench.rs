@@ -29,7 +29,7 @@ pub(crate) struct ExchangeArguments {
 #[derive(Debug, Args)]
 pub(crate) struct LinearLifArguments {
     /// Inputs, and neurons
-    #[arg(long, default_value_t = 4096, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 4096, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32_768))]
     pub(crate) neurons: u32,
     /// Samples per batch
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -20,6 +20,8 @@ fn failures_have_the_documented_codes() {
         (&[&convert[..], &["atari", "--out", "b"]].concat(), 2),
         (&[&convert[..], &["aedat3", "--out", "none/b"]].concat(), 1),
         (&["bench", "step", "--density", "2"], 2),
+        (&["bench", "linear-lif", "--neurons", "0"], 2),
+        (&["bench", "linear-lif", "--neurons", "8", "--time-steps", "3", "--steps", "1"], 0),
         (&["run", run, "--events", "a.bin", "--window", "0"], 2),
         (&["run", run, "--events", "none.bin"], 3),
         (&["export", run, "--out", "none/net.safetensors"], 1),

@@ -3,7 +3,7 @@
 //! The time of each pass is estimated in cycles of one core per output pixel and group of steps,
 //! from the shape and from how many neurons are active; the constants were fitted to measurements
 //! on an AVX-512 machine with 1 to 10 steps, 64 to 512 channels and densities from 0 to 1, those of
-//! minimal filtering on one with AVX2.
+//! minimal filtering and those for 8 lanes on machines with AVX2.
 //! A wrong guess costs time, never more than rounding in the result.
 
 use crate::convolution::Conv2d;

@@ -83,7 +83,7 @@ impl Synapse {
                 .then(|| synapse.input_gradient(convolution, &x, &gradient, &mut algorithms, &pass))
                 .transpose()?;
             observed.set(algorithms);
-            found.hand_over();
+            [weight, bias].into_iter().flatten().for_each(|slot| found.hand_over(slot));
             Ok(of_input.map(Array::Host))
         });
         Ok((out, Some(backward)))
