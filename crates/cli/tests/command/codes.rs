@@ -40,7 +40,7 @@ fn failures_have_the_documented_codes() {
         let (code, error) = place.code(command);
         assert_eq!(code, *expected, "{command:?}: {error}");
     }
-    assert_eq!(cases.len(), 21);
+    assert_eq!(cases.len(), 23);
 }
 
 /// A full disk is nobody's damage.
