@@ -280,9 +280,7 @@ mod tests {
                 let trained = network.most_buffered() as u64;
                 let counted = [
                     found.evaluated(batches, 8) - found.built() - batches.bytes(),
-                    found.trained(batches, 8, 0, recompute)
-                        - 2 * found.built()
-                        - 2 * batches.bytes(),
+                    found.trained(batches, 8, 0, recompute) - found.built() - 2 * batches.bytes(),
                 ];
                 for (counted, taken) in counted.into_iter().zip([evaluated, trained]) {
                     assert!(
