@@ -2,7 +2,7 @@
 //! libraries (batch 16, 500 time steps).
 //!
 //! Input `[T, B, N]` of normal numbers, a weight `[N, N]` without bias, PyTorch's initial values, the neurons of
-//! [`measure`](crate::measure); the backward pass is that of the sum of all spikes, to the weight.
+//! [`measure`](crate::measure); the gradient is that of the sum of all spikes with respect to the weight.
 
 use std::time::Instant;
 

@@ -71,7 +71,8 @@ impl Footprint {
     }
 
     /// Bytes of a training of `time_steps` steps, at least: the parameters and `arrays` of their size (states of the
-    /// optimizer, and gradients if all are kept at once), two batches of the input, and what the layers hold when the backward pass reaches the layer at which
+    /// optimizer, and the gradients if all are kept at once), two batches of the input, and what the layers hold when
+    /// the backward pass reaches the layer at which
     /// that is the most: the currents kept up to there, or its own where they are recomputed, and the gradient with
     /// respect to its own.
     pub(crate) fn trained(

@@ -10,14 +10,14 @@ use rayon::prelude::*;
 /// Rows per task, at least and at most: each task reads and rearranges the whole other side.
 const ROWS: usize = 64;
 const MOST_ROWS: usize = 1024;
-/// Tasks, unless that makes them smaller or larger: more threads than that share no product.
+/// Tasks of a product, as far as the limits of their rows allow; more threads than that stay idle.
 const TASKS: usize = 32;
 /// From this number of rows on tasks are blocks of rows, below it blocks of columns.
 const MANY_ROWS: usize = 512;
 /// Columns per task where there are few rows.
 const COLUMNS: usize = 64;
 
-/// Rows of each task where there are so many.
+/// Rows per task, of so many in all.
 fn rows_per_task(rows: usize) -> usize {
     rows.div_ceil(TASKS).next_multiple_of(ROWS).clamp(ROWS, MOST_ROWS)
 }

@@ -1,4 +1,4 @@
-//! Updates during the backward pass: a gradient is freed as soon as its parameter has followed it.
+//! Updates during the backward pass: a gradient is freed as soon as its parameter has been updated.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -104,7 +104,7 @@ mod tests {
     use crate::optimizer::{AnyOptimizer, Groups};
     use crate::{Data, Model, StepReport, StepSettings, step};
 
-    /// What a model does with its network beside running it once.
+    /// What a model does with its network besides running it once.
     #[derive(Clone, Copy, Debug, PartialEq)]
     enum Also {
         Nothing,

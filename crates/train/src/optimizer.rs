@@ -126,7 +126,7 @@ impl Optimizer {
         Ok(Self { rule: rule.clone(), groups, steps, state })
     }
 
-    /// Moves it to another place; what stays behind is of no parameters.
+    /// Takes it out, and leaves one without parameters behind.
     pub(crate) fn take(&mut self) -> Self {
         let (steps, state) = (std::mem::take(&mut self.steps), self.state.take());
         Self { rule: self.rule.clone(), groups: self.groups, steps, state }

@@ -104,7 +104,7 @@ impl Conv2d {
     }
 }
 
-/// Tiles of each of the tasks that compute so many, for so many channels of values and results.
+/// Tiles per task, of so many in all, for so many channels of values and results.
 fn tiles_per_task(tiles: usize, inputs: usize, outputs: usize) -> usize {
     if reads_kernel(inputs, outputs) {
         // Equal shares, in the blocks of rows that 16 registers hold; measured with AVX2.

@@ -50,7 +50,7 @@ impl State {
         Ok(Self::Composed(Tensors(tensors)))
     }
 
-    /// Moves it to another place; what stays behind is of no parameters.
+    /// Takes it out, and leaves one without parameters behind.
     pub(super) fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Composed(Tensors(Vec::new())))
     }
