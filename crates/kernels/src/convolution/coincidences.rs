@@ -9,17 +9,18 @@
 //! around the image make up for pixels without a partner.
 mod counts;
 mod lists;
+mod table;
 
 use crate::convolution::Conv2d;
 use crate::scratch::with_floats;
-use crate::simd::vector::{rows_mut, with_vectors};
-use crate::spikes::{PER_WORD, STEPS, Spikes};
-use counts::{Counts, VECTORS};
+use crate::simd::vector::{multiply_add, rows_mut, with_vectors};
+use crate::spikes::{PER_WORD, Spikes};
+use counts::{Counts, Row, VECTORS};
 use lists::{Lists, Places, Site};
-use pulp::bytemuck::cast_slice_mut;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
+use table::Table;
 
 /// Taps at a time: neighbors see almost the same outputs.
 const TAPS: usize = 3;
@@ -114,68 +115,6 @@ fn by_word(taps: &mut [f32], tap: usize, size: usize) -> Vec<Vec<&mut [f32]>> {
     words
 }
 
-/// The bits of the outputs at all places.
-struct Table<'a> {
-    places: usize,
-    /// Words of a place: one vector.
-    words: usize,
-    /// Vectors that hold all channels.
-    panels: usize,
-    /// `[groups, planes, panels, places, words]`.
-    bits: &'a [u64],
-}
-
-impl Table<'_> {
-    /// Calls `body` with the table of the outputs.
-    fn with(places: &Places, post: &Spikes, body: impl FnOnce(&Table<'_>)) {
-        struct Words;
-        impl WithSimd for Words {
-            type Output = usize;
-
-            fn with_simd<S: Simd>(self, _: S) -> usize {
-                S::U64_LANES
-            }
-        }
-        let words = with_vectors(Words);
-        let panels = post.words_per_row().div_ceil(words);
-        let image = places.per_image();
-        let count = places.count() + places.spare();
-        let size = count * words;
-        let length = post.rows_per_pixel() * panels * size;
-        with_floats(2 * length, |bits| {
-            let bits: &mut [u64] = cast_slice_mut(bits);
-            bits.par_chunks_mut(size).enumerate().for_each(|(index, bits)| {
-                let (row, first) = (index / panels, index % panels * words);
-                let here = words.min(post.words_per_row() - first);
-                bits.par_chunks_mut(image * words).enumerate().for_each(|(image, bits)| {
-                    bits.fill(0);
-                    if image >= places.images() {
-                        return;
-                    }
-                    for (place, pixel) in places.outputs(image) {
-                        let bits = &mut bits[place * words..][..here];
-                        for (word, bits) in bits.iter_mut().enumerate() {
-                            *bits = post.word(row, pixel, first + word);
-                        }
-                    }
-                });
-            });
-            body(&Table { places: count, words, panels, bits });
-        });
-    }
-
-    /// The vectors of a plane of a group of steps, of the channels of a panel.
-    fn of(&self, row: usize, panel: usize) -> &[u64] {
-        let size = self.places * self.words;
-        &self.bits[(row * self.panels + panel) * size..][..size]
-    }
-
-    /// Channels of a panel, with those that fill the last one.
-    fn channels(&self) -> usize {
-        self.words * PER_WORD
-    }
-}
-
 /// The coincidences of some taps, which have the same lists, with the input channels of one word.
 struct Task<'a, 'b> {
     pre: &'a Spikes,
@@ -213,7 +152,8 @@ impl WithSimd for Task<'_, '_> {
                     for ((_, out), sums) in self.taps.iter_mut().zip(sums) {
                         let out = out[channel * row..][..row].chunks_exact_mut(outputs);
                         for (out, sums) in out.zip(sums.chunks_exact(width)) {
-                            counts::add_in_order(sums, &mut out[first..first + count]);
+                            let out = &mut out[first..first + count];
+                            out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
                         }
                     }
                 }
@@ -227,59 +167,70 @@ impl Task<'_, '_> {
     /// lists.
     #[inline(always)]
     fn sum<S: Simd>(&mut self, simd: S, lists: &Lists, channel: usize, panel: usize) {
-        let Self { pre, post, table, powers, .. } = *self;
-        let taps = self.taps.len();
+        let Self { pre, post, .. } = *self;
         let class = self.taps[0].0.class;
         self.sums.fill(0.0);
-        let sums = rows_mut::<S, VECTORS>(self.sums);
-        let mut counts = [Counts::<S>::new(simd); TAPS];
-        let silent = [simd.splat_f32s(0.0); VECTORS];
-        // The counts of a group of steps.
-        let mut of_steps = [[silent; STEPS]; TAPS];
-        let mut tables = [&[][..]; TAPS];
-        let decay = simd.splat_f32s(powers[1]);
         for t in 0..pre.shape()[0] {
-            if lists.are_empty(class, channel, t) {
-                continue;
-            }
-            // The traces of the outputs where the input spikes in step `t`.
-            let mut traces = [silent; TAPS];
-            for group in 0..post.groups() {
-                let mut first = true;
-                for (row, plane) in (group * post.planes()..).zip(0..post.planes()) {
-                    for (bits, (site, _)) in tables.iter_mut().zip(&*self.taps) {
-                        *bits = &table.of(row, panel)[site.shift * table.words..];
-                    }
-                    for pre_plane in 0..pre.planes() {
+            for pre_plane in 0..pre.planes() {
+                for places in lists.of(class, channel, t, pre_plane) {
+                    for plane in 0..post.planes() {
                         let worth = pre.weight_of(pre_plane) * post.weight_of(plane);
-                        for places in lists.of(class, channel, t, pre_plane) {
-                            let counts = &mut counts[..taps];
-                            // SAFETY: the places of a list ascend.
-                            unsafe { counts::count(simd, counts, &tables[..taps], places) };
-                            for (counts, of_steps) in counts.iter().zip(&mut of_steps) {
-                                counts.weigh(worth, first, of_steps);
-                            }
-                            first = false;
-                        }
-                    }
-                }
-                for (tap, (trace, of_steps)) in
-                    traces.iter_mut().zip(&of_steps).enumerate().take(taps)
-                {
-                    for (step, sum) in post.steps(group).zip(of_steps) {
-                        for (trace, sum) in trace.iter_mut().zip(sum) {
-                            *trace = simd.add_f32s(simd.mul_f32s(decay, *trace), *sum);
-                        }
-                        if step >= t && self.steps.contains(&step) {
-                            let power = simd.splat_f32s(powers[step - t]);
-                            let at = tap * self.steps.len() + step - self.steps.start;
-                            for (sum, trace) in sums[at].iter_mut().zip(trace.iter()) {
-                                *sum = simd.add_f32s(*sum, simd.mul_f32s(power, *trace));
-                            }
-                        }
+                        self.add(simd, panel, plane, t, worth, places);
                     }
                 }
             }
         }
+    }
+
+    /// Adds, for a plane of the outputs, their traces where the input spikes in step `t`, times what the
+    /// input's trace is later and times `worth`.
+    #[inline(always)]
+    fn add<S: Simd>(
+        &mut self,
+        simd: S,
+        panel: usize,
+        plane: usize,
+        t: usize,
+        worth: f32,
+        places: &[u32],
+    ) {
+        let Self { post, table, powers, .. } = *self;
+        let taps = self.taps.len();
+        let sums = rows_mut::<S, VECTORS>(self.sums);
+        let decay = simd.splat_f32s(powers[1]);
+        let mut counts = [Counts::<S>::new(simd); TAPS];
+        let mut traces = [[simd.splat_f32s(0.0); VECTORS]; TAPS];
+        let mut tables = [&[][..]; TAPS];
+        for group in 0..post.groups() {
+            for (bits, (site, _)) in tables.iter_mut().zip(&*self.taps) {
+                let row = group * post.planes() + plane;
+                *bits = &table.of(row, panel)[site.shift * table.lanes..];
+            }
+            let counts = &mut counts[..taps];
+            // SAFETY: the places of a list ascend.
+            unsafe { counts::count(simd, counts, &tables[..taps], places) };
+            for (tap, (counts, trace)) in counts.iter().zip(&mut traces).enumerate() {
+                let counts = counts.by_step(simd);
+                for (index, step) in post.steps(group).enumerate() {
+                    let counts = counts.of(simd, index);
+                    for (trace, count) in trace.iter_mut().zip(counts) {
+                        *trace = multiply_add(simd, decay, *trace, count);
+                    }
+                    if step >= t && self.steps.contains(&step) {
+                        let factor = simd.splat_f32s(worth * powers[step - t]);
+                        let at = tap * self.steps.len() + step - self.steps.start;
+                        add_product(simd, factor, trace, &mut sums[at]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `sums[i] += factor · row[i]`.
+#[inline(always)]
+fn add_product<S: Simd>(simd: S, factor: S::f32s, row: &Row<S>, sums: &mut Row<S>) {
+    for (sum, value) in sums.iter_mut().zip(row) {
+        *sum = multiply_add(simd, factor, *value, *sum);
     }
 }

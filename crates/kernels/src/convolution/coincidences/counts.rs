@@ -5,7 +5,6 @@
 
 use crate::spikes::{PER_WORD, STEPS};
 use pulp::Simd;
-use pulp::bytemuck::{cast_slice, cast_slice_mut};
 
 /// The numbers of vectors that are counted are multiples of this.
 pub(super) const EIGHT: usize = 8;
@@ -16,14 +15,11 @@ const BLOCK: usize = 64;
 const DIGITS: usize = 12;
 /// The most vectors that can be counted.
 pub(super) const MOST: usize = (1 << DIGITS) - EIGHT;
-/// The most words of a vector.
-const WORDS: usize = 8;
-/// Vectors of floats that have one for each channel of a vector of bits.
+/// Vectors of floats that have one for each channel of a vector of bits. Channel `row · lanes + lane` is
+/// nibble `row` of a lane of 32 bits.
 pub(super) const VECTORS: usize = PER_WORD / 2;
 /// One float for each channel of a vector of bits.
 pub(super) type Row<S> = [<S as Simd>::f32s; VECTORS];
-/// The low nibble of every byte.
-const NIBBLES: u64 = 0x0F0F_0F0F_0F0F_0F0F;
 
 /// Counts the bits of the vectors with these indices, which ascend, in each of some tables: as many as a
 /// multiple of [`EIGHT`], at most [`MOST`].
@@ -36,18 +32,18 @@ const NIBBLES: u64 = 0x0F0F_0F0F_0F0F_0F0F;
 pub(super) unsafe fn count<S: Simd>(
     simd: S,
     counts: &mut [Counts<S>],
-    tables: &[&[u64]],
+    tables: &[&[u32]],
     indices: &[u32],
 ) {
     let (blocks, rest) = indices.as_chunks::<BLOCK>();
     debug_assert!(indices.is_sorted(), "indices that ascend");
     let most = indices.last().map_or(0, |last| *last as usize);
     for (counts, table) in counts.iter_mut().zip(tables) {
-        assert!(most < S::as_simd_u64s(table).0.len(), "places of a table");
+        assert!(most < S::as_simd_u32s(table).0.len(), "places of a table");
         counts.start(simd, indices.len());
     }
     // SAFETY: no index is above the last one, which is in range.
-    let seen = |table| unsafe { Seen::new(S::as_simd_u64s(table).0) };
+    let seen = |table| unsafe { Seen::new(S::as_simd_u32s(table).0) };
     for block in blocks {
         for (counts, table) in counts.iter_mut().zip(tables) {
             counts.add_block(simd, seen(table), block);
@@ -62,18 +58,18 @@ pub(super) unsafe fn count<S: Simd>(
 
 /// Vectors whose indices have been checked.
 #[derive(Clone, Copy)]
-struct Seen<'a, S: Simd>(&'a [S::u64s]);
+struct Seen<'a, S: Simd>(&'a [S::u32s]);
 
 impl<'a, S: Simd> Seen<'a, S> {
     /// # Safety
     /// All indices that are asked for are in range.
     #[inline(always)]
-    unsafe fn new(vectors: &'a [S::u64s]) -> Self {
+    unsafe fn new(vectors: &'a [S::u32s]) -> Self {
         Self(vectors)
     }
 
     #[inline(always)]
-    fn get(&self, index: u32) -> S::u64s {
+    fn get(&self, index: u32) -> S::u32s {
         // SAFETY: `new` was promised that the index is in range.
         unsafe { *self.0.get_unchecked(index as usize) }
     }
@@ -82,7 +78,7 @@ impl<'a, S: Simd> Seen<'a, S> {
 /// How often each bit of a vector was set.
 #[derive(Clone, Copy)]
 pub(super) struct Counts<S: Simd> {
-    digits: [S::u64s; DIGITS],
+    digits: [S::u32s; DIGITS],
     /// Digits that may be other than 0.
     used: usize,
 }
@@ -90,13 +86,13 @@ pub(super) struct Counts<S: Simd> {
 impl<S: Simd> Counts<S> {
     #[inline(always)]
     pub(super) fn new(simd: S) -> Self {
-        Self { digits: [simd.splat_u64s(0); DIGITS], used: 0 }
+        Self { digits: [simd.splat_u32s(0); DIGITS], used: 0 }
     }
 
     /// Starts to count this many vectors, a multiple of [`EIGHT`] and at most [`MOST`].
     #[inline(always)]
     fn start(&mut self, simd: S, vectors: usize) {
-        self.digits = [simd.splat_u64s(0); DIGITS];
+        self.digits = [simd.splat_u32s(0); DIGITS];
         self.used = (vectors + 1).next_power_of_two().trailing_zeros() as usize;
     }
 
@@ -141,94 +137,103 @@ impl<S: Simd> Counts<S> {
         self.digits[..4].copy_from_slice(&low);
     }
 
-    /// Writes the counts of each step, times `worth`, in the order of [`add_in_order`]; adds them to what
-    /// there is if they are not the `first` ones.
+    /// The counts of each of the four steps.
     #[inline(always)]
-    pub(super) fn weigh(&self, worth: f32, first: bool, sums: &mut [Row<S>; STEPS]) {
-        let words = S::U64_LANES;
-        let digits: &[u64] = cast_slice(&self.digits);
-        let mut nibbles = [[[0; WORDS]; STEPS]; DIGITS / 4];
-        let [ones, sixteens, rest] = &mut nibbles;
-        nibbles_of_steps::<S>(&digits[..4 * words], ones);
+    pub(super) fn by_step(&self, simd: S) -> CountsOfSteps<S> {
+        let none = [[simd.splat_u32s(0); 2]; STEPS];
+        let mut of_steps = CountsOfSteps { low: none, high: none, is_wide: self.used > 8 };
+        let (fours, _) = self.digits.as_chunks::<4>();
+        add_nibbles(simd, &fours[0], 0, &mut of_steps.low);
         if self.used > 4 {
-            nibbles_of_steps::<S>(&digits[4 * words..8 * words], sixteens);
+            add_nibbles(simd, &fours[1], 4, &mut of_steps.low);
         }
         if self.used > 8 {
-            nibbles_of_steps::<S>(&digits[8 * words..12 * words], rest);
+            add_nibbles(simd, &fours[2], 0, &mut of_steps.high);
         }
-        for (step, sums) in sums.iter_mut().enumerate() {
-            // The bytes of even channels, and those of odd ones.
-            let (mut low, mut high) = ([0; 2 * WORDS], [0; 2 * WORDS]);
-            for word in 0..words {
-                let (first, second) = (ones[step][word], sixteens[step][word]);
-                low[word] = (first & NIBBLES | (second & NIBBLES) << 4).to_le();
-                low[words + word] = (first >> 4 & NIBBLES | second & !NIBBLES).to_le();
-            }
-            if self.used > 8 {
-                for word in 0..words {
-                    let third = rest[step][word];
-                    high[word] = (third & NIBBLES).to_le();
-                    high[words + word] = (third >> 4 & NIBBLES).to_le();
-                }
-            }
-            let sums: &mut [f32] = cast_slice_mut(sums);
-            let [low, high]: [&[u8]; 2] = [cast_slice(&low), cast_slice(&high)];
-            match (self.used > 8, first) {
-                (false, true) => {
-                    for (sum, low) in sums.iter_mut().zip(low) {
-                        *sum = worth * f32::from(*low);
-                    }
-                }
-                (false, false) => {
-                    for (sum, low) in sums.iter_mut().zip(low) {
-                        *sum += worth * f32::from(*low);
-                    }
-                }
-                (true, true) => {
-                    for ((sum, low), high) in sums.iter_mut().zip(low).zip(high) {
-                        *sum = worth * f32::from(u16::from(*low) | u16::from(*high) << 8);
-                    }
-                }
-                (true, false) => {
-                    for ((sum, low), high) in sums.iter_mut().zip(low).zip(high) {
-                        *sum += worth * f32::from(u16::from(*low) | u16::from(*high) << 8);
-                    }
-                }
-            }
-        }
+        of_steps
     }
 }
 
-/// Writes, for each step, four digits of the counts of each channel, from vectors that have four steps of
-/// each channel, one for each digit.
-#[inline(always)]
-fn nibbles_of_steps<S: Simd>(digits: &[u64], steps: &mut [[u64; WORDS]; STEPS]) {
-    const PAIRS: u64 = 0x5555_5555_5555_5555;
-    const FOURS: u64 = 0x3333_3333_3333_3333;
-    let words = S::U64_LANES;
-    let (ab, cd) = digits.split_at(2 * words);
-    let ((a, b), (c, d)) = (ab.split_at(words), cd.split_at(words));
-    let [first, second, third, fourth] = steps;
-    for word in 0..words {
-        let (a, b, c, d) = (a[word], b[word], c[word], d[word]);
-        // A transposition of 4×4 bits, first of the blocks of 2×2.
-        let (even_ab, odd_ab) = (a & PAIRS | (b & PAIRS) << 1, a >> 1 & PAIRS | b & !PAIRS);
-        let (even_cd, odd_cd) = (c & PAIRS | (d & PAIRS) << 1, c >> 1 & PAIRS | d & !PAIRS);
-        first[word] = even_ab & FOURS | (even_cd & FOURS) << 2;
-        second[word] = odd_ab & FOURS | (odd_cd & FOURS) << 2;
-        third[word] = even_ab >> 2 & FOURS | even_cd & !FOURS;
-        fourth[word] = odd_ab >> 2 & FOURS | odd_cd & !FOURS;
+/// Counts as bytes: those of even rows and those of odd ones.
+pub(super) struct CountsOfSteps<S: Simd> {
+    low: [[S::u32s; 2]; STEPS],
+    /// Their digits above the eighth.
+    high: [[S::u32s; 2]; STEPS],
+    is_wide: bool,
+}
+
+impl<S: Simd> CountsOfSteps<S> {
+    /// The counts of a step as floats.
+    #[inline(always)]
+    pub(super) fn of(&self, simd: S, step: usize) -> Row<S> {
+        // The floats from 2²³ on are the integers, whose low bits are the count.
+        const INTEGERS: f32 = 8_388_608.0;
+        let integers = simd.splat_u32s(INTEGERS.to_bits());
+        let mut rows = [simd.splat_f32s(0.0); VECTORS];
+        for (row, floats) in rows.iter_mut().enumerate() {
+            let mut count = simd.or_u32s(byte(simd, self.low[step][row % 2], row / 2), integers);
+            if self.is_wide {
+                let high = byte(simd, self.high[step][row % 2], row / 2);
+                count = simd.or_u32s(count, simd.wrapping_dyn_shl_u32s(high, simd.splat_u32s(8)));
+            }
+            *floats = simd.sub_f32s(simd.transmute_f32s_u32s(count), simd.splat_f32s(INTEGERS));
+        }
+        rows
     }
+}
+
+/// A byte of each lane.
+#[inline(always)]
+fn byte<S: Simd>(simd: S, lanes: S::u32s, index: usize) -> S::u32s {
+    let shift = simd.splat_u32s(8 * index as u32);
+    simd.and_u32s(simd.wrapping_dyn_shr_u32s(lanes, shift), simd.splat_u32s(0xFF))
+}
+
+/// Adds four digits of the counts of each channel in each step, as nibbles of bytes, from the bit `by` on:
+/// those of even rows and of odd ones.
+#[inline(always)]
+fn add_nibbles<S: Simd>(
+    simd: S,
+    [a, b, c, d]: &[S::u32s; 4],
+    by: u32,
+    bytes: &mut [[S::u32s; 2]; STEPS],
+) {
+    const PAIRS: u32 = 0x5555_5555;
+    const FOURS: u32 = 0x3333_3333;
+    // A transposition of 4×4 bits: a lane has four steps of eight channels.
+    let (even_ab, odd_ab) = swap(simd, *a, *b, PAIRS, 1);
+    let (even_cd, odd_cd) = swap(simd, *c, *d, PAIRS, 1);
+    let (first, third) = swap(simd, even_ab, even_cd, FOURS, 2);
+    let (second, fourth) = swap(simd, odd_ab, odd_cd, FOURS, 2);
+    let (four, by) = (simd.splat_u32s(4), simd.splat_u32s(by));
+    for (nibbles, [even, odd]) in [first, second, third, fourth].into_iter().zip(bytes) {
+        let low = simd.splat_u32s(0x0F0F_0F0F);
+        let high = simd.and_u32s(simd.wrapping_dyn_shr_u32s(nibbles, four), low);
+        let low = simd.and_u32s(nibbles, low);
+        *even = simd.or_u32s(*even, simd.wrapping_dyn_shl_u32s(low, by));
+        *odd = simd.or_u32s(*odd, simd.wrapping_dyn_shl_u32s(high, by));
+    }
+}
+
+/// The bits of two vectors that `mask` selects, side by side; and the others.
+#[inline(always)]
+fn swap<S: Simd>(simd: S, a: S::u32s, b: S::u32s, mask: u32, by: u32) -> (S::u32s, S::u32s) {
+    let (mask, by) = (simd.splat_u32s(mask), simd.splat_u32s(by));
+    let moved = simd.wrapping_dyn_shl_u32s(b, by);
+    let first = simd.xor_u32s(moved, simd.and_u32s(simd.xor_u32s(a, moved), mask));
+    let moved = simd.wrapping_dyn_shr_u32s(a, by);
+    let second = simd.xor_u32s(b, simd.and_u32s(simd.xor_u32s(b, moved), mask));
+    (first, second)
 }
 
 /// Adds sixteen vectors to the four lowest digits; returns the carry.
 #[inline(always)]
 fn add_sixteen<S: Simd>(
     simd: S,
-    low: &mut [S::u64s; 4],
+    low: &mut [S::u32s; 4],
     vectors: Seen<'_, S>,
     indices: &[u32; SIXTEEN],
-) -> S::u64s {
+) -> S::u32s {
     let [first, second] = indices.as_chunks::<EIGHT>().0 else { unreachable!() };
     let first = add_eight(simd, low, vectors, first);
     let second = add_eight(simd, low, vectors, second);
@@ -239,10 +244,10 @@ fn add_sixteen<S: Simd>(
 #[inline(always)]
 fn add_eight<S: Simd>(
     simd: S,
-    low: &mut [S::u64s; 4],
+    low: &mut [S::u32s; 4],
     vectors: Seen<'_, S>,
     indices: &[u32; EIGHT],
-) -> S::u64s {
+) -> S::u32s {
     let [first, second] = indices.as_chunks::<4>().0 else { unreachable!() };
     let first = add_four(simd, low, vectors, first);
     let second = add_four(simd, low, vectors, second);
@@ -253,10 +258,10 @@ fn add_eight<S: Simd>(
 #[inline(always)]
 fn add_four<S: Simd>(
     simd: S,
-    low: &mut [S::u64s; 4],
+    low: &mut [S::u32s; 4],
     vectors: Seen<'_, S>,
     indices: &[u32; 4],
-) -> S::u64s {
+) -> S::u32s {
     let [a, b, c, d] = *indices;
     let first = add(simd, &mut low[0], vectors.get(a), vectors.get(b));
     let second = add(simd, &mut low[0], vectors.get(c), vectors.get(d));
@@ -265,34 +270,20 @@ fn add_four<S: Simd>(
 
 /// Adds two vectors to a digit; returns the carry.
 #[inline(always)]
-fn add<S: Simd>(simd: S, digit: &mut S::u64s, a: S::u64s, b: S::u64s) -> S::u64s {
-    let odd = simd.xor_u64s(*digit, a);
-    *digit = simd.xor_u64s(odd, b);
+fn add<S: Simd>(simd: S, digit: &mut S::u32s, a: S::u32s, b: S::u32s) -> S::u32s {
+    let odd = simd.xor_u32s(*digit, a);
+    *digit = simd.xor_u32s(odd, b);
     // Where the digit and `a` differ, `b` decides.
-    simd.xor_u64s(a, simd.and_u64s(odd, simd.xor_u64s(a, b)))
+    simd.xor_u32s(a, simd.and_u32s(odd, simd.xor_u32s(a, b)))
 }
 
 /// Passes a carry on to digits, the lowest first; returns what is left.
 #[inline(always)]
-fn pass_on<S: Simd>(simd: S, digits: &mut [S::u64s], mut carry: S::u64s) -> S::u64s {
+fn pass_on<S: Simd>(simd: S, digits: &mut [S::u32s], mut carry: S::u32s) -> S::u32s {
     for digit in digits {
-        let both = simd.and_u64s(*digit, carry);
-        *digit = simd.xor_u64s(*digit, carry);
+        let both = simd.and_u32s(*digit, carry);
+        *digit = simd.xor_u32s(*digit, carry);
         carry = both;
     }
     carry
-}
-
-/// Adds sums, those of even channels before those of odd ones, to channels in their order.
-#[inline(always)]
-pub(super) fn add_in_order(sums: &[f32], channels: &mut [f32]) {
-    let (even, odd) = sums.split_at(sums.len() / 2);
-    let (pairs, last) = channels.as_chunks_mut::<2>();
-    for (([first, second], even), odd) in pairs.iter_mut().zip(even).zip(odd) {
-        *first += even;
-        *second += odd;
-    }
-    if let [last] = last {
-        *last += even[pairs.len()];
-    }
 }

@@ -127,12 +127,6 @@ impl Lists {
         self.places[self.starts[key] as usize..self.starts[key + 1] as usize].chunks(MOST)
     }
 
-    /// Whether the lists of all planes are empty.
-    pub(super) fn are_empty(&self, class: usize, channel: usize, t: usize) -> bool {
-        let key = self.first_key(class, channel, t);
-        self.starts[key] == self.starts[key + self.planes]
-    }
-
     fn first_key(&self, class: usize, channel: usize, t: usize) -> usize {
         ((class * PER_WORD + channel) * self.time_steps + t) * self.planes
     }

@@ -12,18 +12,16 @@ use super::{SUMS, TASKS, add_parts};
 use crate::convolution::{Conv2d, Shares};
 use crate::scratch::with_floats;
 use crate::simd::dispatch;
-use crate::simd::vector::{
-    MOST_VECTORS, Panels, add_row, lanes, rows, rows_mut, with_count, with_vectors,
-};
+use crate::simd::vector::{Panels, add_row, rows, rows_mut, with_count, with_vectors};
 use crate::spikes::Spikes;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// Input pixels per strip, about: enough that a list is longer than the work around it.
-const PIXELS: usize = 384;
-/// Floats per row of a table: a cache line.
-const COLUMNS: usize = 16;
+const PIXELS: usize = 256;
+/// Vectors per row of a table: more of them, and the sums of all taps no longer fit the registers.
+const VECTORS: usize = 2;
 /// Taps at a time, for which a list is read once.
 const TAPS: usize = 3;
 
@@ -57,7 +55,7 @@ impl Conv2d {
             .into_par_iter()
             .map(|strip| dispatch(Steps { plan: &plan, strip }))
             .collect();
-        let panels = Panels::new(self.out_channels, (COLUMNS / lanes()).min(MOST_VECTORS));
+        let panels = Panels::new(self.out_channels, VECTORS);
         let size = self.patch_len() * panels.width;
         let units = time_steps * plan.strips;
         let parts = (SUMS / (panels.count * size)).clamp(1, TASKS).min(units);
@@ -136,7 +134,7 @@ fn part<S: Simd, const N: usize>(simd: S, mut part: Part<'_>) {
             if part.lists[strip].rows.is_empty() {
                 continue;
             }
-            part.fill_table(t, strip);
+            part.fill_table::<S, N>(simd, t, strip);
             for panel in 0..part.count {
                 add_rows::<S, N>(simd, &mut part, t, strip, panel);
             }
@@ -233,10 +231,11 @@ fn add_taps<S: Simd, const N: usize, const TAPS: usize>(
 impl Part<'_> {
     /// Copies the output gradient of a unit, with zeros around it.
     #[inline(always)]
-    fn fill_table(&mut self, t: usize, strip: usize) {
+    fn fill_table<S: Simd, const N: usize>(&mut self, simd: S, t: usize, strip: usize) {
         let Self { plan, grad_output, panels, first, count, .. } = *self;
         let (shape, pixels) = (plan.shape, plan.table_pixels());
         let batch = shape.images / plan.input.shape()[0];
+        let table = rows_mut::<S, N>(self.table);
         for block in plan.blocks(strip) {
             let image = t * batch + block.image;
             for line in 0..block.lines.len() + plan.vertical.reach {
@@ -244,29 +243,19 @@ impl Part<'_> {
                 for place in 0..plan.table_width() {
                     let x = plan.horizontal.output_of(0, place);
                     let at = block.start + line * plan.table_width() + place;
-                    let grads = y.zip(x).map(|(y, x)| {
-                        let line = image * plan.vertical.outputs + y;
-                        let pixel = line * plan.horizontal.outputs + x;
-                        &grad_output[pixel * shape.out_channels..][..shape.out_channels]
-                    });
+                    let (Some(y), Some(x)) = (y, x) else {
+                        for panel in 0..count {
+                            table[panel * pixels + at] = [simd.splat_f32s(0.0); N];
+                        }
+                        continue;
+                    };
+                    let line = image * plan.vertical.outputs + y;
+                    let pixel = line * plan.horizontal.outputs + x;
+                    let grads = &grad_output[pixel * shape.out_channels..][..shape.out_channels];
                     for panel in 0..count {
-                        let row = &mut self.table[(panel * pixels + at) * panels.width..];
-                        let row = &mut row[..panels.width];
-                        let Some(grads) = grads else {
-                            row.fill(0.0);
-                            continue;
-                        };
                         let (column, columns) = panels.columns_of(first + panel);
                         let grads = &grads[column..column + columns];
-                        if let (Ok(row), Ok(grads)) = (
-                            <&mut [f32; COLUMNS]>::try_from(&mut *row),
-                            <&[f32; COLUMNS]>::try_from(grads),
-                        ) {
-                            *row = *grads;
-                        } else {
-                            row[..columns].copy_from_slice(grads);
-                            row[columns..].fill(0.0);
-                        }
+                        table[panel * pixels + at] = super::padded::<S, N>(grads);
                     }
                 }
             }
