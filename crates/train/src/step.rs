@@ -241,7 +241,9 @@ fn at_once<T: Send>(
 /// Runs the backward pass from a loss.
 type Backward<'a> = &'a mut dyn FnMut(&Tensor) -> Result<GradStore>;
 
-/// The forward and backward pass of a batch; no gradients if the loss is not finite.
+/// The forward and backward pass of a batch; no gradients if the loss is not finite and the host knows it in time.
+///
+/// Reading the loss waits for the device, so that both passes are queued before.
 fn differentiate(
     model: &dyn Model,
     methods: &Methods,
@@ -254,14 +256,16 @@ fn differentiate(
     model.take_observations();
     let outputs = model.forward(&batch.input, context)?;
     let loss = mixed_loss(methods, &outputs, batch, moment)?;
+    let mut differentiate = || Gradients::take(model.parameters(), backward(&loss)?);
+    let queued = !host::is_reachable(loss.device());
+    let mut gradients = queued.then(&mut differentiate).transpose()?;
     let value = f64::from(loss.to_scalar::<f32>()?);
     let scores = Scores::new(&outputs.logits.detach())?;
     loaders::same_time_steps(scores.time_steps(), context.time_steps)?;
     drop(outputs);
-    let gradients = value
-        .is_finite()
-        .then(|| Gradients::take(model.parameters(), backward(&loss)?))
-        .transpose()?;
+    if !queued && value.is_finite() {
+        gradients = Some(differentiate()?);
+    }
     let layers = model.take_observations().iter().map(LayerActivity::of).collect();
     let labels = loaders::main_labels(batch)?;
     Ok((ShardReport { weight: 1.0, loss: value, scores, labels, layers }, gradients))
@@ -286,8 +290,10 @@ pub(crate) fn mixed_loss(
 #[cfg(test)]
 mod tests {
     use candle_core::{DType, Device};
+    use candlewick_core::parameters::seeded;
     use candlewick_encode::Mixed;
     use candlewick_methods::{Loss, Method};
+    use candlewick_network::{Features, Network};
 
     use super::*;
 
@@ -313,6 +319,62 @@ mod tests {
         fn loss(&self) -> Option<&dyn Loss> {
             Some(self)
         }
+    }
+
+    /// The sum of the logits, divided by 0.
+    #[derive(Debug)]
+    struct Infinite;
+
+    impl Loss for Infinite {
+        fn loss(&self, logits: &Tensor, _labels: &Tensor) -> candlewick_core::Result<Tensor> {
+            Ok((logits.sum_all()? / 0.0)?)
+        }
+
+        fn problem(&self) -> Option<(&'static str, &'static str)> {
+            None
+        }
+    }
+
+    impl Method for Infinite {
+        fn name(&self) -> &'static str {
+            "infinite"
+        }
+
+        fn loss(&self) -> Option<&dyn Loss> {
+            Some(self)
+        }
+    }
+
+    #[test]
+    fn the_backward_pass_is_queued_before_the_host_waits_for_the_loss_of_a_device() -> Result<()> {
+        let network = Network::spec("FC2").build(
+            Features::Vector { size: 1 },
+            2,
+            seeded(&Device::Cpu, Key::new(1)),
+        )?;
+        let batch = Batch {
+            input: Tensor::ones((1, 2, 1), DType::F32, &Device::Cpu)?,
+            labels: Tensor::new(&[0_u32, 1], &Device::Cpu)?,
+            indices: vec![0, 1],
+            mixed: None,
+            total: 2,
+        };
+        let methods = Methods::new().with(Infinite);
+        let StepSettings { context, moment, .. } = StepSettings::new(1, Key::new(1));
+        let runs = || -> Result<usize> {
+            let mut runs = 0;
+            let mut run = |loss: &Tensor| {
+                runs += 1;
+                Ok(backward(loss)?)
+            };
+            let (report, _) =
+                differentiate(&network, &methods, &batch, &context, &moment, &mut run)?;
+            assert!(!report.loss.is_finite());
+            Ok(runs)
+        };
+        assert_eq!(runs()?, 0, "on the CPU the loss is known before");
+        assert_eq!(host::forbid(runs)?, 1);
+        Ok(())
     }
 
     #[test]
