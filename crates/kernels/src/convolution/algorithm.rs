@@ -74,7 +74,7 @@ const PRODUCT: f64 = 0.53;
 /// Cycles per vector of a row that is read from the level-2 cache and added.
 const ADDITION: f64 = 1.25;
 /// The same from the level-1 cache.
-const SHORT_ADDITION: f64 = 1.0;
+const SHORT_ADDITION: f64 = 0.8;
 
 /// Cycles per multiply-add of vectors of transformed values.
 const WINOGRAD_PRODUCT: f64 = 0.6;
@@ -230,11 +230,9 @@ impl Conv2d {
         let work = Work::new(self, of_step);
         let rows = work.active * SHORT_ADDITION * work.vectors;
         let lists = work.rows * work.vectors * 0.06;
-        // The sums of each step, and their shares.
-        let sums = 20.0 * work.rows * work.vectors / self.pixels();
         let tables = 3.0 * work.vectors;
         let sorting = 8.0 * work.inputs * work.union;
-        let sparse = rows + lists + sums + tables + sorting;
+        let sparse = rows + lists + tables + sorting;
         let mut algorithms = vec![(Algorithm::Dense, work.dense()), (Algorithm::Sparse, sparse)];
         if self.has_winograd() {
             algorithms.push((Algorithm::Winograd, self.winograd_weight_gradient_cycles(&work)));
