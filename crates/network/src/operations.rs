@@ -56,8 +56,8 @@ impl Operations {
 
 /// The floats from 2²³ on are the integers: what is added to it rounds, without a call for each value.
 const INTEGERS: f32 = 8_388_608.0;
-/// More spikes than this are a real number.
-const MOST: f32 = 65_536.0;
+/// Values from here on do not count as spikes.
+const TOO_MANY: f32 = 65_536.0;
 /// Values at a time: each loop over so many has no branches.
 const CHUNK: usize = 1024;
 
@@ -86,7 +86,7 @@ fn is_pooled_spike(value: f32) -> bool {
         let scaled = of * value;
         (scaled - (scaled + INTEGERS - INTEGERS)).abs() < 1e-5
     };
-    (value >= 0.0) & (value < MOST) & (is_multiple(4.0) | is_multiple(9.0))
+    (0.0..TOO_MANY).contains(&value) & (is_multiple(4.0) | is_multiple(9.0))
 }
 
 #[cfg(test)]

@@ -241,9 +241,8 @@ fn at_once<T: Send>(
 /// Runs the backward pass from a loss.
 type Backward<'a> = &'a mut dyn FnMut(&Tensor) -> Result<GradStore>;
 
-/// The forward and backward pass of a batch; no gradients if the loss is not finite and the host knows it in time.
-///
-/// Reading the loss waits for the device, so that both passes are queued before.
+/// The forward and backward pass of a batch. On a device both are queued before the loss is read, since reading
+/// waits; on the CPU there are no gradients if the loss is not finite.
 fn differentiate(
     model: &dyn Model,
     methods: &Methods,
@@ -256,15 +255,15 @@ fn differentiate(
     model.take_observations();
     let outputs = model.forward(&batch.input, context)?;
     let loss = mixed_loss(methods, &outputs, batch, moment)?;
-    let mut differentiate = || Gradients::take(model.parameters(), backward(&loss)?);
-    let queued = !host::is_reachable(loss.device());
-    let mut gradients = queued.then(&mut differentiate).transpose()?;
+    loaders::same_time_steps(outputs.logits.dim(0)?, context.time_steps)?;
+    let mut gradients_of = || Gradients::take(model.parameters(), backward(&loss)?);
+    let on_device = !host::is_reachable(loss.device());
+    let mut gradients = on_device.then(&mut gradients_of).transpose()?;
     let value = f64::from(loss.to_scalar::<f32>()?);
     let scores = Scores::new(&outputs.logits.detach())?;
-    loaders::same_time_steps(scores.time_steps(), context.time_steps)?;
     drop(outputs);
-    if !queued && value.is_finite() {
-        gradients = Some(differentiate()?);
+    if !on_device && value.is_finite() {
+        gradients = Some(gradients_of()?);
     }
     let layers = model.take_observations().iter().map(LayerActivity::of).collect();
     let labels = loaders::main_labels(batch)?;

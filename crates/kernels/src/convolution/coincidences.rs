@@ -31,8 +31,8 @@ impl Conv2d {
     ///
     /// `out` is `[kernel_h, kernel_w, in, steps, out]`, for the traces of some of the steps.
     /// `self.images` counts time steps times batch.
-    /// Counts are exact; they are weighted and added in `f32`, in an order that depends on the shapes
-    /// alone.
+    /// Counts are exact; they are weighted and added in `f32`, in an order that depends on shapes and
+    /// spikes alone.
     ///
     /// # Panics
     /// If the spikes or `out` do not have the number of elements of their shape, there are no such
@@ -202,6 +202,9 @@ impl Task<'_, '_> {
         let mut traces = [[simd.splat_f32s(0.0); VECTORS]; TAPS];
         let mut tables = [&[][..]; TAPS];
         for group in 0..post.groups() {
+            if post.steps(group).start >= self.steps.end {
+                break;
+            }
             for (bits, (site, _)) in tables.iter_mut().zip(&*self.taps) {
                 let row = group * post.planes() + plane;
                 *bits = &table.of(row, panel)[site.shift * table.lanes..];

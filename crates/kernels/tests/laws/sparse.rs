@@ -115,14 +115,7 @@ pub(crate) fn the_masked_gradient_is_exact_where_the_mask_is_set() {
 }
 
 pub(crate) fn coincidences_are_the_correlations_of_traces() {
-    let mut case = 0;
-    for_each_case(|shape, time_steps, density| {
-        // Spikes on both sides, and pooled ones before.
-        let (unit, levels) = [(1.0, 1), (0.25, 4)][case / 5 % 2];
-        case += 1;
-        if case % 3 != 0 {
-            return;
-        }
+    let check = |shape: Conv2d, time_steps: usize, density: f32, unit: f32, levels: u32| {
         let name = format!("{shape:?}, {time_steps} steps, density {density}, {levels} levels");
         let input = random_multiples("input", shape.input_len(), density, unit, levels);
         let pre = encode(&shape, time_steps, &input, unit, levels);
@@ -158,8 +151,27 @@ pub(crate) fn coincidences_are_the_correlations_of_traces() {
                 assert_close(&found, &expected, 1e-5, &name);
             }
         }
+    };
+    let mut case = 0;
+    for_each_case(|shape, time_steps, density| {
+        // Spikes on both sides, and pooled ones before.
+        let (unit, levels) = [(1.0, 1), (0.25, 4)][case / 5 % 2];
+        case += 1;
+        if case % 3 == 0 {
+            check(shape, time_steps, density, unit, levels);
+        }
     });
     assert_eq!(case, 147 * 5 + 1);
+    let (kernel, stride, padding) = ([3, 3], [1, 1], [1, 1]);
+    // More output channels than a vector has, and more spikes of a channel than are counted at a time.
+    for ([images, side, in_channels, out_channels], unit, levels) in
+        [([10, 6, 3, 150], 0.25, 4), ([2, 72, 1, 2], 1.0, 1)]
+    {
+        let (height, width) = (side, side);
+        let shape =
+            Conv2d { images, height, width, in_channels, out_channels, kernel, stride, padding };
+        check(shape, images / 2, 0.9, unit, levels);
+    }
 }
 
 pub(crate) fn shares_weigh_the_steps_of_the_gradient() {

@@ -16,7 +16,7 @@ const DIGITS: usize = 12;
 /// The most vectors that can be counted.
 pub(super) const MOST: usize = (1 << DIGITS) - EIGHT;
 /// Vectors of floats that have one for each channel of a vector of bits. Channel `row · lanes + lane` is
-/// nibble `row` of a lane of 32 bits.
+/// nibble `row` of lane `lane`.
 pub(super) const VECTORS: usize = PER_WORD / 2;
 /// One float for each channel of a vector of bits.
 pub(super) type Row<S> = [<S as Simd>::f32s; VECTORS];

@@ -57,7 +57,7 @@ impl Table<'_> {
 }
 
 /// Writes the bits of the outputs of an image: channel `row · lanes + lane` of a panel becomes nibble `row`
-/// of a lane.
+/// of lane `lane`.
 struct Fill<'a> {
     places: &'a Places,
     post: &'a Spikes,

@@ -1,7 +1,7 @@
 //! The gradient of a convolution of spikes to its weight, in which each step counts by its shares.
 //!
 //! Each step has its own lists, and its table is the output gradient itself.
-//! A panel has so few columns that the table of a strip stays in the level-1 cache while all lists are
+//! A panel has so few columns that the table of a strip stays in the level-1 cache, or nearly, while all lists are
 //! summed; a task copies the tables of several panels at a time, so that the gradient is read line by
 //! line.
 //! The sums of a step are multiplied by their shares when the step is done.
@@ -20,7 +20,7 @@ use std::ops::Range;
 
 /// Input pixels per strip, about: enough that a list is longer than the work around it.
 const PIXELS: usize = 256;
-/// Vectors per row of a table: more of them, and the sums of all taps no longer fit the registers.
+/// Vectors per row of a table: with more of them, the sums of all taps do not fit 16 registers.
 const VECTORS: usize = 2;
 /// Taps at a time, for which a list is read once.
 const TAPS: usize = 3;
