@@ -296,13 +296,13 @@ mod tests {
 
     use super::*;
 
-    /// The sum of the labels, as a loss.
+    /// A loss of logits and labels.
     #[derive(Debug)]
-    struct Labels;
+    struct Function(fn(&Tensor, &Tensor) -> candle_core::Result<Tensor>);
 
-    impl Loss for Labels {
-        fn loss(&self, _logits: &Tensor, labels: &Tensor) -> candlewick_core::Result<Tensor> {
-            Ok(labels.to_dtype(DType::F32)?.sum_all()?)
+    impl Loss for Function {
+        fn loss(&self, logits: &Tensor, labels: &Tensor) -> candlewick_core::Result<Tensor> {
+            Ok(self.0(logits, labels)?)
         }
 
         fn problem(&self) -> Option<(&'static str, &'static str)> {
@@ -310,9 +310,9 @@ mod tests {
         }
     }
 
-    impl Method for Labels {
+    impl Method for Function {
         fn name(&self) -> &'static str {
-            "labels"
+            "function"
         }
 
         fn loss(&self) -> Option<&dyn Loss> {
@@ -320,45 +320,24 @@ mod tests {
         }
     }
 
-    /// The sum of the logits, divided by 0.
-    #[derive(Debug)]
-    struct Infinite;
-
-    impl Loss for Infinite {
-        fn loss(&self, logits: &Tensor, _labels: &Tensor) -> candlewick_core::Result<Tensor> {
-            Ok((logits.sum_all()? / 0.0)?)
-        }
-
-        fn problem(&self) -> Option<(&'static str, &'static str)> {
-            None
-        }
-    }
-
-    impl Method for Infinite {
-        fn name(&self) -> &'static str {
-            "infinite"
-        }
-
-        fn loss(&self) -> Option<&dyn Loss> {
-            Some(self)
-        }
+    /// Two samples of one number.
+    fn batch(labels: [u32; 2]) -> Result<Batch> {
+        Ok(Batch {
+            input: Tensor::ones((1, 2, 1), DType::F32, &Device::Cpu)?,
+            labels: Tensor::new(&labels, &Device::Cpu)?,
+            indices: vec![0, 1],
+            mixed: None,
+            total: 2,
+        })
     }
 
     #[test]
     fn the_backward_pass_is_queued_before_the_host_waits_for_the_loss_of_a_device() -> Result<()> {
-        let network = Network::spec("FC2").build(
-            Features::Vector { size: 1 },
-            2,
-            seeded(&Device::Cpu, Key::new(1)),
-        )?;
-        let batch = Batch {
-            input: Tensor::ones((1, 2, 1), DType::F32, &Device::Cpu)?,
-            labels: Tensor::new(&[0_u32, 1], &Device::Cpu)?,
-            indices: vec![0, 1],
-            mixed: None,
-            total: 2,
-        };
-        let methods = Methods::new().with(Infinite);
+        let weights = seeded(&Device::Cpu, Key::new(1));
+        let network = Network::spec("FC2").build(Features::Vector { size: 1 }, 2, weights)?;
+        let batch = batch([0, 1])?;
+        let infinite = Function(|logits, _| logits.sum_all()? / 0.0);
+        let methods = Methods::new().with(infinite);
         let StepSettings { context, moment, .. } = StepSettings::new(1, Key::new(1));
         let runs = || -> Result<usize> {
             let mut runs = 0;
@@ -378,15 +357,10 @@ mod tests {
 
     #[test]
     fn a_mixed_batch_has_the_loss_of_both_labels_by_their_shares() -> Result<()> {
+        let mut batch = batch([1, 2])?;
+        let sum = Function(|_, labels| labels.to_dtype(DType::F32)?.sum_all());
+        let methods = Methods::new().with(sum);
         let labels = |labels: [u32; 2]| Tensor::new(&labels, &Device::Cpu);
-        let mut batch = Batch {
-            input: Tensor::zeros((1, 2, 1), DType::F32, &Device::Cpu)?,
-            labels: labels([1, 2])?,
-            indices: vec![0, 1],
-            mixed: None,
-            total: 2,
-        };
-        let methods = Methods::new().with(Labels);
         let outputs = Outputs { logits: batch.input.clone(), side: Vec::new() };
         let moment = Moment { epoch: 0, step: 0, progress: 0.0, training: true };
         let loss = |batch: &Batch| -> Result<f32> {
