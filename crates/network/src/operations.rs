@@ -54,11 +54,11 @@ impl Operations {
     }
 }
 
-/// The floats from 2²³ on are the integers: what is added to it rounds, without a call for each value.
+/// From 2²³ on all floats are integers: a small float that is added to it is rounded, without a call of `round`.
 const INTEGERS: f32 = 8_388_608.0;
 /// Values from here on do not count as spikes.
 const TOO_MANY: f32 = 65_536.0;
-/// Values at a time: each loop over so many has no branches.
+/// Values that are examined at a time, in a loop without branches.
 const CHUNK: usize = 1024;
 
 /// The mean number of additions that a value takes.

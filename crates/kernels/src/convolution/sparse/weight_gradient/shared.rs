@@ -1,8 +1,8 @@
 //! The gradient of a convolution of spikes to its weight, in which each step counts by its shares.
 //!
 //! Each step has its own lists, and its table is the output gradient itself.
-//! A panel has so few columns that the table of a strip stays in the level-1 cache, or nearly, while all lists are
-//! summed; a task copies the tables of several panels at a time, so that the gradient is read line by
+//! A panel has so few columns that the table of a strip fits the level-1 cache, or almost does, while all lists
+//! are summed; a task copies the tables of several panels at a time, so that the gradient is read line by
 //! line.
 //! The sums of a step are multiplied by their shares when the step is done.
 
